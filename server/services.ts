@@ -1,0 +1,184 @@
+/**
+ * The interfaces through which search, commands and evolution see the outside: models, Python, graders, storage.
+ * Types only; `server/compose.ts` builds the real ones and the tests build fakes.
+ */
+import type { Trace, TraceSummary } from "./protocol/trace.ts";
+
+/* ------------------------------------------------------------------ models */
+
+/**
+ * A prompt and what was accepted after it, as consecutive pieces of text. Every piece is tokenised on its own, so
+ * the tokens of a node's prefix are always a prefix of its children's tokens and their KV state can be reused.
+ */
+export type Prefix = readonly string[];
+
+/** How the next token is drawn. `temperature` 0 is greedy; the other filters are then ignored. */
+export interface SamplingOptions {
+  readonly temperature: number;
+  /** Nucleus: the smallest set of tokens with at least this much probability. 1 is off. */
+  readonly topP: number;
+  /** At most this many tokens. 0 is off. */
+  readonly topK?: number;
+  /** Drops tokens less likely than this share of the likeliest. 0 is off. */
+  readonly minP?: number;
+  /** llama.cpp's repetition penalty over the last 64 tokens. 1 is off. */
+  readonly repeatPenalty?: number;
+}
+
+/** Asks for one candidate for each seed, all continuing the same prefix. */
+export interface ProposeRequest {
+  readonly prefix: Prefix;
+  /** One unsigned 32-bit seed per candidate: the candidate depends on its seed and prefix, not on its neighbours. */
+  readonly seeds: readonly number[];
+  readonly sampling: SamplingOptions;
+  /** Generation ends after the first of these strings that appears, across token boundaries too. */
+  readonly stop: readonly string[];
+  /** The most tokens one candidate may take. */
+  readonly maxTokens: number;
+}
+
+/** One continuation of a prefix. */
+export interface Candidate {
+  /** The generated text, without the stop string that ended it and without anything after that. */
+  readonly text: string;
+  /** How many tokens were generated, those of the stop string included. */
+  readonly tokens: number;
+  /** Natural log-probabilities of the generated tokens under the unfiltered distribution (temperature 1). */
+  readonly logProb: { readonly mean: number; readonly min: number };
+  readonly finish:
+    | { readonly kind: "stop"; readonly stop: string }
+    | { readonly kind: "end-of-text" }
+    | { readonly kind: "length" };
+}
+
+/** What one request led to, and what it cost. */
+export type ProposeResult =
+  | {
+      readonly kind: "candidates";
+      /** In the order of the request's seeds. */
+      readonly candidates: readonly Candidate[];
+      /** Prompt tokens that had to be computed for this request: those that no KV state held. */
+      readonly evaluatedTokens: number;
+      /** Prompt tokens whose KV state was found and reused. */
+      readonly reusedTokens: number;
+    }
+  | { readonly kind: "too-long"; readonly tokens: number; readonly limit: number }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** What a model is, for reports and traces. */
+export interface ModelIdentity {
+  /** The manifest entry's id, or the file's name for a model of the user's own. */
+  readonly id: string;
+  /** SHA-256 of the GGUF file, lower-case hex. */
+  readonly sha256: string;
+  readonly adapter?: { readonly id: string; readonly sha256: string };
+}
+
+/** Proposes next steps. Calls may overlap; the engine decodes all their candidates together. */
+export interface PolicyModel {
+  readonly identity: ModelIdentity;
+  /** The longest prefix plus candidate, in tokens. */
+  readonly contextLength: number;
+  /**
+   * Results come in the order of `requests`.
+   * @throws the signal's reason when it is aborted, within 250 ms.
+   */
+  propose(requests: readonly ProposeRequest[], signal: AbortSignal): Promise<readonly ProposeResult[]>;
+}
+
+/** One PPM score: `tanh((l+ - l-) / 2)` in [-1, 1] over the manifest entry's two tokens. */
+export type ScoreResult =
+  | { readonly kind: "score"; readonly value: number; readonly evaluatedTokens: number; readonly reusedTokens: number }
+  | { readonly kind: "too-long"; readonly tokens: number; readonly limit: number }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** Scores partial solutions; the process preference model (PPM) of rStar-Math section 3.3. */
+export interface PreferenceModel {
+  readonly identity: ModelIdentity;
+  /** Results come in the order of `prefixes`. @throws the signal's reason when it is aborted, within 250 ms. */
+  score(prefixes: readonly Prefix[], signal: AbortSignal): Promise<readonly ScoreResult[]>;
+}
+
+/* ----------------------------------------------------------------- sandbox */
+
+/**
+ * The Python state after some accepted steps. It is a value: the steps' code says all there is to know, and whatever a
+ * worker caches for it may vanish at any time.
+ */
+export interface SandboxState {
+  /** The code of every step so far, in order. */
+  readonly program: readonly string[];
+}
+
+/** What came of running one step on top of a state. `ms` is wall time of the step itself. */
+export type RunResult =
+  | {
+      readonly kind: "ok";
+      /** What was printed, at most the output limit; `truncated` says whether there was more. */
+      readonly output: string;
+      readonly truncated: boolean;
+      /** `str()` of the last statement when it is an expression whose value is not None; else null. */
+      readonly value: string | null;
+      /** How many `assert` statements the step's code executed, all of which held. */
+      readonly assertions: number;
+      readonly ms: number;
+      /** The state after the step. */
+      readonly state: SandboxState;
+    }
+  | {
+      readonly kind: "error";
+      readonly output: string;
+      /** Exception type (`NameError`), message, and the line within the step's code (1-based) where known. */
+      readonly error: { readonly type: string; readonly message: string; readonly line: number | null };
+      readonly ms: number;
+    }
+  | { readonly kind: "timeout"; readonly output: string; readonly limitMs: number; readonly ms: number }
+  | { readonly kind: "memory"; readonly output: string; readonly limitMB: number; readonly ms: number }
+  /** The interpreter died (deep recursion, a fatal error); it has been replaced. */
+  | { readonly kind: "crash"; readonly reason: string; readonly ms: number };
+
+/** Runs model-written Python where it can reach no file, network, environment, process or host JavaScript. */
+export interface Sandbox {
+  /** Runs `step` on top of `state`. @throws the signal's reason when it is aborted, within 250 ms. */
+  run(state: SandboxState, step: string, signal: AbortSignal): Promise<RunResult>;
+}
+
+/** The state before any step. */
+export const EMPTY_STATE: SandboxState = { program: [] };
+
+/* ----------------------------------------------------------------- grading */
+
+/** `strict` compares the values as written; `lenient` also forgives units, text around the value and rounding. */
+export type GradingMode = "strict" | "lenient";
+
+/** Whether two answers are the same, and by which rule (`text`, `number`, `symbolic`, …) that was seen. */
+export interface Verdict {
+  readonly kind: "equal" | "different" | "undecided";
+  readonly how: string;
+}
+
+export interface Grader {
+  /** Symmetric. Undecided when nothing could tell within the time limit; never an exception for odd input. */
+  equivalent(a: string, b: string, mode: GradingMode, signal: AbortSignal): Promise<Verdict>;
+}
+
+/* ------------------------------------------------------------------ traces */
+
+/** A line of the store that could not be read, with its 1-based number. */
+export interface BadLine {
+  readonly line: number;
+  readonly reason: string;
+}
+
+export interface TraceStore {
+  /** Appends durably (fsync) and returns once the line is on disk. */
+  append(trace: Trace): Promise<void>;
+  /** Every stored trace that passes the filter, oldest first, and the lines that could not be read. */
+  query(filter?: TraceFilter): Promise<{ readonly traces: readonly Trace[]; readonly bad: readonly BadLine[] }>;
+  summaries(filter?: TraceFilter): Promise<{ readonly traces: readonly TraceSummary[]; readonly bad: readonly BadLine[] }>;
+}
+
+export interface TraceFilter {
+  readonly id?: string;
+  readonly problemHash?: string;
+}

@@ -1,0 +1,18 @@
+/** A Vitest reporter that closes a run with one plain line, `N passed, N failed`, which any CI can read. */
+import type { Reporter, TestModule, SerializedError } from "vitest/node";
+
+export default class ClosingLine implements Reporter {
+  onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
+    let passed = 0;
+    let failed = errors.length;
+    for (const module of modules) {
+      if (module.errors().length > 0) failed++;
+      for (const test of module.children.allTests()) {
+        const state = test.result().state;
+        if (state === "passed") passed++;
+        else if (state === "failed") failed++;
+      }
+    }
+    process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+  }
+}

@@ -1,0 +1,22 @@
+/** Test tiers: `unit` needs no model and takes seconds; `engine` runs a real model and the real sandbox. */
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    reporters: ["default", "./test/support/closing-line.ts"],
+    projects: [
+      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], pool: "forks", testTimeout: 20_000 } },
+      {
+        test: {
+          name: "engine",
+          include: ["test/engine/**/*.test.ts"],
+          pool: "forks",
+          // One at a time: each file loads a model or an interpreter and takes every core.
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
