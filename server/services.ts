@@ -1,6 +1,6 @@
 /**
  * The interfaces through which search, commands and evolution see the outside: models, Python, graders, storage.
- * Types only; `server/compose.ts` builds the real ones and the tests build fakes.
+ * `server/compose.ts` builds the real ones; the tests build fakes.
  */
 import type { Trace, TraceSummary } from "./protocol/trace.ts";
 
@@ -74,6 +74,25 @@ export interface ModelIdentity {
   readonly adapter?: { readonly id: string; readonly sha256: string };
 }
 
+/** A model of the manifest, or of the user's own, whose files are on this machine and have the right hashes. */
+export interface ResolvedModel {
+  readonly id: string;
+  readonly role: "policy" | "ppm";
+  /** Absolute path and SHA-256 of the GGUF file. */
+  readonly path: string;
+  readonly sha256: string;
+  /** LoRA adapter in GGUF form, loaded beside the untouched base. */
+  readonly adapter?: { readonly id: string; readonly path: string; readonly sha256: string };
+  /** Longest context the model was trained for, in tokens. */
+  readonly contextLength: number;
+  /** Number of parameters, for FLOP and memory estimates. */
+  readonly parameters: number;
+  /** `two-shot` puts worked examples before the problem (an untuned base); `bare` does not (a tuned policy). */
+  readonly promptFormat: "two-shot" | "bare";
+  /** Where a PPM's score is read: the text put after the last step, and the two tokens whose logits are compared. */
+  readonly ppm?: { readonly suffix: string; readonly positive: string; readonly negative: string };
+}
+
 /** Proposes next steps. Calls may overlap; the engine decodes all their candidates together. */
 export interface PolicyModel {
   readonly identity: ModelIdentity;
@@ -88,7 +107,12 @@ export interface PolicyModel {
 
 /** One PPM score: `tanh((l+ - l-) / 2)` in [-1, 1] over the manifest entry's two tokens. */
 export type ScoreResult =
-  | { readonly kind: "score"; readonly value: number; readonly evaluatedTokens: number; readonly reusedTokens: number }
+  | {
+      readonly kind: "score";
+      readonly value: number;
+      readonly evaluatedTokens: number;
+      readonly reusedTokens: number;
+    }
   | { readonly kind: "too-long"; readonly tokens: number; readonly limit: number }
   | { readonly kind: "failed"; readonly reason: string };
 
@@ -174,8 +198,12 @@ export interface TraceStore {
   /** Appends durably (fsync) and returns once the line is on disk. */
   append(trace: Trace): Promise<void>;
   /** Every stored trace that passes the filter, oldest first, and the lines that could not be read. */
-  query(filter?: TraceFilter): Promise<{ readonly traces: readonly Trace[]; readonly bad: readonly BadLine[] }>;
-  summaries(filter?: TraceFilter): Promise<{ readonly traces: readonly TraceSummary[]; readonly bad: readonly BadLine[] }>;
+  query(
+    filter?: TraceFilter,
+  ): Promise<{ readonly traces: readonly Trace[]; readonly bad: readonly BadLine[] }>;
+  summaries(
+    filter?: TraceFilter,
+  ): Promise<{ readonly traces: readonly TraceSummary[]; readonly bad: readonly BadLine[] }>;
 }
 
 export interface TraceFilter {
