@@ -1,0 +1,12 @@
+/** Where this user's data lies: models, traces, whatever outlives one run. */
+import path from "node:path";
+import envPaths from "env-paths";
+
+/**
+ * The data folder: the environment variable `RSTAR_HOME`, else `setting`, else the platform's own place for the data
+ * of `rstar-math`. Absolute. Nothing is created here.
+ */
+export function dataHome(setting?: string, environment: NodeJS.ProcessEnv = process.env): string {
+  const named = [environment["RSTAR_HOME"], setting].find((value) => value !== undefined && value !== "");
+  return path.resolve(named ?? envPaths("rstar-math", { suffix: "" }).data);
+}
