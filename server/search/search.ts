@@ -1,0 +1,542 @@
+/**
+ * One search of one problem: the operations that every strategy is made of (sample, expand, score, back up), all on one
+ * tree and under one budget of generated tokens.
+ */
+import type {
+  Candidate,
+  Grader,
+  PolicyModel,
+  PreferenceModel,
+  Prefix,
+  ProposeRequest,
+  ProposeResult,
+  RunResult,
+  Sandbox,
+} from "../services.ts";
+import type { Cost, Rejection, TraceNode, Vote } from "../protocol/trace.ts";
+import type { SearchEvent, SearchProgress } from "../protocol/events.ts";
+import { extractBoxed, plainValue } from "./final-answer.ts";
+import type { SearchConfig } from "./config.ts";
+import {
+  ANSWER_OPENING,
+  ANSWER_STOPS,
+  CONTINUATION_STOPS,
+  MARK,
+  parseCandidate,
+  parseContinuation,
+  STEP_STOPS,
+  writeAnswer,
+  writeOutput,
+  writeStep,
+  type ParsedStep,
+  type Step,
+} from "./grammar.ts";
+import { promptFor, type PromptFormat } from "./prompt.ts";
+import { candidateSeed } from "./seed.ts";
+import { pathOf, toTraceNode, Tree, type BackupRule, type SearchNode } from "./tree.ts";
+import { AnswerGroups, isSettled } from "./vote.ts";
+
+/** What a search needs of the outside. The clock is an argument so that a search with fakes is the same every time. */
+export interface SearchServices {
+  readonly policy: PolicyModel;
+  readonly promptFormat: PromptFormat;
+  readonly ppm: PreferenceModel | null;
+  readonly sandbox: Sandbox;
+  readonly grader: Grader;
+  /** Milliseconds; differences only. */
+  readonly clock: () => number;
+}
+
+/** What is to be solved. */
+export interface SearchProblem {
+  /** Takes part in the seeds: the same problem under the same id is searched the same way. */
+  readonly id: string;
+  readonly text: string;
+  /** The given answer, for grading and terminal-guided annotation. Never part of a prompt. */
+  readonly reference: string | null;
+}
+
+/** Where to draw candidates, and how many. */
+export interface Draw {
+  readonly node: SearchNode;
+  readonly n: number;
+}
+
+/** The search cannot go on: what happened, for a person. */
+export class SearchFailure extends Error {}
+
+/** Answer steps are short: `The answer is \boxed{…}.` */
+const ANSWER_TOKENS = 64;
+/** What a continuation is taken to cost before the first one was seen, in tokens. */
+const USUAL_CONTINUATION = 120;
+
+export class Search {
+  readonly tree = new Tree();
+  readonly problem: SearchProblem;
+  readonly config: SearchConfig;
+  readonly signal: AbortSignal;
+  readonly cost: Cost = { generatedTokens: 0, evaluatedTokens: 0, ppmTokens: 0, sandboxMs: 0 };
+  readonly ms = { policy: 0, ppm: 0, sandbox: 0, grading: 0 };
+  /** Trajectories begun: continuations drawn, or beams and rollouts started. */
+  started = 0;
+  readonly #services: SearchServices;
+  readonly #emit: (event: SearchEvent) => void;
+  readonly #groups: AnswerGroups;
+  readonly #root: Prefix;
+  #candidates = 0;
+  #rejected = 0;
+  #continuations = 0;
+  #continuationTokens = 0;
+
+  constructor(
+    problem: SearchProblem,
+    config: SearchConfig,
+    services: SearchServices,
+    signal: AbortSignal,
+    emit: (event: SearchEvent) => void,
+  ) {
+    this.problem = problem;
+    this.config = config;
+    this.signal = signal;
+    this.#services = services;
+    this.#emit = emit;
+    this.#groups = new AnswerGroups(services.grader);
+    this.#root = promptFor(problem.text, services.promptFormat);
+  }
+
+  /** Tokens that may still be generated. */
+  get remaining(): number {
+    return Math.max(0, this.config.budgetTokens - this.cost.generatedTokens);
+  }
+
+  /** Whether another typical trajectory would exceed the budget. */
+  isSpent(): boolean {
+    const usual =
+      this.#continuations === 0 ? USUAL_CONTINUATION : this.#continuationTokens / this.#continuations;
+    return this.#candidates === 0 ? this.remaining === 0 : this.remaining < usual / 2;
+  }
+
+  /**
+   * Lets the policy write on to the end of the program, `n` times from each node, and adds every step it wrote: each is
+   * run on top of the one before, and the first that fails ends its trajectory. Returns where trajectories ended.
+   */
+  async sample(draws: readonly Draw[], temperature = this.config.temperature): Promise<SearchNode[]> {
+    const usual =
+      this.#continuations === 0 ? USUAL_CONTINUATION : this.#continuationTokens / this.#continuations;
+    const affordable = this.#affordable(draws, usual);
+    const results = await this.#propose(
+      affordable,
+      CONTINUATION_STOPS,
+      this.config.maxContinuationTokens,
+      temperature,
+    );
+    const trails: Trail[] = [];
+    for (const [index, draw] of affordable.entries()) {
+      for (const candidate of results[index] ?? []) {
+        this.started++;
+        this.#continuations++;
+        this.#continuationTokens += candidate.tokens;
+        trails.push({ at: draw.node, steps: costed(parseContinuation(candidate), candidate) });
+      }
+    }
+    return this.#grow(trails, true);
+  }
+
+  /**
+   * One step: `n` candidates for the next step of each node, identical ones merged, each run on its parent's state.
+   * Children that closed their program and ran get their answer node at once. Returns the children of each draw,
+   * rejected ones included.
+   */
+  async expand(draws: readonly Draw[]): Promise<SearchNode[][]> {
+    const affordable = this.#affordable(draws, this.config.maxStepTokens / 2);
+    const results = await this.#propose(
+      affordable,
+      STEP_STOPS,
+      this.config.maxStepTokens,
+      this.config.temperature,
+    );
+    const trails: Trail[] = [];
+    const children = draws.map((draw) => new Set(draw.node.children));
+    for (const [index, draw] of affordable.entries())
+      for (const candidate of results[index] ?? [])
+        trails.push({ at: draw.node, steps: costed([parseCandidate(candidate)], candidate) });
+    await this.#grow(trails, false);
+    return draws.map((draw, index) =>
+      draw.node.children.filter((child) => children[index]?.has(child) !== true),
+    );
+  }
+
+  /** Recomputes Q-values and visits by the configured annotation. */
+  backup(): void {
+    this.tree.backup(this.#rule());
+  }
+
+  /** Whether the leading answer would hardly be overtaken by more trajectories. */
+  isSettled(): boolean {
+    if (this.config.settleConfidence >= 1) return false;
+    const counts = this.votes()
+      .map((vote) => vote.count)
+      .sort((a, b) => b - a);
+    return isSettled(counts[0] ?? 0, counts[1] ?? 0, this.config.settleConfidence);
+  }
+
+  /** The vote as it stands, best first. */
+  votes(): Vote[] {
+    return this.#groups.votes(this.config.topK);
+  }
+
+  /**
+   * How promising an unfinished node is: its PPM score; with no PPM how sure the policy was of its steps, on average.
+   */
+  promise(node: SearchNode): number {
+    if (node.ppm !== null) return node.ppm;
+    const path = pathOf(node);
+    return path.reduce((sum, step) => sum + (step.logProb?.mean ?? 0), 0) / Math.max(1, path.length);
+  }
+
+  /** Where the search stands. */
+  progress(): SearchProgress {
+    const best = this.votes()[0];
+    return {
+      generatedTokens: this.cost.generatedTokens,
+      budget: this.config.budgetTokens,
+      candidates: this.#candidates,
+      rejected: this.#rejected,
+      trajectories: this.tree.answers().reduce((sum, node) => sum + node.arrivals, 0),
+      best: best === undefined ? null : { answer: best.answer, support: best.count },
+    };
+  }
+
+  /** Keeps the number of candidates within what the budget still pays for; always at least one in all. */
+  #affordable(draws: readonly Draw[], usual: number): Draw[] {
+    let left = Math.max(1, Math.floor(this.remaining / usual));
+    const kept: Draw[] = [];
+    for (const draw of draws) {
+      const n = Math.min(draw.n, left);
+      if (n > 0) kept.push({ node: draw.node, n });
+      left -= n;
+    }
+    return kept;
+  }
+
+  async #propose(
+    draws: readonly Draw[],
+    stop: readonly string[],
+    maxTokens: number,
+    temperature: number,
+  ): Promise<(readonly Candidate[])[]> {
+    const requests = draws.map(({ node, n }): ProposeRequest => {
+      const seeds = Array.from({ length: n }, () =>
+        candidateSeed(this.config.seed, this.problem.id, node.place, node.drawn++),
+      );
+      return {
+        prefix: this.#prefix(node, this.#root),
+        seeds,
+        sampling: { temperature, topP: this.config.topP },
+        stop,
+        maxTokens: Math.max(8, Math.min(maxTokens, this.remaining)),
+      };
+    });
+    return (await this.#ask(requests)).map((result, index) => {
+      const draw = draws[index];
+      if (draw !== undefined) draw.node.cost.evaluatedTokens += result.evaluatedTokens;
+      this.#candidates += result.candidates.length;
+      return result.candidates;
+    });
+  }
+
+  /** Calls the policy and books what it cost. */
+  async #ask(requests: readonly ProposeRequest[]): Promise<Extract<ProposeResult, { kind: "candidates" }>[]> {
+    const begun = this.#services.clock();
+    const results = await this.#services.policy.propose(requests, this.signal);
+    this.ms.policy += this.#services.clock() - begun;
+    return results.map((result) => {
+      switch (result.kind) {
+        case "candidates":
+          this.cost.evaluatedTokens += result.evaluatedTokens;
+          for (const candidate of result.candidates) this.cost.generatedTokens += candidate.tokens;
+          return result;
+        case "too-long":
+          throw new SearchFailure(
+            `The problem with its steps takes ${result.tokens} tokens, but the model reads ${result.limit} at most. Shorten the problem or choose a model with a longer context.`,
+          );
+        case "failed":
+          throw new SearchFailure(`The model could not go on: ${result.reason}`);
+        default:
+          return result satisfies never;
+      }
+    });
+  }
+
+  /**
+   * Adds the trails' steps level by level: all of a level are added in order and then run together, so node numbers do
+   * not depend on which run ends first. Returns each trail's end. `countDeadEnds` says whether ending at a rejected step
+   * is a trajectory of its own (a continuation) or only a candidate less (an expansion).
+   */
+  async #grow(trails: readonly Trail[], countDeadEnds: boolean): Promise<SearchNode[]> {
+    const made: SearchNode[] = [];
+    const ends: SearchNode[] = [];
+    let live = [...trails];
+    while (live.length > 0) {
+      const fresh: SearchNode[] = [];
+      const advanced: { trail: Trail; node: SearchNode }[] = [];
+      for (const trail of live) {
+        const [first, ...rest] = trail.steps;
+        if (first === undefined) continue;
+        const { node, isNew } = this.#addStep(trail.at, first);
+        if (isNew) fresh.push(node);
+        advanced.push({ trail: { at: node, steps: rest }, node });
+      }
+      await this.#run(fresh.filter((node) => node.rejection === null));
+      made.push(...fresh);
+      live = [];
+      for (const { trail, node } of advanced) {
+        if (node.rejection === null && !node.final) {
+          if (trail.steps.length > 0) live.push(trail);
+        } else {
+          // What was written after a step that failed was generated all the same.
+          for (const step of trail.steps) node.cost.generatedTokens += step.tokens;
+          ends.push(node);
+        }
+      }
+    }
+    const finals = ends.filter((node) => node.rejection === null);
+    const answers = await this.#answer([...new Set(finals)]);
+    made.push(...new Set(answers.values()));
+    await this.#score(made.filter((node) => node.rejection === null && node.ppm === null));
+    const reached = ends.map((node) => answers.get(node) ?? node);
+    for (const node of reached) if (countDeadEnds || node.rejection === null) node.arrivals++;
+    for (const node of new Set(reached)) if (node.kind === "answer") await this.#grade(node);
+    this.backup();
+    for (const node of made)
+      this.#emit({ kind: "candidate", problemId: this.problem.id, node: toTraceNode(node) });
+    this.#emit({ kind: "progress", problemId: this.problem.id, progress: this.progress() });
+    return reached;
+  }
+
+  #addStep(
+    parent: SearchNode,
+    { parsed, tokens, logProb }: CostedStep,
+  ): { node: SearchNode; isNew: boolean } {
+    const step: Step =
+      parsed.kind === "step"
+        ? parsed.step
+        : { text: parsed.text, reason: "", code: parsed.text, final: false };
+    const added = this.tree.add(parent, { kind: "step", ...step, logProb, answer: null });
+    added.node.cost.generatedTokens += tokens;
+    if (!added.isNew) return added;
+    if (parsed.kind === "failure") this.#reject(added.node, parsed.rejection);
+    else if (added.node.depth > this.config.maxDepth)
+      this.#reject(added.node, reject("too-deep", `More than ${this.config.maxDepth} steps.`));
+    else if (pathOf(parent).some((earlier) => earlier.code === step.code))
+      this.#reject(added.node, reject("repeats", "The step repeats an earlier one word for word."));
+    return added;
+  }
+
+  /** Runs new nodes on their parents' states, all at once. */
+  async #run(nodes: readonly SearchNode[]): Promise<void> {
+    if (nodes.length === 0) return;
+    const begun = this.#services.clock();
+    await Promise.all(
+      nodes.map(async (node) => {
+        const state = node.parent?.state;
+        if (state === null || state === undefined) throw new Error("a step was added below a rejected one");
+        const result = await this.#services.sandbox.run(state, node.code, this.signal);
+        node.cost.sandboxMs += result.ms;
+        this.cost.sandboxMs += result.ms;
+        if (result.kind === "ok") {
+          node.state = result.state;
+          node.output = result.output;
+          node.value = result.value;
+          node.assertions = result.assertions;
+        } else {
+          if (result.kind !== "crash") node.output = result.output;
+          this.#reject(node, rejectionOf(result));
+        }
+      }),
+    );
+    this.ms.sandbox += this.#services.clock() - begun;
+    for (const node of nodes)
+      if (node.rejection === null && node.final && printed(node) === "")
+        this.#reject(node, reject("no-output", "The program ended without printing an answer."));
+  }
+
+  /**
+   * Gives every program that ran to its end an answer node: what it printed last when that is a plain value, else what
+   * the policy makes of the output (with no further cost where the node has its answer already).
+   */
+  async #answer(finals: readonly SearchNode[]): Promise<Map<SearchNode, SearchNode>> {
+    const answers = new Map<SearchNode, SearchNode>();
+    const unclear: SearchNode[] = [];
+    const add = (
+      final: SearchNode,
+      answer: string,
+      made: { tokens: number; logProb: TraceNode["logProb"] },
+    ): void => {
+      const { node } = this.tree.add(final, {
+        kind: "answer",
+        text: writeAnswer(answer).trimEnd(),
+        reason: "",
+        code: "",
+        final: true,
+        logProb: made.logProb,
+        answer,
+      });
+      node.cost.generatedTokens += made.tokens;
+      answers.set(final, node);
+    };
+    for (const final of finals) {
+      const known = final.children[0];
+      const direct = plainValue(lastLine(printed(final)));
+      if (known !== undefined) answers.set(final, known);
+      else if (direct !== null) add(final, direct, { tokens: 0, logProb: null });
+      else unclear.push(final);
+    }
+    if (unclear.length === 0) return answers;
+    const results = await this.#ask(
+      unclear.map((node) => ({
+        prefix: [...this.#prefix(node, this.#root), ANSWER_OPENING],
+        seeds: [candidateSeed(this.config.seed, this.problem.id, node.place, 0)],
+        sampling: { temperature: 0, topP: 1 },
+        stop: ANSWER_STOPS,
+        maxTokens: ANSWER_TOKENS,
+      })),
+    );
+    for (const [index, final] of unclear.entries()) {
+      const candidate = results[index]?.candidates[0];
+      const boxed = candidate === undefined ? null : extractBoxed(candidate.text);
+      add(final, boxed ?? lastLine(printed(final)), {
+        tokens: candidate?.tokens ?? 0,
+        logProb: candidate?.logProb ?? null,
+      });
+    }
+    return answers;
+  }
+
+  async #score(nodes: readonly SearchNode[]): Promise<void> {
+    const { ppm, clock } = this.#services;
+    if (ppm === null || nodes.length === 0) return;
+    const begun = clock();
+    const bare = promptFor(this.problem.text, "bare");
+    const results = await ppm.score(
+      nodes.map((node) => this.#prefix(node, bare)),
+      this.signal,
+    );
+    this.ms.ppm += clock() - begun;
+    for (const [index, node] of nodes.entries()) {
+      const result = results[index];
+      if (result?.kind !== "score") continue;
+      node.ppm = result.value;
+      node.cost.ppmTokens += result.evaluatedTokens;
+      this.cost.ppmTokens += result.evaluatedTokens;
+    }
+  }
+
+  /** Puts an answer into its group and compares it with the reference, each once. */
+  async #grade(node: SearchNode): Promise<void> {
+    const begun = this.#services.clock();
+    await this.#groups.add(node, this.signal);
+    const { reference } = this.problem;
+    if (node.graded === null && reference !== null && node.answer !== null)
+      node.graded = (
+        await this.#services.grader.equivalent(reference, node.answer, "lenient", this.signal)
+      ).kind;
+    this.ms.grading += this.#services.clock() - begun;
+  }
+
+  #reject(node: SearchNode, rejection: Rejection): void {
+    node.rejection = rejection;
+    node.state = null;
+    this.#rejected++;
+  }
+
+  #rule(): BackupRule {
+    const guided = this.config.annotation === "reference";
+    return {
+      deadEndValue: this.config.deadEndValue,
+      ppmPrior: true,
+      terminalValue: (node) => {
+        if (guided && node.graded !== null) return node.graded === "equal" ? 1 : -1;
+        if (node.ppm !== null) return node.ppm;
+        // Agreement of the other trajectories, so that a lone one counts neither way.
+        const { count, total } = this.#groups.support(node);
+        return total <= 1 ? 0 : (2 * (count - 1)) / (total - 1) - 1;
+      },
+    };
+  }
+
+  /** The node as the models see it: prompt, accepted steps, and after a closed program its output and answer. */
+  #prefix(node: SearchNode, prompt: Prefix): Prefix {
+    const pieces = [...prompt];
+    for (const at of pathOf(node)) {
+      if (at.kind === "answer") pieces.push(`${at.text}\n`);
+      else pieces.push(writeStep(at));
+      if (at.final && at.kind === "step") pieces.push(writeOutput(printed(at)));
+    }
+    return pieces;
+  }
+}
+
+/** Steps still to be added below a node. */
+interface Trail {
+  readonly at: SearchNode;
+  readonly steps: readonly CostedStep[];
+}
+
+interface CostedStep {
+  readonly parsed: ParsedStep;
+  readonly tokens: number;
+  readonly logProb: TraceNode["logProb"];
+}
+
+/** Shares a candidate's tokens out among its steps by length: the engine counts them for the whole. */
+function costed(steps: readonly ParsedStep[], candidate: Candidate): CostedStep[] {
+  const lengths = steps.map(
+    (step) => (step.kind === "step" ? step.step.text : step.text).length + MARK.endOfStep.length,
+  );
+  const all = lengths.reduce((sum, length) => sum + length, 0);
+  let given = 0;
+  return steps.map((parsed, index) => {
+    const isLast = index === steps.length - 1;
+    const tokens = isLast
+      ? candidate.tokens - given
+      : Math.floor((candidate.tokens * (lengths[index] ?? 0)) / Math.max(1, all));
+    given += tokens;
+    return { parsed, tokens, logProb: candidate.logProb };
+  });
+}
+
+/** Everything a program printed, the value of its last expression included where it printed nothing at the end. */
+function printed(node: SearchNode): string {
+  const path = pathOf(node);
+  const outputs = path.map((step) => step.output).join("");
+  const own = node.output.trim() === "" && node.value !== null ? node.value : "";
+  return own === "" ? outputs.trim() : `${outputs}${own}`.trim();
+}
+
+function lastLine(text: string): string {
+  return text.slice(text.lastIndexOf("\n") + 1).trim();
+}
+
+function reject(kind: Rejection["kind"], message: string): Rejection {
+  return { kind, message, line: null };
+}
+
+function rejectionOf(result: Exclude<RunResult, { kind: "ok" }>): Rejection {
+  switch (result.kind) {
+    case "error":
+      return {
+        kind: "error",
+        message: `${result.error.type}: ${result.error.message}`,
+        line: result.error.line,
+      };
+    case "timeout":
+      return reject("timeout", `Still running after ${result.limitMs / 1000} s.`);
+    case "memory":
+      return reject("memory", `Asked for more than ${result.limitMB} MB of memory.`);
+    case "crash":
+      return reject("crash", `The interpreter died: ${result.reason}`);
+    default:
+      return result satisfies never;
+  }
+}

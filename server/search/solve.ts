@@ -1,0 +1,106 @@
+/** Runs a strategy on a problem and hands back the trace, whatever happened: finished, cancelled or failed. */
+import { createHash } from "node:crypto";
+import type { SearchEvent } from "../protocol/events.ts";
+import { TRACE_VERSION, type Trace } from "../protocol/trace.ts";
+import type { SearchConfig, StrategyName } from "./config.ts";
+import { promptTemplate } from "./prompt.ts";
+import { Search, SearchFailure, type SearchProblem, type SearchServices } from "./search.ts";
+import { auto } from "./strategies/auto.ts";
+import { beam, dvts } from "./strategies/beam.ts";
+import { mcts } from "./strategies/mcts.ts";
+import { bestOfN, greedy, selfConsistency } from "./strategies/sampling.ts";
+import type { Outcome, Strategy } from "./strategies/strategy.ts";
+import { toTraceNode } from "./tree.ts";
+
+const STRATEGY: Record<StrategyName, Strategy> = {
+  greedy,
+  "self-consistency": selfConsistency,
+  "best-of-n": bestOfN,
+  beam,
+  dvts,
+  mcts,
+  auto,
+};
+
+/** What names a search in the store; arguments, so that a search with fakes is the same byte for byte. */
+export interface SearchStamp {
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  /** Where the problem came from, for a person. */
+  readonly source: string | null;
+}
+
+/**
+ * Searches one problem. An aborted signal or a model that fails ends the search early; what was found until then is in
+ * the trace, with `stop` saying why it ended.
+ */
+export async function solve(
+  problem: SearchProblem,
+  config: SearchConfig,
+  services: SearchServices,
+  stamp: SearchStamp,
+  signal: AbortSignal,
+  emit: (event: SearchEvent) => void = () => undefined,
+): Promise<Trace> {
+  const begun = services.clock();
+  const search = new Search(problem, config, services, signal, emit);
+  emit({ kind: "started", problemId: problem.id, strategy: config.strategy, budget: config.budgetTokens });
+  let outcome: Outcome | null = null;
+  let stop: Trace["stop"] = "cancelled";
+  let failure: string | null = null;
+  try {
+    signal.throwIfAborted();
+    outcome = await STRATEGY[config.strategy](search);
+    stop = outcome.stop;
+  } catch (error) {
+    if (error instanceof SearchFailure) {
+      stop = "failed";
+      failure = error.message;
+    } else if (!signal.aborted) throw error;
+  }
+  search.backup();
+  const votes = search.votes();
+  const chosen = outcome?.choose === "best" ? mostPromisingAnswer(search) : (votes[0]?.nodes[0] ?? null);
+  emit({ kind: "finished", problemId: problem.id, progress: search.progress() });
+  return {
+    version: TRACE_VERSION,
+    id: stamp.id,
+    createdAt: stamp.createdAt,
+    problem: {
+      id: problem.id,
+      text: problem.text,
+      sha256: sha256(problem.text),
+      reference: problem.reference,
+      source: stamp.source,
+    },
+    models: { policy: services.policy.identity, ppm: services.ppm?.identity ?? null },
+    prompt: { format: services.promptFormat, sha256: sha256(promptTemplate(services.promptFormat)) },
+    settings: settingsOf(config),
+    nodes: search.tree.nodes.map(toTraceNode),
+    votes,
+    chosen,
+    trajectories: {
+      finished: search.tree.answers().reduce((sum, node) => sum + node.arrivals, 0),
+      started: search.started,
+    },
+    stop,
+    failure,
+    cost: search.cost,
+    ms: { total: services.clock() - begun, ...search.ms },
+  };
+}
+
+function mostPromisingAnswer(search: Search): number | null {
+  const answers = search.tree.answers();
+  if (answers.length === 0) return null;
+  return answers.reduce((a, b) => (search.promise(b) > search.promise(a) ? b : a)).id;
+}
+
+function settingsOf(config: SearchConfig): Trace["settings"] {
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, value ?? "none"]));
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

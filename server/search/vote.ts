@@ -1,0 +1,110 @@
+/** The final answer: groups of equivalent answers, PPM-weighted votes, and when a vote is settled. */
+import type { Grader } from "../services.ts";
+import type { Vote } from "../protocol/trace.ts";
+import type { SearchNode } from "./tree.ts";
+
+/**
+ * Groups answer nodes by equivalence, each compared with the groups' first members. Keeps its groups between calls, so
+ * every answer is compared once.
+ */
+export class AnswerGroups {
+  readonly #grader: Grader;
+  readonly #groups: SearchNode[][] = [];
+  readonly #groupOf = new Map<SearchNode, number>();
+
+  constructor(grader: Grader) {
+    this.#grader = grader;
+  }
+
+  /** Places a new answer node. Undecided counts as different: it must not lend a group its weight. */
+  async add(node: SearchNode, signal: AbortSignal): Promise<void> {
+    if (this.#groupOf.has(node) || node.answer === null) return;
+    for (const [index, group] of this.#groups.entries()) {
+      const first = group[0]?.answer ?? "";
+      const verdict = await this.#grader.equivalent(first, node.answer, "strict", signal);
+      if (verdict.kind !== "equal") continue;
+      group.push(node);
+      this.#groupOf.set(node, index);
+      return;
+    }
+    this.#groupOf.set(node, this.#groups.length);
+    this.#groups.push([node]);
+  }
+
+  /** Trajectories that ended in the node's group, and in all groups. */
+  support(node: SearchNode): { readonly count: number; readonly total: number } {
+    const index = this.#groupOf.get(node);
+    const group = index === undefined ? undefined : this.#groups[index];
+    return { count: sumArrivals(group ?? []), total: sumArrivals([...this.#groupOf.keys()]) };
+  }
+
+  /**
+   * The vote over the `topK` trajectories that the PPM scores highest, each with weight `(1 + ppm) / 2`; with no PPM
+   * every trajectory has weight one. Best first; ties by count, then by mean log-probability, then by order.
+   */
+  votes(topK: number): Vote[] {
+    const nodes = [...this.#groupOf.keys()];
+    const hasPpm = nodes.some((node) => node.ppm !== null);
+    const weights = new Map<SearchNode, number>();
+    if (hasPpm) {
+      const trajectories = nodes
+        .flatMap((node) => Array.from({ length: node.arrivals }, () => node))
+        .sort((a, b) => (b.ppm ?? -1) - (a.ppm ?? -1) || a.id - b.id)
+        .slice(0, topK);
+      for (const node of trajectories)
+        weights.set(node, (weights.get(node) ?? 0) + (1 + (node.ppm ?? -1)) / 2);
+    } else {
+      for (const node of nodes) weights.set(node, node.arrivals);
+    }
+    return this.#groups
+      .map((group) => {
+        const best = group.reduce((a, b) => (rank(b) > rank(a) ? b : a));
+        return {
+          vote: {
+            answer: best.answer ?? "",
+            nodes: [best, ...group.filter((node) => node !== best)].map((node) => node.id),
+            count: sumArrivals(group),
+            weight: group.reduce((sum, node) => sum + (weights.get(node) ?? 0), 0),
+          },
+          rank: rank(best),
+        };
+      })
+      .sort((a, b) => b.vote.weight - a.vote.weight || b.vote.count - a.vote.count || b.rank - a.rank)
+      .map(({ vote }) => vote);
+  }
+}
+
+/** Orders the trajectories of one group: by PPM, else by how often they were reached and how likely they are. */
+function rank(node: SearchNode): number {
+  return node.ppm ?? node.arrivals + Math.exp(meanLogProb(node));
+}
+
+/** Mean log-probability of the step that led to the answer; what no model generated counts as likely. */
+function meanLogProb(node: SearchNode): number {
+  return node.logProb?.mean ?? node.parent?.logProb?.mean ?? 0;
+}
+
+function sumArrivals(nodes: readonly SearchNode[]): number {
+  return nodes.reduce((sum, node) => sum + node.arrivals, 0);
+}
+
+/**
+ * Whether more votes would hardly change the winner: the chance that the first of two answers with these counts is the
+ * commoner one is at least `confidence` (adaptive-consistency: Beta posterior with a uniform prior).
+ */
+export function isSettled(first: number, second: number, confidence: number): boolean {
+  if (first + second < 3) return false;
+  return betaAboveHalf(first + 1, second + 1) >= confidence;
+}
+
+/** P(X > 1/2) for X ~ Beta(a, b) with whole a, b: the chance of fewer than a heads in a + b - 1 fair tosses. */
+export function betaAboveHalf(a: number, b: number): number {
+  const n = a + b - 1;
+  let term = 2 ** -n;
+  let sum = 0;
+  for (let k = 0; k < a; k++) {
+    sum += term;
+    term *= (n - k) / (k + 1);
+  }
+  return sum;
+}

@@ -1,0 +1,91 @@
+/** The one-way rule of ARCHITECTURE.md: which room may import which, and which package belongs to which room. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, posix, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { describe, expect, it } from "vitest";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** What each room may import of the others. `services.ts` and `protocol/` are open to all of `server/`. */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  "server/protocol": [],
+  "server/document": [],
+  "server/search": [],
+  "server/grading": ["server/sandbox"],
+  "server/sandbox": [],
+  "server/engine": [],
+  "server/models": ["server/engine"],
+  "server/traces": [],
+};
+const OPEN = ["server/services.ts", "server/protocol"];
+
+/** Packages that only one room may import. */
+const OWNED: Record<string, string> = {
+  "node-llama-cpp": "server/engine",
+  pyodide: "server/sandbox",
+  vscode: "src",
+  katex: "media",
+};
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => posix.join(folder, file.split(sep).join("/")));
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), "utf8");
+  return ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => ({
+    from: file,
+    to: fileName.startsWith(".")
+      ? relative(root, join(root, dirname(file), fileName))
+          .split(sep)
+          .join("/")
+      : fileName,
+  }));
+}
+
+const inRoom = (file: string, room: string): boolean => file === room || file.startsWith(`${room}/`);
+const all = ["server", "src", "media"].flatMap(sources).flatMap(importsOf);
+
+describe("imports go one way", () => {
+  it.each(Object.entries(MAY_IMPORT))("from %s", (room, allowed) => {
+    const wrong = all.filter(
+      ({ from, to }) =>
+        inRoom(from, room) &&
+        (to.startsWith("server/") || to.startsWith("src/") || to.startsWith("media/")) &&
+        ![room, ...OPEN, ...allowed].some((open) => inRoom(to, open)),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("from the editor's side, only to the protocol", () => {
+    const wrong = all.filter(
+      ({ from, to }) =>
+        /^(?:src|media)\//u.test(from) && to.startsWith("server/") && !inRoom(to, "server/protocol"),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it.each(Object.entries(OWNED))("package %s only in %s", (name, room) => {
+    const wrong = all.filter(
+      ({ from, to }) => (to === name || to.startsWith(`${name}/`)) && !inRoom(from, room),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it("the search reads no file, clock or random number of its own", () => {
+    const impure = sources("server/search").filter((file) =>
+      /Math\.random|Date\.now|new Date\(|performance\.|node:fs|node:process|\bprocess\./u.test(
+        readFileSync(join(root, file), "utf8"),
+      ),
+    );
+    expect(impure).toEqual([]);
+  });
+});

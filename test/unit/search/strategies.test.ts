@@ -1,0 +1,233 @@
+import { describe, expect, it } from "vitest";
+import { Trace, type TraceNode } from "../../../server/protocol/trace.ts";
+import type { SearchEvent } from "../../../server/protocol/events.ts";
+import { STRATEGIES, type SearchConfig } from "../../../server/search/config.ts";
+import { MARK } from "../../../server/search/grammar.ts";
+import type { SearchServices } from "../../../server/search/search.ts";
+import { solve } from "../../../server/search/solve.ts";
+import type { PreferenceModel } from "../../../server/services.ts";
+import { configOf, fakeServices, scriptedPolicy, STAMP, tablePpm, type Script } from "../../support/fakes.ts";
+
+const PROBLEM = { id: "p", text: "What is 6 times 7?", reference: null };
+
+/** Two-step programs; the seed decides the answer, and now and then a step fails or is never closed. */
+const noisy: Script = (request, seed) => {
+  const isStep = request.stop.includes(MARK.endOfStep);
+  const steps = (request.prefix.join("").split("Question:").at(-1) ?? "").split(MARK.endOfStep).length - 1;
+  const answer = seed % 5 === 0 ? "41" : "42";
+  const first = seed % 7 === 0 ? "# Step 1: Fail.\nraise" : `# Step 1: Set ${seed % 3}.\na = ${seed % 3}`;
+  const last = `# Step 2: Print.\nprint(${answer})`;
+  if (!isStep) {
+    if (seed % 11 === 0) return { text: first, stop: null };
+    return steps === 0
+      ? { text: `${first}\n<end_of_step>\n${last}`, stop: MARK.endOfCode }
+      : { text: last, stop: MARK.endOfCode };
+  }
+  return steps === 0 ? { text: first, stop: MARK.endOfStep } : { text: last, stop: MARK.endOfCode };
+};
+
+function run(
+  changes: Partial<SearchConfig>,
+  script: Script = noisy,
+  ppm: PreferenceModel | null = null,
+  more: {
+    reference?: string;
+    signal?: AbortSignal;
+    emit?: (event: SearchEvent) => void;
+    services?: Partial<SearchServices>;
+  } = {},
+): Promise<Trace> {
+  return solve(
+    { ...PROBLEM, reference: more.reference ?? null },
+    configOf(changes),
+    { ...fakeServices(scriptedPolicy(script), ppm), ...more.services },
+    STAMP,
+    more.signal ?? new AbortController().signal,
+    more.emit,
+  );
+}
+
+const answerOf = (trace: Trace): string | null | undefined =>
+  trace.chosen === null ? null : trace.nodes[trace.chosen]?.answer;
+
+describe.each(STRATEGIES.map((name) => [name] as const))("%s", (strategy) => {
+  it("gives the same trace for the same seed, byte for byte, and another for another", async () => {
+    const config = { strategy, budgetTokens: 300 };
+    const [one, two, other] = [await run(config), await run(config), await run({ ...config, seed: 2 })];
+    expect(JSON.stringify(one)).toBe(JSON.stringify(two));
+    expect(JSON.stringify(other.nodes)).not.toBe(JSON.stringify(one.nodes));
+  });
+
+  it("writes a trace that the schema accepts, with parents before children and visits that add up", async () => {
+    const trace = await run({ strategy, budgetTokens: 300 });
+    expect(Trace.parse(trace)).toEqual(trace);
+    for (const node of trace.nodes) {
+      if (node.parent !== null) expect(node.parent).toBeLessThan(node.id);
+      const children = trace.nodes.filter((child) => child.parent === node.id);
+      const below = children.reduce((sum, child) => sum + child.visits, 0);
+      if (node.status === "ok" && node.kind !== "answer") expect(node.visits).toBeGreaterThanOrEqual(below);
+    }
+  });
+
+  it("keeps to its budget but for the batch under way", async () => {
+    const trace = await run({ strategy, budgetTokens: 200, settleConfidence: 1 });
+    expect(trace.cost.generatedTokens).toBeLessThan(200 + 8 * 20);
+    expect(trace.cost.generatedTokens).toBe(
+      trace.nodes.reduce((sum, node) => sum + node.cost.generatedTokens, 0),
+    );
+  });
+
+  it("keeps rejected candidates with their reason and never extends them", async () => {
+    const trace = await run({ strategy, budgetTokens: 400, settleConfidence: 1 });
+    const rejected = trace.nodes.filter((node) => node.status === "rejected");
+    for (const node of rejected) {
+      expect(node.rejection?.message).not.toBe("");
+      expect(trace.nodes.some((child) => child.parent === node.id)).toBe(false);
+    }
+  });
+
+  it("hands back what it found when it is cancelled", async () => {
+    const controller = new AbortController();
+    let candidates = 0;
+    const trace = await run({ strategy, budgetTokens: 5000, settleConfidence: 1 }, noisy, null, {
+      signal: controller.signal,
+      emit: (event) => {
+        if (event.kind === "candidate" && ++candidates === 1) controller.abort();
+      },
+    });
+    // Greedy has nothing left to cancel once its candidates are told.
+    expect(trace.stop).toBe(strategy === "greedy" ? "done" : "cancelled");
+    expect(trace.nodes.length).toBeGreaterThan(1);
+  });
+
+  it("never shows a model the reference answer", async () => {
+    const policy = scriptedPolicy(noisy);
+    await run({ strategy, budgetTokens: 300 }, noisy, null, {
+      reference: "secret-reference",
+      services: { policy },
+    });
+    expect(policy.requests.length).toBeGreaterThan(0);
+    expect(policy.requests.some((request) => request.prefix.join("").includes("secret"))).toBe(false);
+  });
+
+  it("ends without an answer, and with the reason, when every program fails", async () => {
+    const trace = await run({ strategy, budgetTokens: 100 }, () => ({
+      text: "# Step 1\nraise",
+      stop: MARK.endOfCode,
+    }));
+    expect(trace.chosen).toBeNull();
+    expect(trace.nodes.some((node) => node.rejection?.kind === "error")).toBe(true);
+  });
+});
+
+describe("self-consistency", () => {
+  it("takes the answer that most trajectories give and stops once it is settled", async () => {
+    const trace = await run({ strategy: "self-consistency", budgetTokens: 10_000 });
+    expect(answerOf(trace)).toBe("42");
+    expect(trace.stop).toBe("settled");
+    expect(trace.cost.generatedTokens).toBeLessThan(1000);
+  });
+});
+
+describe("the PPM", () => {
+  const likes41 = tablePpm((prefix) => (prefix.includes("41") ? 0.9 : -0.9));
+
+  it("outweighs the number of trajectories in the vote", async () => {
+    const trace = await run(
+      { strategy: "self-consistency", budgetTokens: 800, settleConfidence: 1 },
+      noisy,
+      likes41,
+    );
+    const votes = trace.votes;
+    expect(votes[0]?.answer).toBe("41");
+    expect(votes[0]?.count).toBeLessThan(votes[1]?.count ?? 0);
+  });
+
+  it("chooses the trajectory of best-of-N", async () => {
+    const trace = await run({ strategy: "best-of-n", budgetTokens: 800 }, noisy, likes41);
+    expect(answerOf(trace)).toBe("41");
+  });
+
+  it("scores every node that ran, and no other", async () => {
+    const trace = await run({ strategy: "mcts", budgetTokens: 300 }, noisy, likes41);
+    for (const node of trace.nodes)
+      if (node.kind !== "root") expect(node.ppm !== null).toBe(node.status === "ok");
+  });
+});
+
+describe("terminal-guided annotation", () => {
+  it("gives +1 and -1 by the reference answer", async () => {
+    const trace = await run(
+      {
+        strategy: "mcts",
+        budgetTokens: 400,
+        annotation: "reference",
+        settleConfidence: 1,
+        deadEndValue: null,
+      },
+      noisy,
+      null,
+      { reference: "41" },
+    );
+    const ends = trace.nodes.filter((node): node is TraceNode => node.kind === "answer" && node.visits > 0);
+    expect(ends.length).toBeGreaterThan(1);
+    for (const node of ends) expect(node.sum / node.visits).toBe(node.answer === "41" ? 1 : -1);
+  });
+});
+
+describe("MCTS by the paper's profile", () => {
+  it("expands step by step from nodes that ran", async () => {
+    const trace = await run({
+      strategy: "mcts",
+      rollout: "steps",
+      budgetTokens: 600,
+      rollouts: 6,
+      settleConfidence: 1,
+    });
+    expect(trace.nodes.filter((node) => node.parent === 0).length).toBeGreaterThan(1);
+    expect(trace.trajectories.finished).toBeGreaterThan(1);
+  });
+});
+
+describe("the answer", () => {
+  it("is read by the policy when the program printed a sentence", async () => {
+    const trace = await run({ strategy: "greedy" }, (request) =>
+      request.prefix.at(-1) === `${MARK.answer}\n`
+        ? { text: "The answer is \\boxed{42}.", stop: MARK.endOfAnswer }
+        : { text: "print(There are 42 of them.)", stop: MARK.endOfCode },
+    );
+    expect(answerOf(trace)).toBe("42");
+  });
+
+  it("is missing when the program printed nothing, and the step says so", async () => {
+    const trace = await run({ strategy: "greedy" }, () => ({ text: "x = 1", stop: MARK.endOfCode }));
+    expect(trace.nodes[1]?.rejection?.kind).toBe("no-output");
+  });
+});
+
+describe("a model that repeats itself", () => {
+  it("is stopped at the repeated step", async () => {
+    const trace = await run({ strategy: "greedy" }, () => ({
+      text: "x = 1<end_of_step>x = 1<end_of_step>x = 1",
+      stop: null,
+    }));
+    expect(trace.nodes.map((node) => node.rejection?.kind)).toEqual([undefined, undefined, "repeats"]);
+  });
+});
+
+describe("a prompt longer than the context", () => {
+  it("fails with what to do, and nothing is lost", async () => {
+    const policy = scriptedPolicy(noisy);
+    const trace = await run({}, noisy, null, {
+      services: {
+        policy: {
+          ...policy,
+          propose: () => Promise.resolve([{ kind: "too-long", tokens: 9000, limit: 2048 }]),
+        },
+      },
+    });
+    expect(trace.stop).toBe("failed");
+    expect(trace.failure).toContain("9000");
+    expect(trace.failure).toContain("Shorten");
+  });
+});

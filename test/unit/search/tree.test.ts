@@ -1,0 +1,143 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { qValue, Tree, uct, type BackupRule, type SearchNode } from "../../../server/search/tree.ts";
+import { betaAboveHalf, isSettled } from "../../../server/search/vote.ts";
+
+function step(tree: Tree, parent: SearchNode, text: string): SearchNode {
+  return tree.add(parent, {
+    kind: "step",
+    text,
+    reason: "",
+    code: text,
+    final: false,
+    logProb: null,
+    answer: null,
+  }).node;
+}
+
+function answer(tree: Tree, parent: SearchNode, text: string, arrivals: number): SearchNode {
+  const { node } = tree.add(parent, {
+    kind: "answer",
+    text,
+    reason: "",
+    code: "",
+    final: true,
+    logProb: null,
+    answer: text,
+  });
+  node.arrivals = arrivals;
+  return node;
+}
+
+const rightIsPlus: BackupRule = {
+  terminalValue: (node) => (node.answer === "right" ? 1 : -1),
+  deadEndValue: null,
+  ppmPrior: false,
+};
+
+describe("the backup", () => {
+  it("adds +1 and -1 along the path (Eq. 2)", () => {
+    const tree = new Tree();
+    const a = step(tree, tree.root, "a");
+    const b = step(tree, a, "b");
+    const c = step(tree, a, "c");
+    answer(tree, b, "right", 2);
+    answer(tree, c, "wrong", 1);
+    tree.backup(rightIsPlus);
+    expect([a.sum, a.visits, b.sum, b.visits, c.sum, c.visits]).toEqual([1, 3, 2, 2, -1, 1]);
+    expect(qValue(a)).toBeCloseTo(1 / 3);
+    expect(tree.root.visits).toBe(3);
+  });
+
+  it("starts a step at its PPM score as one visit (Eq. 3)", () => {
+    const tree = new Tree();
+    const a = step(tree, tree.root, "a");
+    a.ppm = 0.5;
+    answer(tree, a, "right", 1);
+    tree.backup({ ...rightIsPlus, ppmPrior: true });
+    expect([a.sum, a.visits, qValue(a)]).toEqual([1.5, 2, 0.75]);
+  });
+
+  it("counts a dead end only when it has a value", () => {
+    const tree = new Tree();
+    const a = step(tree, tree.root, "a");
+    const dead = step(tree, a, "dead");
+    dead.rejection = { kind: "error", message: "", line: null };
+    dead.arrivals = 1;
+    tree.backup(rightIsPlus);
+    expect(a.visits).toBe(0);
+    tree.backup({ ...rightIsPlus, deadEndValue: -1 });
+    expect([a.sum, a.visits]).toEqual([-1, 1]);
+  });
+
+  it("gives every node the sums of the trajectories below it, in any tree, however often it is repeated", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(20), fc.boolean(), fc.integer({ min: 1, max: 3 })), { maxLength: 30 }),
+        (ends) => {
+          const tree = new Tree();
+          const steps = [tree.root];
+          for (const [at, isRight, arrivals] of ends) {
+            const parent = steps[at % steps.length] ?? tree.root;
+            const child = step(tree, parent, `s${steps.length}`);
+            steps.push(child);
+            answer(tree, child, isRight ? "right" : "wrong", arrivals);
+          }
+          tree.backup(rightIsPlus);
+          tree.backup(rightIsPlus);
+          for (const node of tree.nodes) {
+            const below = tree.nodes.filter((other) => isBelow(other, node) && other.kind === "answer");
+            expect(node.visits).toBe(below.reduce((sum, end) => sum + end.arrivals, 0));
+            expect(node.sum).toBe(
+              below.reduce((sum, end) => sum + end.arrivals * rightIsPlus.terminalValue(end), 0),
+            );
+          }
+        },
+      ),
+    );
+  });
+});
+
+function isBelow(node: SearchNode, ancestor: SearchNode): boolean {
+  for (let at: SearchNode | null = node; at !== null; at = at.parent) if (at === ancestor) return true;
+  return false;
+}
+
+describe("UCT", () => {
+  it("is infinite for a child that was never visited", () => {
+    expect(uct({ sum: 0, visits: 0 }, 10, 2)).toBe(Infinity);
+  });
+
+  it("is Q plus c times the root of ln N_parent over N (Eq. 1)", () => {
+    expect(uct({ sum: 3, visits: 4 }, 16, 2)).toBeCloseTo(0.75 + 2 * Math.sqrt(Math.log(16) / 4));
+  });
+});
+
+describe("identical siblings", () => {
+  it("are merged and counted", () => {
+    const tree = new Tree();
+    const first = step(tree, tree.root, "a");
+    const second = step(tree, tree.root, "a");
+    expect(second).toBe(first);
+    expect(first.samples).toBe(2);
+    expect(tree.root.children).toHaveLength(1);
+  });
+});
+
+describe("a settled vote", () => {
+  it.each([
+    [4, 0, true],
+    [3, 0, false],
+    [2, 0, false],
+    [8, 2, true],
+    [5, 3, false],
+  ])("%d against %d at 95%%: %s", (first, second, settled) =>
+    expect(isSettled(first, second, 0.95)).toBe(settled),
+  );
+
+  it("follows the Beta distribution", () => {
+    expect(betaAboveHalf(1, 1)).toBeCloseTo(0.5);
+    expect(betaAboveHalf(5, 1)).toBeCloseTo(31 / 32);
+    expect(betaAboveHalf(3, 3)).toBeCloseTo(0.5);
+  });
+});

@@ -1,0 +1,75 @@
+import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Trace } from "../../../server/protocol/trace.ts";
+import { MARK } from "../../../server/search/grammar.ts";
+import { solve } from "../../../server/search/solve.ts";
+import { createTraceStore } from "../../../server/traces/store.ts";
+import { configOf, fakeServices, scriptedPolicy, STAMP } from "../../support/fakes.ts";
+
+let folder = "";
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "traces-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function traceNamed(id: string): Promise<Trace> {
+  const policy = scriptedPolicy(() => ({ text: "print(42)", stop: MARK.endOfCode }));
+  const problem = { id: "p", text: `Problem ${id}`, reference: null };
+  return solve(
+    problem,
+    configOf({ strategy: "greedy" }),
+    fakeServices(policy),
+    { ...STAMP, id },
+    new AbortController().signal,
+  );
+}
+
+describe("the trace store", () => {
+  it("gives back what was appended, in order, whole tree and all", async () => {
+    const store = createTraceStore(join(folder, "sub", "traces.jsonl"));
+    const traces = [await traceNamed("a"), await traceNamed("b")];
+    for (const trace of traces) await store.append(trace);
+    expect(await store.query()).toEqual({ traces, bad: [] });
+    expect((await store.query({ id: "b" })).traces).toEqual([traces[1]]);
+  });
+
+  it("is empty before the first trace", async () => {
+    expect(await createTraceStore(join(folder, "none.jsonl")).query()).toEqual({ traces: [], bad: [] });
+  });
+
+  it("closes a line torn by a kill, reports it with its number, and loses nothing else", async () => {
+    const file = join(folder, "traces.jsonl");
+    const store = createTraceStore(file);
+    await store.append(await traceNamed("a"));
+    await appendFile(file, '{"version":1,"id":"half');
+    await store.append(await traceNamed("b"));
+    const { traces, bad } = await store.query();
+    expect(traces.map((trace) => trace.id)).toEqual(["a", "b"]);
+    expect(bad).toEqual([{ line: 2, reason: expect.stringContaining("cut off") as string }]);
+  });
+
+  it("names a trace of a newer version as such", async () => {
+    const file = join(folder, "traces.jsonl");
+    await writeFile(file, '{"version":99,"id":"future"}\n');
+    const { bad } = await createTraceStore(file).query();
+    expect(bad[0]?.reason).toContain("newer");
+  });
+
+  it("refuses to write what it could not read back", async () => {
+    const file = join(folder, "traces.jsonl");
+    const trace = { ...(await traceNamed("a")), version: 7 } as unknown as Trace;
+    await expect(createTraceStore(file).append(trace)).rejects.toThrow();
+  });
+
+  it("keeps every line whole when several writers append at once", async () => {
+    const file = join(folder, "traces.jsonl");
+    const trace = await traceNamed("a");
+    const stores = Array.from({ length: 4 }, () => createTraceStore(file));
+    await Promise.all(stores.flatMap((store) => [store.append(trace), store.append(trace)]));
+    const { traces, bad } = await createTraceStore(file).query();
+    expect([traces.length, bad.length]).toEqual([8, 0]);
+    expect((await readFile(file, "utf8")).endsWith("\n")).toBe(true);
+  });
+});
