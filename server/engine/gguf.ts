@@ -1,0 +1,145 @@
+/** Reads what a GGUF file says about itself, and whether all of it is there, without loading the model. */
+import { open } from "node:fs/promises";
+import type { GgufFileInfo } from "node-llama-cpp";
+
+/** What a GGUF file's header says. */
+export interface GgufFacts {
+  /** llama.cpp's name of the architecture: `qwen2`, `llama`, … */
+  readonly architecture: string;
+  readonly name: string | null;
+  readonly license: string | null;
+  /** Tokens. */
+  readonly contextLength: number;
+  /** Weights that take part in computing one token: a lookup table beside an output matrix of its own is left out. */
+  readonly parameters: number;
+  /** Size of the file. */
+  readonly bytes: number;
+}
+
+/** The facts, or why the file cannot be used as a language model. `detail` is a sentence for people. */
+export type GgufReading =
+  | { readonly kind: "gguf"; readonly facts: GgufFacts }
+  | {
+      readonly kind:
+        "not-gguf" | "truncated" | "damaged" | "unknown-architecture" | "not-a-language-model" | "split";
+      readonly detail: string;
+    };
+
+/** A header is some megabytes; a reader that takes longer is following nonsense. */
+const READ_LIMIT_MS = 20_000;
+
+/**
+ * Reads the header of a GGUF file on this machine.
+ * @throws the signal's reason when it is aborted, and errors of the file system (`ENOENT`, `EACCES`, `EISDIR`, …).
+ */
+export async function readGguf(file: string, signal: AbortSignal): Promise<GgufReading> {
+  signal.throwIfAborted();
+  const { magic, size } = await begin(file);
+  if (magic !== "GGUF")
+    return { kind: "not-gguf", detail: "it does not begin with GGUF: it is not a model in GGUF form" };
+
+  const { readGgufFileInfo, GgufArchitectureType } = await import("node-llama-cpp");
+  let info: GgufFileInfo;
+  try {
+    info = await readGgufFileInfo(file, {
+      sourceType: "filesystem",
+      spliceSplitFiles: false,
+      logWarnings: false,
+      // Of the tokenizer nothing is needed here, and it is most of the header.
+      ignoreKeys: ["tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.token_type"],
+      signal: AbortSignal.any([signal, AbortSignal.timeout(READ_LIMIT_MS)]),
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    const detail = error instanceof Error ? error.message : String(error);
+    return { kind: "damaged", detail: `its header cannot be read (${detail})` };
+  }
+  const missing = missingBytes(info, size);
+  if (missing !== null) return { kind: "truncated", detail: `the file ends too early: ${missing}` };
+
+  // The library's types promise more than a file of unknown origin keeps.
+  const metadata = info.metadata as unknown as Record<string, Record<string, unknown> | undefined>;
+  const general = metadata["general"] ?? {};
+  const architecture = general["architecture"];
+  if (typeof architecture !== "string")
+    return { kind: "damaged", detail: "its header names no architecture" };
+  if (Number((metadata["split"] ?? {})["count"] ?? 1) > 1)
+    return {
+      kind: "split",
+      detail: "it is one part of a split model; join the parts with llama-gguf-split --merge",
+    };
+  if (!Object.values<string>(GgufArchitectureType).includes(architecture))
+    return {
+      kind: "unknown-architecture",
+      detail: `its architecture "${architecture}" is not known to this version of llama.cpp`,
+    };
+  const contextLength = Number((metadata[architecture] ?? {})["context_length"]);
+  if (!Number.isSafeInteger(contextLength) || contextLength <= 0 || general["type"] === "adapter")
+    return {
+      kind: "not-a-language-model",
+      detail: `it is a GGUF file of the architecture "${architecture}" but not a language model`,
+    };
+  return {
+    kind: "gguf",
+    facts: {
+      architecture,
+      name: textOf(general["name"]),
+      license: textOf(general["license"]),
+      contextLength,
+      parameters: parametersOf(info),
+      bytes: size,
+    },
+  };
+}
+
+async function begin(file: string): Promise<{ magic: string; size: number }> {
+  const handle = await open(file, "r");
+  try {
+    const start = Buffer.alloc(4);
+    await handle.read(start, 0, start.length, 0);
+    return { magic: start.toString("latin1"), size: (await handle.stat()).size };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** What lies past the end of the file, in words; null when all is there. */
+function missingBytes(info: GgufFileInfo, size: number): string | null {
+  if ((info.infoEndOffset ?? 0) > size) return "its header is not whole";
+  for (const tensor of info.tensorInfo ?? []) {
+    const elements = tensor.dimensions.reduce<number>((product, n) => product * Number(n), 1);
+    const end = Number(tensor.fileOffset) + tensorBytes(tensor.ggmlType, elements);
+    if (end > size) return `${tensor.name} should end at byte ${end}, the file has ${size}`;
+  }
+  return null;
+}
+
+/** Bytes per block and weights per block of llama.cpp's tensor types, by number (ggml-common.h). */
+const BLOCKS: Readonly<Record<number, readonly [bytes: number, weights: number]>> = {
+  ...{ 0: [4, 1], 1: [2, 1], 2: [18, 32], 3: [20, 32], 6: [22, 32], 7: [24, 32], 8: [34, 32], 9: [36, 32] },
+  ...{ 10: [84, 256], 11: [110, 256], 12: [144, 256], 13: [176, 256], 14: [210, 256], 15: [292, 256] },
+  ...{ 16: [66, 256], 17: [74, 256], 18: [98, 256], 19: [50, 256], 20: [18, 32], 21: [110, 256] },
+  ...{ 22: [82, 256], 23: [136, 256], 24: [1, 1], 25: [2, 1], 26: [4, 1], 27: [8, 1], 28: [8, 1] },
+  ...{ 29: [56, 256], 30: [2, 1], 34: [54, 256], 35: [66, 256], 39: [17, 32] },
+};
+
+/** Size of a tensor's data; for a type that is not in the table the least it can be. */
+function tensorBytes(type: number, elements: number): number {
+  const block = BLOCKS[type];
+  return block === undefined ? 1 : Math.ceil(elements / block[1]) * block[0];
+}
+
+function parametersOf(info: GgufFileInfo): number {
+  const tensors = info.tensorInfo ?? [];
+  const untied = tensors.some((tensor) => tensor.name === "output.weight");
+  return tensors
+    .filter((tensor) => !(untied && tensor.name === "token_embd.weight"))
+    .reduce(
+      (sum, tensor) => sum + tensor.dimensions.reduce<number>((product, n) => product * Number(n), 1),
+      0,
+    );
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? value : null;
+}

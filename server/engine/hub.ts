@@ -1,0 +1,155 @@
+/** Downloads one file from a model hub through node-llama-cpp, giving up early when the hub cannot be reached. */
+
+/** How long the hub may take to answer the first request. */
+const CONNECT_MS = 5_000;
+/** A download that brings nothing for this long is given up, so that another source can be tried. */
+const STALL_MS = 45_000;
+const DEFAULT_ENDPOINT = "https://huggingface.co/";
+
+/** A file to download. */
+export interface HubRequest {
+  /** `hf:owner/repository/file.gguf` */
+  readonly uri: string;
+  readonly folder: string;
+  /** Name of the finished file; until then its bytes lie beside it under that name plus `.ipull`. */
+  readonly fileName: string;
+  readonly signal: AbortSignal;
+  readonly onBytes: (bytes: number) => void;
+  /** Base address of the hub; by default `MODEL_ENDPOINT` or `HF_ENDPOINT`, else Hugging Face. */
+  readonly endpoint?: string;
+  /** For tests: other limits, in milliseconds. */
+  readonly limits?: { readonly connectMs: number; readonly stallMs: number };
+}
+
+/** What came of it. After a failure or an abort, what had arrived is kept and the next attempt goes on from there. */
+export type HubOutcome =
+  | { readonly kind: "downloaded"; readonly path: string }
+  | {
+      readonly kind: "failed";
+      readonly reason: "unreachable" | "not-found" | "stalled" | "other";
+      readonly detail: string;
+    };
+
+/**
+ * Downloads a file. No credentials are sent: what the manifest names is public.
+ * @throws the signal's reason within 250 ms of an abort, and errors of the file system (`ENOSPC`, `EACCES`, …).
+ */
+export async function downloadFromHub(request: HubRequest): Promise<HubOutcome> {
+  const { signal, limits = { connectMs: CONNECT_MS, stallMs: STALL_MS } } = request;
+  signal.throwIfAborted();
+  const endpoint = withSlash(
+    request.endpoint ?? process.env["MODEL_ENDPOINT"] ?? process.env["HF_ENDPOINT"] ?? DEFAULT_ENDPOINT,
+  );
+  const refusal = await probe(endpoint, request.uri, limits.connectMs, signal);
+  if (refusal !== null) return refusal;
+
+  const stall = new AbortController();
+  const stalled = () => stall.abort(new Error("stalled"));
+  let timer = setTimeout(stalled, limits.stallMs);
+  const either = AbortSignal.any([signal, stall.signal]);
+  let seen = 0;
+  try {
+    const { createModelDownloader } = await import("node-llama-cpp");
+    const creating = createModelDownloader({
+      modelUri: request.uri,
+      dirPath: request.folder,
+      fileName: request.fileName,
+      endpoints: { huggingFace: endpoint },
+      // Null means "look for none"; the declared type leaves it out.
+      tokens: { huggingFace: null as unknown as string },
+      deleteTempFileOnCancel: false,
+      onProgress: ({ downloadedSize }) => {
+        if (downloadedSize === seen) return;
+        seen = downloadedSize;
+        clearTimeout(timer);
+        timer = setTimeout(stalled, limits.stallMs);
+        request.onBytes(downloadedSize);
+      },
+    });
+    void creating.then(
+      (late) => (either.aborted ? late.cancel() : undefined),
+      () => undefined,
+    );
+    const downloader = await orAbort(creating, either);
+    return { kind: "downloaded", path: await orAbort(downloader.download({ signal: either }), either) };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (stall.signal.aborted)
+      return {
+        kind: "failed",
+        reason: "stalled",
+        detail: `nothing arrived from ${new URL(endpoint).host} for ${Math.round(limits.stallMs / 1000)} s`,
+      };
+    if (
+      error instanceof Error &&
+      "code" in error &&
+      /^E[A-Z]+$/.test(String(error.code)) &&
+      "syscall" in error
+    )
+      throw error;
+    return { kind: "failed", reason: "other", detail: messageOf(error) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Asks for the file's headers once, with a short limit; null when the download can begin. */
+async function probe(
+  endpoint: string,
+  uri: string,
+  limitMs: number,
+  signal: AbortSignal,
+): Promise<Extract<HubOutcome, { kind: "failed" }> | null> {
+  const [, owner = "", repository = "", file = ""] = /^hf:([^/]+)\/([^/]+)\/(.+)$/.exec(uri) ?? [];
+  const url = `${endpoint}${owner}/${repository}/resolve/main/${file}`;
+  const host = new URL(endpoint).host;
+  try {
+    const response = await fetch(url, {
+      method: "HEAD",
+      redirect: "manual",
+      signal: AbortSignal.any([signal, AbortSignal.timeout(limitMs)]),
+    });
+    if (response.status < 400) return null;
+    const missing = [401, 403, 404, 410].includes(response.status);
+    return {
+      kind: "failed",
+      reason: missing ? "not-found" : "other",
+      detail: `${host} answered ${response.status} for ${uri}`,
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    return {
+      kind: "failed",
+      reason: "unreachable",
+      detail: `${host} cannot be reached (${messageOf(error)})`,
+    };
+  }
+}
+
+/** The promise, or the signal's reason as soon as it is aborted; the promise's own later failure is then ignored. */
+async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function withSlash(url: string): string {
+  return url.endsWith("/") ? url : `${url}/`;
+}
+
+/** `fetch` hides what happened in its error's cause. */
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === "TimeoutError") return "no answer in time";
+  const cause = error.cause;
+  if (cause instanceof Error && "code" in cause) return String(cause.code);
+  return error.message;
+}

@@ -1,0 +1,117 @@
+/** What can come of asking for a model: progress, the reasons it cannot be had, and the words for them. */
+import type { ResolvedModel } from "../services.ts";
+
+/** How far a file is. Sent at most ten times a second, and once when a phase ends. */
+export interface ModelProgress {
+  /** The file's name in the manifest. */
+  readonly file: string;
+  /** `waiting` for another process that is fetching the same file, `downloading`, or `checking` its SHA-256. */
+  readonly phase: "waiting" | "downloading" | "checking";
+  /** The kind of source it comes from; null while waiting or checking. */
+  readonly source: string | null;
+  readonly bytes: number;
+  readonly totalBytes: number;
+  /** Over the last few seconds; 0 until that is known. */
+  readonly bytesPerSecond: number;
+}
+
+/** Why one source did not give a file. */
+export interface SourceFailure {
+  readonly source: string;
+  readonly reason:
+    | "unreachable"
+    | "not-found"
+    | "stalled"
+    | "tool-missing"
+    | "wrong-content"
+    | "disk-full"
+    | "unwritable"
+    | "other";
+  /** One or two sentences with the particulars. */
+  readonly detail: string;
+}
+
+/** Why a model cannot be used. Every kind is a state of the machine that a person can change. */
+export type ModelFailure =
+  | { readonly kind: "unknown-model"; readonly id: string; readonly known: readonly string[] }
+  | { readonly kind: "not-installed"; readonly id: string; readonly file: string; readonly bytes: number }
+  | { readonly kind: "unwritable-home"; readonly folder: string; readonly code: string }
+  /** Found before anything was written: `needed` counts a reserve. */
+  | {
+      readonly kind: "no-space";
+      readonly folder: string;
+      readonly needed: number;
+      readonly available: number;
+    }
+  /** Found while writing. */
+  | { readonly kind: "disk-full"; readonly folder: string; readonly kept: number }
+  | {
+      readonly kind: "all-sources-failed";
+      readonly file: string;
+      readonly attempts: readonly SourceFailure[];
+    }
+  | {
+      readonly kind: "wrong-hash";
+      readonly path: string;
+      readonly expected: string;
+      readonly found: string;
+    }
+  | { readonly kind: "missing-file"; readonly id: string; readonly path: string }
+  /** Another process believed this one dead (it had been suspended) and took the download over. */
+  | { readonly kind: "lock-lost"; readonly file: string }
+  | { readonly kind: "bad-models-file"; readonly path: string; readonly detail: string };
+
+/** What asking for a model led to. */
+export type Resolution =
+  | { readonly kind: "ready"; readonly model: ResolvedModel }
+  | { readonly kind: "failed"; readonly reason: ModelFailure; readonly message: string };
+
+/** Tells a person what happened, what to do, and what was kept. One paragraph, lines under 120 characters or so. */
+export function describeFailure(failure: ModelFailure): string {
+  switch (failure.kind) {
+    case "unknown-model":
+      return `There is no model "${failure.id}". Known: ${failure.known.join(", ")}. A GGUF file of your own is added with: rstar models add PATH`;
+    case "not-installed":
+      return `The model ${failure.id} is not on this machine (${failure.file}, ${formatBytes(failure.bytes)}) and nothing may be downloaded now. Fetch it with: rstar models fetch ${failure.id}`;
+    case "unwritable-home":
+      return `The folder ${failure.folder} cannot be written (${failure.code}). Make it writable, or choose another data folder with the environment variable RSTAR_HOME. Nothing was changed.`;
+    case "no-space":
+      return `There is not enough room in ${failure.folder}: ${formatBytes(failure.needed)} are needed and ${formatBytes(failure.available)} are free. Free some space, or choose another data folder with the environment variable RSTAR_HOME. What was downloaded before is kept.`;
+    case "disk-full":
+      return `The disk of ${failure.folder} became full while the model was being written. Free some space and run the command again: ${formatBytes(failure.kept)} were kept, and the download goes on from there.`;
+    case "all-sources-failed":
+      return [
+        `The model file ${failure.file} could not be fetched from anywhere:`,
+        ...failure.attempts.map((attempt) => `  - ${attempt.source}: ${attempt.detail}`),
+        "Check the network connection and run the command again (what had arrived is kept), or use a GGUF file that you have: rstar models add PATH",
+      ].join("\n");
+    case "wrong-hash":
+      return `${failure.path} is not the file it should be: its SHA-256 is ${failure.found}, expected ${failure.expected}. It was not used and not changed. Fetch it again (rstar models fetch), or for a file of your own that you have replaced: rstar models add PATH`;
+    case "missing-file":
+      return `The file of the model ${failure.id} is no longer at ${failure.path}. Put it back, or add it from where it is now: rstar models add PATH --id ${failure.id}`;
+    case "lock-lost":
+      return `Another process took over the download of ${failure.file} while this one was suspended. Run the command again; what had arrived is kept.`;
+    case "bad-models-file":
+      return `${failure.path}, the list of your own models, cannot be read: ${failure.detail}. Correct it or move it away; it was not changed, and your model files are untouched.`;
+    default:
+      return failure satisfies never;
+  }
+}
+
+/** A failed resolution with its message. */
+export function failed(reason: ModelFailure): Extract<Resolution, { kind: "failed" }> {
+  return { kind: "failed", reason, message: describeFailure(reason) };
+}
+
+/** A size for people, in decimal units: `491 MB`, `1.12 GB`. */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${Math.round(bytes)} B`;
+  const units = ["kB", "MB", "GB", "TB"];
+  let value = bytes / 1000;
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)} ${units[unit] ?? ""}`;
+}
