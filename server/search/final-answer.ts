@@ -59,3 +59,9 @@ function plain(value: number, fallback: string): string {
   const text = String(value);
   return text.includes("e") ? fallback : text;
 }
+
+/** The last line of what a program printed. */
+export function lastLine(text: string): string {
+  const end = text.trimEnd();
+  return end.slice(end.lastIndexOf("\n") + 1).trim();
+}

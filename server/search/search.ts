@@ -15,7 +15,7 @@ import type {
 } from "../services.ts";
 import type { Cost, Rejection, TraceNode, Vote } from "../protocol/trace.ts";
 import type { SearchEvent, SearchProgress } from "../protocol/events.ts";
-import { extractBoxed, plainValue } from "./final-answer.ts";
+import { extractBoxed, lastLine, plainValue } from "./final-answer.ts";
 import type { SearchConfig } from "./config.ts";
 import {
   ANSWER_OPENING,
@@ -512,10 +512,6 @@ function printed(node: SearchNode): string {
   const outputs = path.map((step) => step.output).join("");
   const own = node.output.trim() === "" && node.value !== null ? node.value : "";
   return own === "" ? outputs.trim() : `${outputs}${own}`.trim();
-}
-
-function lastLine(text: string): string {
-  return text.slice(text.lastIndexOf("\n") + 1).trim();
 }
 
 function reject(kind: Rejection["kind"], message: string): Rejection {

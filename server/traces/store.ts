@@ -1,7 +1,9 @@
 /** The trace store: append-only JSON lines, checked on write and on read; a bad line is reported, never dropped. */
+import { existsSync } from "node:fs";
 import { open, readFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import lockfile from "proper-lockfile";
+import writeFileAtomic from "write-file-atomic";
 import { Trace, TRACE_VERSION, type TraceSummary, summarise } from "../protocol/trace.ts";
 import type { BadLine, TraceFilter, TraceStore } from "../services.ts";
 
@@ -52,12 +54,31 @@ export function createTraceStore(file: string): TraceStore {
         await handle.close();
       }
     },
+    async remove(isPicked) {
+      if (!existsSync(file)) return 0;
+      const release = await lock(file);
+      try {
+        const lines = (await readFile(file, "utf8")).split("\n").filter((line) => line !== "");
+        const kept = lines.filter((line) => {
+          const parsed = parseTraceLine(line);
+          return !isPicked(parsed.kind === "trace" ? parsed.trace : null);
+        });
+        if (kept.length < lines.length) await writeFileAtomic(file, kept.map((line) => `${line}\n`).join(""));
+        return lines.length - kept.length;
+      } finally {
+        await release();
+      }
+    },
     query: read,
     async summaries(filter) {
       const { traces, bad } = await read(filter);
       return { traces: traces.map((trace): TraceSummary => summarise(trace)), bad };
     },
   };
+}
+
+function lock(file: string): Promise<() => Promise<void>> {
+  return lockfile.lock(file, { retries: { retries: 50, minTimeout: 20, maxTimeout: 200 } });
 }
 
 /** One line of a store, or why it is not a trace. */

@@ -57,6 +57,18 @@ describe("the trace store", () => {
     expect(bad[0]?.reason).toContain("newer");
   });
 
+  it("deletes what is picked, unreadable lines only when asked, and keeps the rest as it was", async () => {
+    const file = join(folder, "traces.jsonl");
+    const store = createTraceStore(file);
+    await store.append(await traceNamed("a"));
+    await appendFile(file, "garbage\n");
+    await store.append(await traceNamed("b"));
+    expect(await store.remove((trace) => trace?.id === "a")).toBe(1);
+    expect((await store.query()).bad).toHaveLength(1);
+    expect(await store.remove(() => true)).toBe(2);
+    expect(await store.query()).toEqual({ traces: [], bad: [] });
+  });
+
   it("refuses to write what it could not read back", async () => {
     const file = join(folder, "traces.jsonl");
     const trace = { ...(await traceNamed("a")), version: 7 } as unknown as Trace;

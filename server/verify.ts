@@ -1,0 +1,114 @@
+/** Re-checks what is stored, without any model: every step is run again and its output compared. */
+import { EMPTY_STATE, type Grader, type Sandbox } from "./services.ts";
+import type { Solution } from "./document/solution.ts";
+import { lastLine, plainValue } from "./search/final-answer.ts";
+import type { Trace } from "./protocol/trace.ts";
+
+/** What came of running a stored step again. */
+export type StepCheck =
+  | { readonly kind: "same" }
+  | { readonly kind: "different"; readonly stored: string; readonly now: string }
+  | { readonly kind: "fails"; readonly message: string };
+
+/** The checks of a solution's steps, in order, and whether the answer still follows from the last output. */
+export interface SolutionCheck {
+  readonly steps: readonly StepCheck[];
+  readonly answer: "follows" | "does-not-follow" | "not-printed" | "none";
+  readonly holds: boolean;
+}
+
+/** Runs a solution's steps on top of each other and compares with what is stored. @throws the signal's reason. */
+export async function verifySolution(
+  solution: Solution,
+  sandbox: Sandbox,
+  grader: Grader,
+  signal: AbortSignal,
+): Promise<SolutionCheck> {
+  const steps: StepCheck[] = [];
+  let state = EMPTY_STATE;
+  let printed = "";
+  for (const step of solution.steps) {
+    const result = await sandbox.run(state, step.code, signal);
+    if (result.kind !== "ok") {
+      steps.push({ kind: "fails", message: describeFailure(result) });
+      return { steps, answer: solution.answer === null ? "none" : "does-not-follow", holds: false };
+    }
+    const now = result.output.trimEnd();
+    steps.push(
+      now === step.output.trimEnd() && result.value === step.value
+        ? { kind: "same" }
+        : { kind: "different", stored: step.output, now },
+    );
+    state = result.state;
+    if (now !== "") printed = now;
+    else if (result.value !== null) printed = result.value;
+  }
+  const answer = await checkAnswer(solution.answer?.text ?? null, printed, grader, signal);
+  return {
+    steps,
+    answer,
+    holds: steps.every((step) => step.kind === "same") && answer !== "does-not-follow",
+  };
+}
+
+/** A sentence as the last output proves nothing either way: the answer was read from it by the policy. */
+async function checkAnswer(
+  answer: string | null,
+  printed: string,
+  grader: Grader,
+  signal: AbortSignal,
+): Promise<SolutionCheck["answer"]> {
+  if (answer === null) return "none";
+  const value = plainValue(lastLine(printed));
+  if (value === null) return "not-printed";
+  const verdict = await grader.equivalent(value, answer, "lenient", signal);
+  return verdict.kind === "equal" ? "follows" : "does-not-follow";
+}
+
+/** A node of a trace whose run is not what the trace says. */
+export interface NodeDifference {
+  readonly node: number;
+  readonly stored: string;
+  readonly now: string;
+}
+
+/** Replays every step of a trace on its parent's state. Steps that never ran (not closed, no code) are left out. */
+export async function verifyTrace(
+  trace: Trace,
+  sandbox: Sandbox,
+  signal: AbortSignal,
+): Promise<{ readonly checked: number; readonly differences: readonly NodeDifference[] }> {
+  const ran = new Set(["error", "timeout", "memory", "crash", "no-output"]);
+  const states = new Map([[0, EMPTY_STATE]]);
+  const differences: NodeDifference[] = [];
+  let checked = 0;
+  for (const node of trace.nodes) {
+    const parent = node.parent === null ? undefined : states.get(node.parent);
+    if (node.kind !== "step" || parent === undefined) continue;
+    if (node.rejection !== null && !ran.has(node.rejection.kind)) continue;
+    checked++;
+    const result = await sandbox.run(parent, node.code, signal);
+    const expected =
+      node.rejection === null || node.rejection.kind === "no-output" ? "ok" : node.rejection.kind;
+    if (result.kind === "ok") states.set(node.id, result.state);
+    const now = result.kind === "ok" ? result.output : describeFailure(result);
+    if (result.kind !== expected || (result.kind === "ok" && result.output !== node.output))
+      differences.push({ node: node.id, stored: node.rejection?.message ?? node.output, now });
+  }
+  return { checked, differences };
+}
+
+function describeFailure(result: Exclude<Awaited<ReturnType<Sandbox["run"]>>, { kind: "ok" }>): string {
+  switch (result.kind) {
+    case "error":
+      return `${result.error.type}: ${result.error.message}`;
+    case "timeout":
+      return `still running after ${result.limitMs / 1000} s`;
+    case "memory":
+      return `asked for more than ${result.limitMB} MB`;
+    case "crash":
+      return `the interpreter died: ${result.reason}`;
+    default:
+      return result satisfies never;
+  }
+}
