@@ -38,10 +38,10 @@ export async function readGguf(file: string, signal: AbortSignal): Promise<GgufR
   if (magic !== "GGUF")
     return { kind: "not-gguf", detail: "it does not begin with GGUF: it is not a model in GGUF form" };
 
-  const { readGgufFileInfo, GgufArchitectureType } = await import("node-llama-cpp");
+  const library = await import("node-llama-cpp");
   let info: GgufFileInfo;
   try {
-    info = await readGgufFileInfo(file, {
+    info = await library.readGgufFileInfo(file, {
       sourceType: "filesystem",
       spliceSplitFiles: false,
       logWarnings: false,
@@ -68,7 +68,11 @@ export async function readGguf(file: string, signal: AbortSignal): Promise<GgufR
       kind: "split",
       detail: "it is one part of a split model; join the parts with llama-gguf-split --merge",
     };
-  if (!Object.values<string>(GgufArchitectureType).includes(architecture))
+  // Declared as a const enum, which TypeScript does not let one list; at run time it is an object.
+  const { GgufArchitectureType: known } = library as unknown as {
+    GgufArchitectureType: Record<string, string>;
+  };
+  if (!Object.values(known).includes(architecture))
     return {
       kind: "unknown-architecture",
       detail: `its architecture "${architecture}" is not known to this version of llama.cpp`,

@@ -98,6 +98,74 @@ export function describeFailure(failure: ModelFailure): string {
   }
 }
 
+/** Why a file of the user's own was not added. Nothing is changed then. */
+export type AddFailure =
+  | { readonly kind: "unreadable"; readonly path: string; readonly code: string }
+  /** Not a whole GGUF of a language model that this llama.cpp knows; `problem` is the kind of `GgufReading`. */
+  | { readonly kind: "unusable"; readonly path: string; readonly problem: string; readonly detail: string }
+  | { readonly kind: "bad-id"; readonly id: string }
+  | { readonly kind: "id-taken"; readonly id: string }
+  | { readonly kind: "ppm-fields" }
+  | Extract<ModelFailure, { kind: "unwritable-home" | "disk-full" | "bad-models-file" }>;
+
+/** What adding a file led to. */
+export type Addition =
+  | { readonly kind: "added"; readonly id: string; readonly role: "policy" | "ppm" }
+  | { readonly kind: "failed"; readonly reason: AddFailure; readonly message: string };
+
+/** Why nothing was removed. */
+export type RemoveFailure =
+  | { readonly kind: "in-use"; readonly id: string; readonly path: string }
+  | { readonly kind: "nothing-there"; readonly id: string }
+  | Extract<ModelFailure, { kind: "unknown-model" | "unwritable-home" | "disk-full" | "bad-models-file" }>;
+
+/** What removing a model led to. A file of the user's own is only taken off the list. */
+export type Removal =
+  | { readonly kind: "removed"; readonly bytes: number }
+  | { readonly kind: "forgotten"; readonly path: string }
+  | { readonly kind: "failed"; readonly reason: RemoveFailure; readonly message: string };
+
+/** The words for a file that was not added. */
+export function describeAddFailure(failure: AddFailure): string {
+  switch (failure.kind) {
+    case "unreadable":
+      return failure.code === "ENOENT"
+        ? `There is no file ${failure.path}. Nothing was changed.`
+        : `The file ${failure.path} cannot be read (${failure.code}). Nothing was changed.`;
+    case "unusable":
+      return `${failure.path} cannot be used: ${failure.detail}. Download the file again or choose another one; nothing was changed.`;
+    case "bad-id":
+      return `"${failure.id}" cannot be the name of a model: lower-case letters, digits, dots, dashes and underscores, a letter or digit first. Choose another with --id.`;
+    case "id-taken":
+      return `There is already a model "${failure.id}" that comes with rStar-Math. Choose another name with --id. Nothing was changed.`;
+    case "ppm-fields":
+      return "A PPM needs to know where its score is read: give --suffix, --positive and --negative (the text put after a step, and the two one-token answers), and give them for no other role. Nothing was changed.";
+    case "unwritable-home":
+    case "disk-full":
+    case "bad-models-file":
+      return describeFailure(failure);
+    default:
+      return failure satisfies never;
+  }
+}
+
+/** The words for a model that was not removed. */
+export function describeRemoveFailure(failure: RemoveFailure): string {
+  switch (failure.kind) {
+    case "in-use":
+      return `${failure.path} is in use (it is being downloaded, or a model is running). Try again when that has ended; nothing was removed.`;
+    case "nothing-there":
+      return `The model ${failure.id} has no file in the data folder; there is nothing to remove.`;
+    case "unknown-model":
+    case "unwritable-home":
+    case "disk-full":
+    case "bad-models-file":
+      return describeFailure(failure);
+    default:
+      return failure satisfies never;
+  }
+}
+
 /** A failed resolution with its message. */
 export function failed(reason: ModelFailure): Extract<Resolution, { kind: "failed" }> {
   return { kind: "failed", reason, message: describeFailure(reason) };

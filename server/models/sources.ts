@@ -117,7 +117,8 @@ export function createWheelsFetcher(options: WheelsOptions): Fetcher<"wheels"> {
       };
     } finally {
       await file.close();
-      await rm(arriving, { recursive: true, force: true });
+      // pip, just killed, may hold its file for a moment longer.
+      await rm(arriving, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
     }
   };
 }

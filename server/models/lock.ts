@@ -1,0 +1,78 @@
+/** One process at a time on a file, and the file system errors that a person can put right. */
+import { setTimeout as delay } from "node:timers/promises";
+import lockfile from "proper-lockfile";
+import type { ModelFailure } from "./outcomes.ts";
+
+const POLL_MS = 200;
+/** A lock that was not touched for this long belongs to a process that is gone. */
+const STALE_MS = 10_000;
+const TOUCH_MS = 2_000;
+
+/** Thrown into the work when another process took the lock over, this one having been suspended for too long. */
+export class LockLost extends Error {}
+
+/**
+ * Runs `work` while no other process works on `file`, which need not exist; waits for its turn and says so through
+ * `onWaiting`. The work's own signal is aborted as well when the lock is lost.
+ * @throws the signal's reason, what `work` throws, and errors of the file system.
+ */
+export async function withLock<T>(
+  file: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+  onWaiting?: () => void,
+): Promise<T> {
+  for (;;) {
+    const attempt = await tryWithLock(file, signal, work);
+    if (attempt.kind === "done") return attempt.value;
+    onWaiting?.();
+    await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** Like {@link withLock}, but does nothing when another process works on the file. */
+export async function tryWithLock<T>(
+  file: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<{ readonly kind: "done"; readonly value: T } | { readonly kind: "locked" }> {
+  signal.throwIfAborted();
+  const lost = new AbortController();
+  let release: () => Promise<void>;
+  try {
+    release = await lockfile.lock(file, {
+      realpath: false,
+      stale: STALE_MS,
+      update: TOUCH_MS,
+      onCompromised: () => lost.abort(new LockLost("the lock was taken over")),
+    });
+  } catch (error) {
+    if (codeOf(error) !== "ELOCKED") throw error;
+    return { kind: "locked" };
+  }
+  try {
+    return { kind: "done", value: await work(AbortSignal.any([signal, lost.signal])) };
+  } finally {
+    if (!lost.signal.aborted) await release().catch(() => undefined);
+  }
+}
+
+/** The error's `code`, or "". */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+const FULL_CODES = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+const UNWRITABLE_CODES = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"]);
+
+/** The failure to write into `folder` that an error stands for; null when it is none that a person can put right. */
+export function writeFailure(
+  error: unknown,
+  folder: string,
+  kept: number,
+): Extract<ModelFailure, { kind: "unwritable-home" | "disk-full" }> | null {
+  const code = codeOf(error);
+  if (FULL_CODES.has(code)) return { kind: "disk-full", folder, kept };
+  if (UNWRITABLE_CODES.has(code)) return { kind: "unwritable-home", folder, code };
+  return null;
+}

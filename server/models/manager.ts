@@ -1,0 +1,381 @@
+/** The models of this machine: what there is, where it is, fetching, removing, and adding files of the user's own. */
+import { rm, stat } from "node:fs/promises";
+import path from "node:path";
+import type { GgufReading } from "../engine/gguf.ts";
+import type { ResolvedModel } from "../services.ts";
+import { CheckedFiles } from "./checked-files.ts";
+import {
+  assetPath,
+  ensureAsset,
+  freeBytesOf,
+  partialBytes,
+  removePartials,
+  type EnsureContext,
+  type EnsureOptions,
+} from "./ensure.ts";
+import { codeOf, tryWithLock, writeFailure } from "./lock.ts";
+import {
+  assetsOf,
+  isDerived,
+  packageRoot,
+  type Asset,
+  type BaseEntry,
+  type Manifest,
+  type ManifestEntry,
+} from "./manifest.ts";
+import {
+  describeAddFailure,
+  describeRemoveFailure,
+  failed,
+  type AddFailure,
+  type Addition,
+  type ModelFailure,
+  type Removal,
+  type RemoveFailure,
+  type Resolution,
+} from "./outcomes.ts";
+import { changeOwnModels, isModelId, readOwnModels, type OwnModel } from "./own-models.ts";
+import { realFetchers, type Fetchers } from "./sources.ts";
+
+/** What a manager works with. Everything after `manifest` has a default; tests replace it. */
+export interface ModelManagerOptions {
+  /** The data folder, absolute; see `dataHome`. */
+  readonly home: string;
+  readonly manifest: Manifest;
+  /** Hears one line for each thing that is done; by default nobody does. */
+  readonly log?: (line: string) => void;
+  /** Starts a Python with pip, e.g. `["py", "-3"]`; by default one is looked for when it is needed. */
+  readonly pythonCommand?: readonly string[];
+  readonly fetchers?: Partial<Fetchers>;
+  /** The root that bundled paths start from; by default this package's. */
+  readonly packageRoot?: string;
+  /** Free bytes of the file system that holds a folder. */
+  readonly freeBytes?: (folder: string) => Promise<number>;
+  /** Reads a GGUF header; by default through node-llama-cpp, loaded when it is needed. */
+  readonly readGguf?: (file: string, signal: AbortSignal) => Promise<GgufReading>;
+}
+
+/** One line of the list of models. Sizes in bytes. */
+export interface ListedModel {
+  readonly id: string;
+  readonly role: "policy" | "ppm";
+  readonly name: string;
+  readonly description: string;
+  /** `manifest`: it can be fetched. `own`: the user added it. */
+  readonly origin: "manifest" | "own";
+  readonly isDefault: boolean;
+  readonly isTest: boolean;
+  /** SPDX identifier, or null when a file of the user's own does not say. */
+  readonly license: string | null;
+  readonly parameters: number;
+  readonly contextLength: number;
+  readonly promptFormat: "two-shot" | "bare";
+  /** The model whose file this one uses, where it does. */
+  readonly base: string | null;
+  /** Whether all its files are here with the right size; their hashes are checked when the model is used. */
+  readonly installed: boolean;
+  /** The GGUF file, here or to be. */
+  readonly path: string;
+  /** Size of all its files, the base's included. */
+  readonly bytes: number;
+  /** How much of that is on this machine. */
+  readonly bytesOnDisk: number;
+  /** What unfinished downloads of it have brought so far. */
+  readonly partialBytes: number;
+}
+
+/** All models, and what is wrong with the list of the user's own, if anything. */
+export interface ModelList {
+  readonly models: readonly ListedModel[];
+  readonly problem: ModelFailure | null;
+}
+
+/** How a file of the user's own is to be used. */
+export interface AddOptions {
+  /** By default the file's name, in lower case and without `.gguf`. An own model of that name is replaced. */
+  readonly id?: string;
+  /** Default: `policy`. */
+  readonly role?: "policy" | "ppm";
+  /** Default: `two-shot`, for a model that was not tuned on this project's steps. */
+  readonly promptFormat?: "two-shot" | "bare";
+  /** Required for a PPM, and for nothing else. */
+  readonly ppm?: { readonly suffix: string; readonly positive: string; readonly negative: string };
+  readonly signal?: AbortSignal;
+}
+
+export interface ModelManager {
+  /** The data folder. */
+  readonly home: string;
+  /** The manifest's default of a role, or null when it has none. */
+  defaultId(role: "policy" | "ppm"): string | null;
+  /** The manifest's models, in its order, then the user's own. Reads no file's content: it takes milliseconds. */
+  list(): Promise<ModelList>;
+  /**
+   * The model's files, fetched when they are missing (unless `offline`) and checked by SHA-256.
+   * @throws the signal's reason within 250 ms of an abort; what had arrived is kept.
+   */
+  resolve(id: string, options: EnsureOptions): Promise<Resolution>;
+  /** Deletes a model's files from the data folder, unfinished downloads too; takes an own model off the list. */
+  remove(id: string): Promise<Removal>;
+  /** Puts a GGUF file on the list of the user's own models. The file stays where it is. */
+  add(file: string, options?: AddOptions): Promise<Addition>;
+}
+
+/** Builds the manager. Touches no disk and no network until it is asked for something. */
+export function createModelManager(options: ModelManagerOptions): ModelManager {
+  return new Manager(options);
+}
+
+class Manager implements ModelManager {
+  readonly home: string;
+  readonly #entries: readonly ManifestEntry[];
+  readonly #context: EnsureContext;
+  readonly #readGguf: NonNullable<ModelManagerOptions["readGguf"]>;
+
+  constructor(options: ModelManagerOptions) {
+    this.home = options.home;
+    this.#entries = options.manifest.models;
+    this.#context = {
+      home: options.home,
+      packageRoot: options.packageRoot ?? packageRoot(),
+      fetchers: { ...realFetchers(options.pythonCommand), ...options.fetchers },
+      checked: new CheckedFiles(options.home),
+      log: options.log ?? (() => undefined),
+      freeBytes: options.freeBytes ?? freeBytesOf,
+    };
+    this.#readGguf =
+      options.readGguf ??
+      (async (file, signal) => await (await import("../engine/gguf.ts")).readGguf(file, signal));
+  }
+
+  defaultId(role: "policy" | "ppm"): string | null {
+    return this.#entries.find((entry) => entry.role === role && entry.default === true)?.id ?? null;
+  }
+
+  async list(): Promise<ModelList> {
+    const own = await readOwnModels(this.home);
+    const models = await Promise.all(this.#entries.map((entry) => this.#describe(entry)));
+    if (own.kind !== "models") return { models, problem: own };
+    return { models: [...models, ...(await Promise.all(own.models.map(describeOwn)))], problem: null };
+  }
+
+  async resolve(id: string, options: EnsureOptions): Promise<Resolution> {
+    options.signal.throwIfAborted();
+    const entry = this.#entries.find((candidate) => candidate.id === id);
+    if (entry === undefined) return await this.#resolveOwn(id, options);
+    const base = this.#baseOf(entry);
+    const weights = await ensureAsset(id, base, this.#context, options);
+    if (weights.kind === "failed") return failed(weights.reason);
+    const model: ResolvedModel = {
+      id,
+      role: entry.role,
+      path: weights.path,
+      sha256: base.sha256,
+      contextLength: base.contextLength,
+      parameters: base.parameters,
+      promptFormat: entry.promptFormat,
+      ...(entry.ppm === undefined ? {} : { ppm: entry.ppm }),
+    };
+    if (!isDerived(entry) || entry.adapter === undefined) return { kind: "ready", model };
+    const adapter = await ensureAsset(id, entry.adapter, this.#context, options);
+    if (adapter.kind === "failed") return failed(adapter.reason);
+    const { id: adapterId, sha256 } = entry.adapter;
+    return { kind: "ready", model: { ...model, adapter: { id: adapterId, path: adapter.path, sha256 } } };
+  }
+
+  async remove(id: string): Promise<Removal> {
+    const entry = this.#entries.find((candidate) => candidate.id === id);
+    if (entry === undefined) return await this.#forgetOwn(id);
+    const files = assetsOf(entry)
+      .map((asset) => assetPath(asset, this.#context))
+      .filter((file) => file.startsWith(path.join(this.home, "models") + path.sep));
+    let bytes = 0;
+    for (const file of files) {
+      const held = (await sizeOf(file)) + (await partialBytes(file));
+      if (held === 0) continue;
+      try {
+        const removal = await tryWithLock(file, new AbortController().signal, async () => {
+          await rm(file, { force: true });
+          await removePartials(file);
+          await this.#context.checked.forget(file);
+        });
+        if (removal.kind === "locked") return notRemoved({ kind: "in-use", id, path: file });
+      } catch (error) {
+        if (codeOf(error) === "EBUSY") return notRemoved({ kind: "in-use", id, path: file });
+        const failure = writeFailure(error, path.dirname(file), 0);
+        if (failure === null) throw error;
+        return notRemoved(failure);
+      }
+      bytes += held;
+    }
+    return bytes > 0 ? { kind: "removed", bytes } : notRemoved({ kind: "nothing-there", id });
+  }
+
+  async add(file: string, options: AddOptions = {}): Promise<Addition> {
+    const signal = options.signal ?? new AbortController().signal;
+    const absolute = path.resolve(file);
+    const id = options.id ?? idFromName(absolute);
+    const role = options.role ?? "policy";
+    if (!isModelId(id)) return notAdded({ kind: "bad-id", id });
+    if (this.#entries.some((entry) => entry.id === id)) return notAdded({ kind: "id-taken", id });
+    if ((options.ppm !== undefined) !== (role === "ppm")) return notAdded({ kind: "ppm-fields" });
+    let reading: GgufReading;
+    let sha256: string;
+    try {
+      reading = await this.#readGguf(absolute, signal);
+      if (reading.kind !== "gguf")
+        return notAdded({ kind: "unusable", path: absolute, problem: reading.kind, detail: reading.detail });
+      sha256 = await this.#context.checked.sha256(absolute, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (codeOf(error) === "") throw error;
+      return notAdded({ kind: "unreadable", path: absolute, code: codeOf(error) });
+    }
+    const { facts } = reading;
+    const model: OwnModel = {
+      id,
+      role,
+      name: facts.name ?? path.basename(absolute),
+      path: absolute,
+      bytes: facts.bytes,
+      sha256,
+      architecture: facts.architecture,
+      license: facts.license,
+      parameters: facts.parameters,
+      contextLength: facts.contextLength,
+      promptFormat: options.promptFormat ?? "two-shot",
+      ...(options.ppm === undefined ? {} : { ppm: options.ppm }),
+    };
+    try {
+      const changed = await changeOwnModels(this.home, signal, (models) => [
+        ...models.filter((other) => other.id !== id),
+        model,
+      ]);
+      return changed.kind === "models" ? { kind: "added", id, role } : notAdded(changed);
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = writeFailure(error, this.home, 0);
+      if (failure === null) throw error;
+      return notAdded(failure);
+    }
+  }
+
+  async #resolveOwn(id: string, options: EnsureOptions): Promise<Resolution> {
+    const own = await readOwnModels(this.home);
+    if (own.kind !== "models") return failed(own);
+    const found = own.models.find((model) => model.id === id);
+    if (found === undefined) return failed(this.#unknown(id, own.models));
+    let sha256: string;
+    try {
+      sha256 = await this.#context.checked.sha256(found.path, options.signal);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (codeOf(error) === "") throw error;
+      return failed({ kind: "missing-file", id, path: found.path });
+    }
+    if (sha256 !== found.sha256)
+      return failed({ kind: "wrong-hash", path: found.path, expected: found.sha256, found: sha256 });
+    const { role, path: file, contextLength, parameters, promptFormat, ppm } = found;
+    const model = { id, role, path: file, sha256, contextLength, parameters, promptFormat };
+    return { kind: "ready", model: ppm === undefined ? model : { ...model, ppm } };
+  }
+
+  async #forgetOwn(id: string): Promise<Removal> {
+    const own = await readOwnModels(this.home);
+    if (own.kind !== "models") return notRemoved(own);
+    const found = own.models.find((model) => model.id === id);
+    if (found === undefined) return notRemoved(this.#unknown(id, own.models));
+    try {
+      const changed = await changeOwnModels(this.home, new AbortController().signal, (models) =>
+        models.filter((model) => model.id !== id),
+      );
+      if (changed.kind !== "models") return notRemoved(changed);
+    } catch (error) {
+      const failure = writeFailure(error, this.home, 0);
+      if (failure === null) throw error;
+      return notRemoved(failure);
+    }
+    await this.#context.checked.forget(found.path);
+    return { kind: "forgotten", path: found.path };
+  }
+
+  #unknown(id: string, own: readonly OwnModel[]): Extract<ModelFailure, { kind: "unknown-model" }> {
+    return { kind: "unknown-model", id, known: [...this.#entries, ...own].map((model) => model.id) };
+  }
+
+  #baseOf(entry: ManifestEntry): BaseEntry {
+    if (!isDerived(entry)) return entry;
+    const base = this.#entries.find((other) => other.id === entry.base);
+    if (base === undefined || isDerived(base)) throw new Error(`the manifest was not checked: ${entry.id}`);
+    return base;
+  }
+
+  async #describe(entry: ManifestEntry): Promise<ListedModel> {
+    const base = this.#baseOf(entry);
+    const assets: readonly Asset[] = isDerived(entry) ? [base, ...assetsOf(entry)] : [base];
+    const sizes = await Promise.all(
+      assets.map(async (asset) => {
+        const file = assetPath(asset, this.#context);
+        return { expected: asset.bytes, present: await sizeOf(file), partial: await partialBytes(file) };
+      }),
+    );
+    return {
+      id: entry.id,
+      role: entry.role,
+      name: entry.name,
+      description: entry.description,
+      origin: "manifest",
+      isDefault: entry.default === true,
+      isTest: entry.test === true,
+      license: [...new Set(assets.map((asset) => asset.license))].join(" AND "),
+      parameters: base.parameters,
+      contextLength: base.contextLength,
+      promptFormat: entry.promptFormat,
+      base: isDerived(entry) ? entry.base : null,
+      installed: sizes.every((size) => size.present === size.expected),
+      path: assetPath(base, this.#context),
+      bytes: sizes.reduce((sum, size) => sum + size.expected, 0),
+      bytesOnDisk: sizes.reduce((sum, size) => sum + size.present, 0),
+      partialBytes: sizes.reduce((sum, size) => sum + size.partial, 0),
+    };
+  }
+}
+
+async function describeOwn(model: OwnModel): Promise<ListedModel> {
+  const present = await sizeOf(model.path);
+  const { id, role, name, license, parameters, contextLength, promptFormat, path: file, bytes } = model;
+  return {
+    ...{ id, role, name, license, parameters, contextLength, promptFormat, path: file, bytes },
+    description: `Your own file (${model.architecture}).`,
+    origin: "own",
+    isDefault: false,
+    isTest: false,
+    base: null,
+    installed: present === bytes,
+    bytesOnDisk: present,
+    partialBytes: 0,
+  };
+}
+
+function notAdded(reason: AddFailure): Addition {
+  return { kind: "failed", reason, message: describeAddFailure(reason) };
+}
+
+function notRemoved(reason: RemoveFailure): Removal {
+  return { kind: "failed", reason, message: describeRemoveFailure(reason) };
+}
+
+async function sizeOf(file: string): Promise<number> {
+  const found = await stat(file).catch(() => null);
+  return found?.isFile() === true ? found.size : 0;
+}
+
+/** `/models/My Model.Q4_K_M.gguf` becomes `my-model.q4_k_m`. */
+function idFromName(file: string): string {
+  return path
+    .basename(file)
+    .toLowerCase()
+    .replace(/\.gguf$/, "")
+    .replace(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[^a-z0-9]+|-+$/g, "");
+}

@@ -1,0 +1,79 @@
+/** The list of the user's own models, `<home>/models.json`: read and checked, changed under a lock, written whole. */
+import { mkdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import writeFileAtomic from "write-file-atomic";
+import { z } from "zod";
+import { codeOf, withLock } from "./lock.ts";
+import type { ModelFailure } from "./outcomes.ts";
+
+const ownModel = z.strictObject({
+  id: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/),
+  role: z.enum(["policy", "ppm"]),
+  name: z.string(),
+  /** Absolute; the file stays where its owner put it. */
+  path: z.string(),
+  bytes: z.number(),
+  /** As it was when the file was added. */
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  architecture: z.string(),
+  license: z.string().nullable(),
+  parameters: z.number(),
+  contextLength: z.number(),
+  promptFormat: z.enum(["two-shot", "bare"]),
+  ppm: z.strictObject({ suffix: z.string(), positive: z.string(), negative: z.string() }).optional(),
+});
+
+const ownModelsFile = z.strictObject({ version: z.literal(1), models: z.array(ownModel) });
+
+/** One of the user's own models. */
+export type OwnModel = z.infer<typeof ownModel>;
+
+type BadFile = Extract<ModelFailure, { kind: "bad-models-file" }>;
+/** The list, or why it cannot be read. */
+export type OwnModels = { readonly kind: "models"; readonly models: readonly OwnModel[] } | BadFile;
+
+/** Whether a name can be a model's id. */
+export function isModelId(id: string): boolean {
+  return ownModel.shape.id.safeParse(id).success;
+}
+
+/** Reads the list; without a file it is empty. */
+export async function readOwnModels(home: string): Promise<OwnModels> {
+  const file = path.join(home, "models.json");
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return { kind: "models", models: [] };
+    return { kind: "bad-models-file", path: file, detail: codeOf(error) || String(error) };
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return { kind: "bad-models-file", path: file, detail: error instanceof Error ? error.message : "" };
+  }
+  const parsed = ownModelsFile.safeParse(json);
+  if (parsed.success) return { kind: "models", models: parsed.data.models };
+  return { kind: "bad-models-file", path: file, detail: z.prettifyError(parsed.error).replaceAll("\n", " ") };
+}
+
+/**
+ * Replaces the list by `change(list)`, with no other process writing in between; a list that cannot be read is left
+ * as it is. @throws the signal's reason when it is aborted, and errors of the file system.
+ */
+export async function changeOwnModels(
+  home: string,
+  signal: AbortSignal,
+  change: (models: readonly OwnModel[]) => readonly OwnModel[],
+): Promise<OwnModels> {
+  await mkdir(home, { recursive: true });
+  const file = path.join(home, "models.json");
+  return await withLock(file, signal, async () => {
+    const current = await readOwnModels(home);
+    if (current.kind !== "models") return current;
+    const models = change(current.models);
+    await writeFileAtomic(file, `${JSON.stringify({ version: 1, models }, null, 2)}\n`);
+    return { kind: "models", models };
+  });
+}
