@@ -1,0 +1,203 @@
+/** Opens a context over a model file with a decoder on top: sizes from a memory budget, adapter, native or public backend. */
+import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
+import type { ResolvedModel } from "../services.ts";
+import type { BatchBackend } from "./backend.ts";
+import type { ContextSource, OpenContext } from "./context-host.ts";
+import { Decoder, type DecoderStats } from "./decoder.ts";
+import { OpenError, type ModelFiles } from "./model-files.ts";
+import { NativeBackend, nativeParts } from "./native-backend.ts";
+import { PublicBackend } from "./public-backend.ts";
+import { PrefixTokenizer, type Vocabulary } from "./tokenizer.ts";
+
+/** How a context is sized. */
+export interface ContextOptions {
+  /** The most sequences extended at the same time. More make each batch slower and all of them together faster. */
+  readonly lanes: number;
+  /** The longest prefix plus candidate, in tokens, unless the model's own limit is lower. Each fork copies this much. */
+  readonly contextLength: number;
+  /** Memory for the KV state in bytes; what the lanes leave of it caches prefixes. */
+  readonly kvBytes: number;
+}
+
+/** What was opened, for reports. */
+export interface ContextInfo {
+  /** `native` is the fast way; `public` comes with the reason. */
+  readonly backend: { readonly kind: "native" } | { readonly kind: "public"; readonly why: string };
+  readonly layersOnGpu: number;
+  readonly lanes: number;
+  readonly sequences: number;
+  readonly contextLength: number;
+  /** Bytes of KV state for all sequences together. */
+  readonly kvBytes: number;
+  readonly threads: number;
+}
+
+/** What all contexts of an engine share. */
+export interface Surroundings {
+  readonly llama: Llama;
+  readonly files: ModelFiles;
+  readonly version: string;
+  readonly threads: number;
+  /** Never the internals of the library, even where they are known. */
+  readonly publicOnly: boolean;
+  readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+/** Opens contexts for one model, and adds up the counters of those that were closed. */
+export class ModelContexts implements ContextSource {
+  readonly #around: Surroundings;
+  readonly #model: ResolvedModel;
+  readonly #options: ContextOptions;
+  readonly #open = new Set<Decoder>();
+  #past: DecoderStats | null = null;
+  #order = 0;
+  #info: ContextInfo | null = null;
+
+  constructor(around: Surroundings, model: ResolvedModel, options: ContextOptions) {
+    this.#around = around;
+    this.#model = model;
+    this.#options = options;
+  }
+
+  /** What the last context opened was. */
+  get info(): ContextInfo | null {
+    return this.#info;
+  }
+
+  /** The counters of all contexts so far; null before the first. */
+  get stats(): DecoderStats | null {
+    return [...this.#open].map((decoder) => decoder.stats).reduce<DecoderStats | null>(add, this.#past);
+  }
+
+  /** @throws OpenError */
+  async open(): Promise<OpenContext> {
+    const model = await this.#around.files.acquire(this.#model.path);
+    try {
+      return await this.#openOver(model);
+    } catch (error) {
+      await this.#around.files.release(this.#model.path);
+      throw error;
+    }
+  }
+
+  async close(context: OpenContext, reason: string): Promise<void> {
+    await context.decoder.dispose(reason);
+    this.#past = add(this.#past, context.decoder.stats);
+    this.#open.delete(context.decoder);
+    await this.#around.files.release(this.#model.path);
+  }
+
+  async #openOver(model: LlamaModel): Promise<OpenContext> {
+    const { threads, llama } = this.#around;
+    const size = sizes(model, this.#model, this.#options);
+    const prefill = llama.gpu === false ? { mixed: 32, alone: 64 } : { mixed: 128, alone: 512 };
+    const context = await this.#create(model, { ...size, batchSize: size.lanes + prefill.alone });
+    const { backend, info } = this.#backend(model, context);
+    const { exclusive } = this.#around;
+    const decoder = new Decoder(backend, { lanes: size.lanes, prefill, exclusive });
+    const contextLength = Math.min(backend.cells, this.#model.contextLength);
+    this.#open.add(decoder);
+    this.#info = {
+      backend: info,
+      layersOnGpu: model.gpuLayers,
+      lanes: size.lanes,
+      sequences: size.sequences,
+      contextLength,
+      kvBytes: size.kvBytes,
+      threads,
+    };
+    const tokenizer = new PrefixTokenizer(vocabulary(model));
+    return { decoder, tokenizer, contextLength, nextOrder: () => this.#order++ };
+  }
+
+  async #create(
+    model: LlamaModel,
+    size: { readonly contextSize: number; readonly sequences: number; readonly batchSize: number },
+  ): Promise<LlamaContext> {
+    const { adapter } = this.#model;
+    try {
+      return await model.createContext({
+        ...size,
+        threads: this.#around.threads,
+        // Without the whole cache a sliding window would have dropped what a fork needs.
+        swaFullCache: true,
+        failedCreationRemedy: false,
+        ...(adapter === undefined ? {} : { lora: { adapters: [{ filePath: adapter.path }] } }),
+      });
+    } catch (error) {
+      const { files } = this.#around;
+      throw new OpenError(
+        adapter === undefined
+          ? files.explain(error, "native", `no context could be made for ${this.#model.id}`)
+          : files.explain(
+              error,
+              "bad-adapter",
+              `${this.#model.id} cannot be used with adapter ${adapter.path}`,
+            ),
+      );
+    }
+  }
+
+  #backend(
+    model: LlamaModel,
+    context: LlamaContext,
+  ): { readonly backend: BatchBackend; readonly info: ContextInfo["backend"] } {
+    const { publicOnly, llama, version } = this.#around;
+    const parts = publicOnly
+      ? { kind: "other" as const, why: "asked for" }
+      : nativeParts(llama, model, context, version);
+    if (parts.kind === "native") {
+      return { backend: new NativeBackend(context, parts.parts), info: { kind: "native" } };
+    }
+    return { backend: new PublicBackend(context), info: { kind: "public", why: parts.why } };
+  }
+}
+
+/** As many sequences as the budget holds, at least one; lanes first, the rest caches, up to three for each lane. */
+function sizes(
+  model: LlamaModel,
+  { contextLength }: ResolvedModel,
+  options: ContextOptions,
+): { contextSize: number; sequences: number; lanes: number; kvBytes: number } {
+  const wanted = Math.min(options.contextLength, contextLength, model.trainContextSize);
+  const padded = Math.ceil(wanted / 256) * 256;
+  const each = padded * kvBytesPerToken(model);
+  const affordable = Math.max(1, Math.floor(options.kvBytes / each));
+  const lanes = Math.max(1, Math.min(options.lanes, affordable));
+  const sequences = Math.min(affordable, 4 * lanes, 256);
+  return { contextSize: padded, sequences, lanes, kvBytes: each * sequences };
+}
+
+/** Bytes of KV state that one token takes in all layers together, at 16 bits a value. */
+export function kvBytesPerToken(model: LlamaModel): number {
+  const { block_count: layers, embedding_length: width, attention } = model.fileInfo.architectureMetadata;
+  const heads = attention?.head_count;
+  const kvHeads = attention?.head_count_kv ?? heads;
+  const headSize = width !== undefined && typeof heads === "number" ? width / heads : 128;
+  const keys = attention?.key_length ?? headSize;
+  const values = attention?.value_length ?? headSize;
+  const allHeads = Array.isArray(kvHeads)
+    ? kvHeads.reduce<number>((sum, count) => sum + Number(count), 0)
+    : (kvHeads ?? 1) * (layers ?? 1);
+  return allHeads * (keys + values) * 2;
+}
+
+function vocabulary(model: LlamaModel): Vocabulary {
+  type Tokens = Parameters<LlamaModel["detokenize"]>[0];
+  const { bos, shouldPrependBosToken } = model.tokens;
+  return {
+    tokenize: (text) => model.tokenize(text, false),
+    tokenizeTrusted: (text) => model.tokenize(text, true),
+    detokenize: (tokens) => model.detokenize(tokens as Tokens, false),
+    bos: shouldPrependBosToken ? bos : null,
+    isEndOfText: (token) => model.isEogToken(token as Tokens[number]),
+  };
+}
+
+function add(a: DecoderStats | null, b: DecoderStats): DecoderStats {
+  if (a === null) return b;
+  const sum = { ...b };
+  for (const key of Object.keys(sum) as (keyof DecoderStats)[])
+    Object.assign(sum, { [key]: a[key] + b[key] });
+  return sum;
+}

@@ -1,0 +1,242 @@
+/** Opens the native library once, loads policies and PPMs over shared model files, and reports what was chosen and done. */
+import { getLlama, getModuleVersion, type Llama, LlamaLogLevel, NoBinaryFoundError } from "node-llama-cpp";
+import type { ModelIdentity, ResolvedModel } from "../services.ts";
+import { ContextHost } from "./context-host.ts";
+import { type ContextInfo, type ContextOptions, ModelContexts, type Surroundings } from "./contexts.ts";
+import { physicalCores } from "./cores.ts";
+import type { DecoderStats } from "./decoder.ts";
+import { ModelFiles, OpenError, type OpenFailure } from "./model-files.ts";
+import { Policy, type PolicyCounters } from "./policy.ts";
+import { Ppm, type PpmCounters, scoreTokens } from "./ppm.ts";
+
+/** How the engine is opened; every field has a default that suits most machines. */
+export interface EngineOptions {
+  /** Which processor computes. Default `auto`: a GPU when a driver for one is there, with as many layers as fit. */
+  readonly gpu?: "auto" | "cuda" | "vulkan" | "metal" | false;
+  /** Threads for what the GPU does not do. Default: physical cores; more than that nearly stops decoding. */
+  readonly threads?: number;
+  /** After how many milliseconds without a call a model leaves memory; it comes back by itself. Default: 10 minutes. */
+  readonly idleUnloadMs?: number;
+  /** `public` keeps to the library's documented interface, slower. Default `auto`: its internals where they are known. */
+  readonly backend?: "auto" | "public";
+}
+
+/** What the engine computes with, and why. */
+export interface BackendInfo {
+  readonly gpu: "cuda" | "vulkan" | "metal" | false;
+  /** Names of the GPUs in use. */
+  readonly devices: readonly string[];
+  readonly threads: number;
+  /** Bytes of GPU memory; zeros without a GPU. */
+  readonly gpuMemory: { readonly total: number; readonly free: number };
+  /** Version of node-llama-cpp and release of llama.cpp. */
+  readonly version: string;
+  /** A sentence on how this was chosen. */
+  readonly why: string;
+}
+
+/** A model that was loaded and what was opened for it, or why not. */
+export type PolicyLoad =
+  | { readonly kind: "ready"; readonly policy: Policy; readonly info: ContextInfo }
+  | ({ readonly kind: "failed" } & OpenFailure);
+export type PpmLoad =
+  | { readonly kind: "ready"; readonly ppm: Ppm; readonly info: ContextInfo }
+  | ({ readonly kind: "failed" } & OpenFailure);
+
+/** Counters since the engine was opened. */
+export interface EngineStats {
+  readonly policy: PolicyCounters & DecoderStats;
+  readonly ppm: PpmCounters & DecoderStats;
+}
+
+export type EngineOpening =
+  | { readonly kind: "ready"; readonly engine: Engine }
+  /** `no-binary`: this platform has no build of the library. */
+  | { readonly kind: "failed"; readonly reason: "no-binary" | "native"; readonly message: string };
+
+/** Sizes for a policy: many lanes, and room to cache the branches of several trees. */
+export const POLICY_DEFAULTS: ContextOptions = { lanes: 16, contextLength: 2048, kvBytes: 1_000_000_000 };
+
+/** Sizes for a PPM: it reads each step once, so that a few lanes keep the processor busy. */
+export const PPM_DEFAULTS: ContextOptions = { lanes: 8, contextLength: 2048, kvBytes: 500_000_000 };
+
+const IDLE_UNLOAD_MS = 600_000;
+const LOG_LINES = 8;
+
+/** Opens the native library. Takes a fraction of a second; no model is loaded yet. Open one per process. */
+export async function openEngine(options: EngineOptions = {}): Promise<EngineOpening> {
+  const threads = options.threads ?? physicalCores();
+  const errors: string[] = [];
+  const wanted = options.gpu ?? "auto";
+  try {
+    const llama = await getLlama({
+      gpu: wanted,
+      build: "never",
+      skipDownload: true,
+      progressLogs: false,
+      maxThreads: threads,
+      logLevel: LlamaLogLevel.error,
+      logger: (_level, message) => {
+        errors.push(message.trim());
+        errors.splice(0, errors.length - LOG_LINES);
+      },
+    });
+    return {
+      kind: "ready",
+      engine: new Engine(llama, await describe(llama, wanted, threads), options, errors),
+    };
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { kind: "failed", reason: error instanceof NoBinaryFoundError ? "no-binary" : "native", message };
+  }
+}
+
+/** The open library and what runs on it. */
+export class Engine {
+  readonly backend: BackendInfo;
+  readonly #llama: Llama;
+  readonly #around: Surroundings;
+  readonly #idleUnloadMs: number;
+  readonly #policies: { readonly contexts: ModelContexts; readonly model: Policy }[] = [];
+  readonly #ppms: { readonly contexts: ModelContexts; readonly model: Ppm }[] = [];
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Use `openEngine`. */
+  constructor(llama: Llama, backend: BackendInfo, options: EngineOptions, errors: string[]) {
+    this.backend = backend;
+    this.#llama = llama;
+    this.#idleUnloadMs = options.idleUnloadMs ?? IDLE_UNLOAD_MS;
+    this.#around = {
+      llama,
+      files: new ModelFiles(llama, () => errors.splice(0).join("; ")),
+      version: backend.version.split(" ")[0] ?? "",
+      threads: backend.threads,
+      publicOnly: options.backend === "public",
+      exclusive: (work) => this.#exclusive(work),
+    };
+  }
+
+  /** Loads a policy; the model file stays in memory once even if a PPM uses it too. */
+  async loadPolicy(model: ResolvedModel, options: Partial<ContextOptions> = {}): Promise<PolicyLoad> {
+    const contexts = new ModelContexts(this.#around, model, { ...POLICY_DEFAULTS, ...options });
+    try {
+      const first = await contexts.open();
+      const host = new ContextHost(contexts, first, this.#idleUnloadMs);
+      const policy = new Policy(identity(model), first.contextLength, host);
+      this.#policies.push({ contexts, model: policy });
+      return { kind: "ready", policy, info: opened(contexts) };
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  /** Loads a PPM; its manifest entry must name the suffix and two tokens. */
+  async loadPpm(model: ResolvedModel, options: Partial<ContextOptions> = {}): Promise<PpmLoad> {
+    if (model.ppm === undefined) {
+      const message = `${model.id} has no PPM entry: its suffix and its two tokens are not known`;
+      return { kind: "failed", reason: "bad-tokens", message };
+    }
+    const contexts = new ModelContexts(this.#around, model, { ...PPM_DEFAULTS, ...options });
+    try {
+      const first = await contexts.open();
+      const tokens = scoreTokens(model.ppm, first.tokenizer.vocabulary);
+      if (tokens.kind === "bad") {
+        await contexts.close(first, tokens.why);
+        return { kind: "failed", reason: "bad-tokens", message: `${model.id}: ${tokens.why}` };
+      }
+      const host = new ContextHost(contexts, first, this.#idleUnloadMs);
+      const ppm = new Ppm(identity(model), tokens.tokens, host);
+      this.#ppms.push({ contexts, model: ppm });
+      return { kind: "ready", ppm, info: opened(contexts) };
+    } catch (error) {
+      return failed(error);
+    }
+  }
+
+  /** What all policies and all PPMs did so far. */
+  stats(): EngineStats {
+    return { policy: total(this.#policies, NO_POLICY), ppm: total(this.#ppms, NO_PPM) };
+  }
+
+  /** Frees everything; calls under way get `failed` results. */
+  async dispose(): Promise<void> {
+    await Promise.all([...this.#policies, ...this.#ppms].map(({ model }) => model.dispose()));
+    await this.#llama.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+
+  /** One batch at a time: two contexts that compute at once fight for the same cores and both nearly stop. */
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work, work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+}
+
+function opened(contexts: ModelContexts): ContextInfo {
+  if (contexts.info === null) throw new Error("the context was not opened");
+  return contexts.info;
+}
+
+function failed(error: unknown): { readonly kind: "failed" } & OpenFailure {
+  if (error instanceof OpenError) return { kind: "failed", ...error.failure };
+  return {
+    kind: "failed",
+    reason: "native",
+    message: error instanceof Error ? error.message : String(error),
+  };
+}
+
+function identity({ id, sha256, adapter }: ResolvedModel): ModelIdentity {
+  if (adapter === undefined) return { id, sha256 };
+  return { id, sha256, adapter: { id: adapter.id, sha256: adapter.sha256 } };
+}
+
+async function describe(llama: Llama, wanted: EngineOptions["gpu"], threads: number): Promise<BackendInfo> {
+  const { gpu } = llama;
+  const version = `${await getModuleVersion()} (llama.cpp ${llama.llamaCppRelease.release})`;
+  const memory = gpu === false ? { total: 0, free: 0 } : await llama.getVramState();
+  const devices = gpu === false ? [] : await llama.getGpuDeviceNames();
+  const how = wanted === "auto" ? "the best that this machine has a driver for" : "asked for";
+  const what =
+    gpu === false ? (wanted === false ? "CPU: asked for" : "CPU: no usable GPU was found") : `${gpu}: ${how}`;
+  return {
+    gpu,
+    devices,
+    threads,
+    gpuMemory: { total: memory.total, free: memory.free },
+    version,
+    why: `${what}; ${threads} threads`,
+  };
+}
+
+const NO_DECODING: DecoderStats = {
+  evaluatedTokens: 0,
+  reusedTokens: 0,
+  evaluatedAgainTokens: 0,
+  batches: 0,
+  forks: 0,
+  decodeMs: 0,
+  readMs: 0,
+  sampleMs: 0,
+  forkMs: 0,
+  idleMs: 0,
+};
+const NO_POLICY: PolicyCounters = { candidates: 0, generatedTokens: 0, promptTokens: 0 };
+const NO_PPM: PpmCounters = { scores: 0 };
+
+function total<C extends PolicyCounters | PpmCounters>(
+  models: readonly { readonly contexts: ModelContexts; readonly model: { readonly counters: C } }[],
+  none: C,
+): C & DecoderStats {
+  const sum: Record<string, number> = { ...NO_DECODING, ...none };
+  for (const { contexts, model } of models) {
+    for (const [key, value] of Object.entries({ ...contexts.stats, ...model.counters })) {
+      sum[key] = (sum[key] ?? 0) + Number(value);
+    }
+  }
+  return sum as unknown as C & DecoderStats;
+}

@@ -1,0 +1,273 @@
+/** The policy model: turns requests for candidates into decoder tasks and their tokens into text. */
+import type {
+  Candidate,
+  ModelIdentity,
+  PolicyModel,
+  ProposeRequest,
+  ProposeResult,
+  SamplingOptions,
+} from "../services.ts";
+import type { Logits, Readout } from "./backend.ts";
+import { UnloadedError, type ContextHost, type OpenContext } from "./context-host.ts";
+import type { Task } from "./decoder.ts";
+import { drawToken, windowFor, type Draw } from "./sampling.ts";
+import { StopMatcher, TextStream } from "./stop.ts";
+
+/** What a policy generated and what it evaluated for that. */
+export interface PolicyCounters {
+  readonly candidates: number;
+  readonly generatedTokens: number;
+  /** Prompt tokens computed, those of evicted prefixes again included. */
+  readonly promptTokens: number;
+}
+
+/** A policy over a context that is loaded when needed. */
+export class Policy implements PolicyModel {
+  readonly identity: ModelIdentity;
+  readonly contextLength: number;
+  readonly #host: ContextHost;
+  readonly #counters = { candidates: 0, generatedTokens: 0, promptTokens: 0 };
+
+  constructor(identity: ModelIdentity, contextLength: number, host: ContextHost) {
+    this.identity = identity;
+    this.contextLength = contextLength;
+    this.#host = host;
+  }
+
+  async propose(requests: readonly ProposeRequest[], signal: AbortSignal): Promise<readonly ProposeResult[]> {
+    try {
+      return await this.#host.run(signal, (context) =>
+        requests.map((request) => new ProposeJob(request, context, this.#counters)),
+      );
+    } catch (error) {
+      if (!(error instanceof UnloadedError)) throw error;
+      return requests.map(() => ({ kind: "failed", reason: error.message }));
+    }
+  }
+
+  /** What was generated so far. */
+  get counters(): PolicyCounters {
+    return { ...this.#counters };
+  }
+
+  /** Frees the context and, if nothing else uses it, the model. Calls under way end with `failed`. */
+  dispose(): Promise<void> {
+    return this.#host.dispose();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}
+
+type MutableCounters = { -readonly [Key in keyof PolicyCounters]: PolicyCounters[Key] };
+
+/** One request under way: first its prefix, then one task per candidate. */
+class ProposeJob {
+  readonly result: Promise<ProposeResult>;
+  readonly request: ProposeRequest;
+  readonly context: OpenContext;
+  readonly prompt: readonly number[];
+  readonly order: number;
+  readonly readout: Readout;
+  cancelled = false;
+  evaluatedTokens = 0;
+  reusedTokens = 0;
+  readonly #candidates: (Candidate | null)[];
+  readonly #counters: MutableCounters;
+  #settle: (result: ProposeResult) => void = () => undefined;
+
+  constructor(request: ProposeRequest, context: OpenContext, counters: MutableCounters) {
+    this.#counters = counters;
+    this.request = request;
+    this.context = context;
+    this.prompt = context.tokenizer.tokens(request.prefix);
+    this.order = context.nextOrder();
+    this.readout = { kind: "top", window: windowFor(request.sampling) };
+    this.#candidates = request.seeds.map(() => null);
+    this.result = new Promise((resolve) => (this.#settle = resolve));
+    this.#start();
+  }
+
+  cancel(): void {
+    this.cancelled = true;
+  }
+
+  fail(reason: string): void {
+    this.cancelled = true;
+    this.#settle({ kind: "failed", reason });
+  }
+
+  evaluatedPrompt(tokens: number): void {
+    this.evaluatedTokens += tokens;
+    this.#counters.promptTokens += tokens;
+  }
+
+  generated(): void {
+    this.#counters.generatedTokens++;
+  }
+
+  finish(index: number, candidate: Candidate): void {
+    this.#candidates[index] = candidate;
+    this.#counters.candidates++;
+    const done = this.#candidates.filter((entry) => entry !== null);
+    if (done.length < this.#candidates.length) return;
+    const { evaluatedTokens, reusedTokens } = this;
+    this.#settle({ kind: "candidates", candidates: done, evaluatedTokens, reusedTokens });
+  }
+
+  #start(): void {
+    const { prompt, context, request } = this;
+    // One cell at least must be left for a generated token.
+    const limit = context.contextLength - 1;
+    if (prompt.length > limit) this.#settle({ kind: "too-long", tokens: prompt.length, limit });
+    else if (prompt.length === 0) this.fail("the prefix is empty");
+    else if (request.maxTokens < 1) this.fail(`maxTokens must be at least 1, got ${request.maxTokens}`);
+    else if (request.seeds.length === 0) {
+      this.#settle({ kind: "candidates", candidates: [], evaluatedTokens: 0, reusedTokens: 0 });
+    } else context.decoder.submit([new PrefixTask(this)]);
+  }
+}
+
+/** Computes a request's prefix once; its logits give the first token of every candidate. */
+class PrefixTask implements Task {
+  readonly #job: ProposeJob;
+
+  constructor(job: ProposeJob) {
+    this.#job = job;
+  }
+
+  get target(): readonly number[] {
+    return this.#job.prompt;
+  }
+  get readout(): Readout {
+    return this.#job.readout;
+  }
+  get order(): number {
+    return this.#job.order;
+  }
+  get cancelled(): boolean {
+    return this.#job.cancelled;
+  }
+
+  admitted(reused: number): void {
+    this.#job.reusedTokens += reused;
+  }
+
+  evaluated(tokens: number): void {
+    this.#job.evaluatedPrompt(tokens);
+  }
+
+  fail(reason: string): void {
+    this.#job.fail(reason);
+  }
+
+  /** The first candidate goes on in this lane; the others fork it as soon as there are lanes for them. */
+  advance(logits: Logits): Task | null {
+    const job = this.#job;
+    const open: Task[] = [];
+    for (const [index, seed] of job.request.seeds.entries()) {
+      const task = new CandidateTask(job, index, seed);
+      if (task.accept(logits)) open.push(task);
+    }
+    const [first, ...others] = open;
+    if (others.length > 0) job.context.decoder.submit(others);
+    return first ?? null;
+  }
+}
+
+/** Generates one candidate token by token. */
+class CandidateTask implements Task {
+  readonly target: number[];
+  readonly #job: ProposeJob;
+  readonly #index: number;
+  readonly #seed: number;
+  readonly #stream: TextStream;
+  readonly #stops: StopMatcher;
+  #promptLeft = 0;
+  #tokens = 0;
+  #logProbSum = 0;
+  #logProbMin = 0;
+
+  constructor(job: ProposeJob, index: number, seed: number) {
+    const { vocabulary } = job.context.tokenizer;
+    this.#job = job;
+    this.#index = index;
+    this.#seed = seed;
+    this.target = [...job.prompt];
+    this.#stream = new TextStream((tokens) => vocabulary.detokenize(tokens));
+    this.#stops = new StopMatcher(job.request.stop);
+  }
+
+  get readout(): Readout {
+    return this.#job.readout;
+  }
+  get order(): number {
+    return this.#job.order;
+  }
+  get cancelled(): boolean {
+    return this.#job.cancelled;
+  }
+
+  admitted(reused: number): void {
+    // The part of the prompt that was evicted before this candidate had a lane has to be computed again.
+    this.#promptLeft = Math.max(0, this.#job.prompt.length - reused);
+  }
+
+  evaluated(tokens: number): void {
+    const prompt = Math.min(tokens, this.#promptLeft);
+    this.#promptLeft -= prompt;
+    if (prompt > 0) this.#job.evaluatedPrompt(prompt);
+  }
+
+  fail(reason: string): void {
+    this.#job.fail(reason);
+  }
+
+  advance(logits: Logits): Task | null {
+    return this.accept(logits) ? this : null;
+  }
+
+  /** Draws the next token; false when it ended the candidate. */
+  accept(logits: Logits): boolean {
+    const { sampling, maxTokens } = this.#job.request;
+    const draw = this.#draw(logits, sampling);
+    if (this.#job.context.tokenizer.vocabulary.isEndOfText(draw.token)) {
+      return this.#end({ kind: "end-of-text" });
+    }
+    this.target.push(draw.token);
+    const state = this.#stops.push(this.#stream.push(draw.token));
+    if (state.kind === "stop") return this.#end({ kind: "stop", stop: state.stop }, state.text);
+    const full = this.target.length >= this.#job.context.contextLength;
+    if (this.#tokens >= maxTokens || full) return this.#end({ kind: "length" });
+    return true;
+  }
+
+  #draw(logits: Logits, sampling: SamplingOptions): Draw {
+    const draw = drawToken(logits, sampling, this.target, this.#seed, this.#tokens);
+    this.#tokens++;
+    this.#job.generated();
+    this.#logProbSum += draw.logProb;
+    this.#logProbMin = Math.min(this.#logProbMin, draw.logProb);
+    return draw;
+  }
+
+  #end(finish: Candidate["finish"], text?: string): false {
+    let whole = text;
+    if (whole === undefined) {
+      const state = this.#stops.push(this.#stream.flush());
+      whole = this.#stops.text;
+      if (state.kind === "stop") {
+        this.#job.finish(this.#index, this.#candidate(state.text, { kind: "stop", stop: state.stop }));
+        return false;
+      }
+    }
+    this.#job.finish(this.#index, this.#candidate(whole, finish));
+    return false;
+  }
+
+  #candidate(text: string, finish: Candidate["finish"]): Candidate {
+    const mean = this.#logProbSum / this.#tokens;
+    return { text, tokens: this.#tokens, logProb: { mean, min: this.#logProbMin }, finish };
+  }
+}
