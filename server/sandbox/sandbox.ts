@@ -1,0 +1,183 @@
+/** The sandbox of `services.ts`: runs one Python step on top of a program's state, in a pool of locked processes. */
+import type { RunResult, Sandbox, SandboxState } from "../services.ts";
+import type { Answer } from "./messages.ts";
+import type { Exchange } from "./interpreter.ts";
+import { defaultPaths } from "./paths.ts";
+import type { SandboxPaths } from "./paths.ts";
+import { Pool } from "./pool.ts";
+import type { Lease, PoolStats } from "./pool.ts";
+
+/** Every option has a default; times are in ms, sizes in the unit that the name says. */
+export interface SandboxOptions extends Partial<SandboxPaths> {
+  /** Interpreters side by side, about 200 MB of memory each. Default 2. */
+  readonly size?: number;
+  /** A step's wall time. Default 5000. Longer lets heavier algebra through and lets endless loops cost more. */
+  readonly timeLimitMs?: number;
+  /** An interpreter's memory, its libraries (90 MB) included. Default 512. */
+  readonly memoryLimitMB?: number;
+  /** What a step may print, in bytes of UTF-8; the rest is dropped. Default 65536. */
+  readonly outputLimitBytes?: number;
+  /** Program states each interpreter keeps for children of a node. Default 48. */
+  readonly cachedStates?: number;
+}
+
+export interface SandboxStats extends PoolStats {
+  readonly runs: number;
+  /** How steps came by their state: `fresh`, `copied` from the cache, `taken` from it, or `run again`. */
+  readonly states: Readonly<Record<string, number>>;
+}
+
+/** A sandbox with its life cycle. */
+export interface DisposableSandbox extends Sandbox {
+  /** Starts the first interpreter and resolves when it is ready; call it early, beside the model's loading. */
+  warm(): Promise<void>;
+  /** Ends every process; runs in flight reject. */
+  dispose(): Promise<void>;
+  stats(): SandboxStats;
+}
+
+/** Why the host ended an interpreter in the middle of a run; null when it did not. */
+type Ended = "timeout" | "abort" | null;
+
+/** Part of the memory limit that, once used, has the interpreter replaced: wasm memory never shrinks. */
+const FULL = 0.75;
+
+/**
+ * Creates a sandbox; nothing is started before `warm` or the first run. `run` throws only the signal's reason, or an
+ * error when no interpreter can be started at all or the sandbox was disposed of.
+ */
+export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
+  const paths = { ...defaultPaths(), ...options };
+  const timeLimitMs = options.timeLimitMs ?? 5000;
+  const memoryMB = options.memoryLimitMB ?? 512;
+  const outputLimit = options.outputLimitBytes ?? 65_536;
+  const pool = new Pool({
+    size: options.size ?? 2,
+    workerPath: paths.workerPath,
+    config: {
+      role: "candidate",
+      wheelsDir: paths.wheelsDir,
+      snapshotDir: paths.snapshotDir,
+      memoryMB,
+      cachedStates: options.cachedStates ?? 48,
+    },
+  });
+  const states: Record<string, number> = {};
+  let runs = 0;
+
+  async function run(state: SandboxState, step: string, signal: AbortSignal): Promise<RunResult> {
+    const lease = await pool.acquire(keyOf(state.program), signal);
+    runs += 1;
+    return perform(lease, state, step, signal);
+  }
+
+  async function perform(
+    lease: Lease,
+    state: SandboxState,
+    step: string,
+    signal: AbortSignal,
+  ): Promise<RunResult> {
+    let output = "";
+    let taint = "";
+    let began = performance.now();
+    let ended: Ended = null;
+    let timer: NodeJS.Timeout | undefined;
+    const { interpreter } = lease;
+    const allow = (ms: number): void => {
+      clearTimeout(timer);
+      // An answer that lies in the pipe while the host was busy still counts: it is read before the check.
+      timer = setTimeout(() => setImmediate(() => stop("timeout")), ms);
+    };
+    const stop = (why: "timeout" | "abort"): void => {
+      if (settled) return;
+      ended ??= why;
+      interpreter.kill(why);
+    };
+    let settled = false;
+    const onAbort = (): void => stop("abort");
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
+
+    // Until the step itself starts, the steps before it may have to run again, each within its own limit.
+    const allowance = timeLimitMs * (state.program.length + 1);
+    allow(allowance);
+    const exchange = await interpreter.ask(
+      { op: "run", program: state.program, step, outputLimit, watchdogMs: 2 * allowance + 10_000 },
+      {
+        onStep: (event) => {
+          taint = event.taint;
+          states[event.origin] = (states[event.origin] ?? 0) + 1;
+          began = performance.now();
+          allow(timeLimitMs);
+        },
+        onOutput: (text) => (output += text),
+      },
+    );
+    settled = true;
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+
+    const result = interpret(exchange, ended, output, performance.now() - began, state, step);
+    lease.release(replacement(exchange, ended, taint));
+    if ((ended as Ended) === "abort") throw signal.reason;
+    if (result.kind === "ok") lease.remember(keyOf(result.state.program));
+    return result;
+  }
+
+  function interpret(
+    exchange: Exchange,
+    ended: Ended,
+    output: string,
+    elapsed: number,
+    state: SandboxState,
+    step: string,
+  ): RunResult {
+    if (exchange.kind === "died") {
+      if (ended === "timeout") return { kind: "timeout", output, limitMs: timeLimitMs, ms: elapsed };
+      if (exchange.outOfMemory) return { kind: "memory", output, limitMB: memoryMB, ms: elapsed };
+      return { kind: "crash", reason: exchange.reason, ms: elapsed };
+    }
+    const { answer, ms } = exchange;
+    switch (answer.kind) {
+      case "ok":
+        return {
+          kind: "ok",
+          output,
+          truncated: answer.truncated,
+          value: answer.value,
+          assertions: answer.assertions,
+          ms,
+          state: { program: [...state.program, step] },
+        };
+      case "error": {
+        const { type, message, line } = answer;
+        return { kind: "error", output, error: { type, message, line }, ms };
+      }
+      case "memory":
+        return { kind: "memory", output, limitMB: memoryMB, ms };
+      default:
+        return { kind: "crash", reason: `an answer of kind ${answer.kind} to a run`, ms };
+    }
+  }
+
+  /** Why the interpreter cannot be used again after this; undefined when it can. */
+  function replacement(exchange: Exchange, ended: Ended, taint: string): string | undefined {
+    if (ended !== null) return ended;
+    if (exchange.kind === "died") return "crash";
+    const answer: Answer = exchange.answer;
+    if (taint !== "" || ("taint" in answer && answer.taint !== "")) return "tainted";
+    if (answer.kind === "memory" || exchange.heapMB > memoryMB * FULL) return "memory";
+    return undefined;
+  }
+
+  return {
+    run,
+    warm: () => pool.warm(),
+    dispose: () => pool.dispose(),
+    stats: () => ({ ...pool.stats(), runs, states: { ...states } }),
+  };
+}
+
+function keyOf(program: readonly string[]): string {
+  return program.join("\0");
+}
