@@ -1,0 +1,61 @@
+/** The manifest: what this package ships, and what is refused. */
+import path from "node:path";
+import { expect, test } from "vitest";
+import { dataHome } from "../../../server/models/home.ts";
+import { isDerived, loadManifest, packageRoot, parseManifest } from "../../../server/models/manifest.ts";
+import { tinyManifest } from "./helpers.ts";
+
+test("the shipped manifest is valid, has one default policy, no default PPM, and one model for tests", async () => {
+  const { models } = await loadManifest();
+  const ids = (which: "default" | "test") => models.filter((model) => model[which]).map((model) => model.id);
+  expect(ids("default")).toEqual(["qwen2.5-coder-0.5b"]);
+  expect(ids("test")).toEqual(["smollm2-135m"]);
+});
+
+test("every shipped file can be had from a mirror as well, or is only for tests", async () => {
+  for (const model of (await loadManifest()).models) {
+    if (isDerived(model)) continue;
+    const kinds = model.sources.map((source) => source.kind);
+    expect(kinds).toEqual(model.test ? ["wheels"] : ["huggingface", "wheels"]);
+  }
+});
+
+const ppm = { suffix: "?", positive: " Yes", negative: " No" };
+const derived = {
+  id: "d",
+  role: "ppm",
+  name: "D",
+  description: "D.",
+  promptFormat: "bare",
+  base: "tiny",
+  ppm,
+};
+
+test.each<[string, object, readonly object[], RegExp]>([
+  ["a SHA-256 in capitals", { sha256: "A".repeat(64) }, [], /SHA-256 in lower-case hex/],
+  ["a file name that leaves the folder", { file: "../x.gguf" }, [], /plain file name/],
+  ["a field nobody knows", { colour: "red" }, [], /colour/],
+  ["wheels that do not add up", { bytes: 5 }, [], /its wheels hold 89000 bytes together, not 5/],
+  ["a policy with PPM fields", { ppm }, [], /entries of role ppm, and no others/],
+  ["a PPM without its fields", {}, [{ ...derived, ppm: undefined }], /entries of role ppm, and no others/],
+  ["a base that is not there", {}, [{ ...derived, base: "gone" }], /its base gone is not in the manifest/],
+  ["a base without a file", {}, [derived, { ...derived, id: "e", base: "d" }], /has no file of its own/],
+  ["one id twice", {}, [{ ...derived, id: "tiny" }], /two entries have the id tiny/],
+  ["a bundled path out of the package", { sources: [{ kind: "bundled", path: "a/../../x" }] }, [], /path/],
+])("%s is refused", (_, change, more, message) => {
+  expect(() => tinyManifest(change, more)).toThrow(message);
+});
+
+test("a manifest of another version is refused", () => {
+  expect(() => parseManifest({ version: 2, models: [] })).toThrow(/version/);
+});
+
+test("the data folder is RSTAR_HOME, else the setting, else the platform's place for this program", () => {
+  expect(dataHome("/setting", { RSTAR_HOME: "/variable" })).toBe(path.resolve("/variable"));
+  expect(dataHome("/setting", { RSTAR_HOME: "" })).toBe(path.resolve("/setting"));
+  expect(dataHome(undefined, {})).toContain("rstar-math");
+});
+
+test("the package's root is found from the sources", () => {
+  expect(packageRoot()).toBe(path.resolve(import.meta.dirname, "../../.."));
+});
