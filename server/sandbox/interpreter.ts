@@ -49,9 +49,12 @@ function nodeFlags(options: InterpreterOptions): string[] {
   if (permission === null) return flags;
   const { wheelsDir, snapshotDir } = options.config;
   const pyodide = path.dirname(fileURLToPath(import.meta.resolve("pyodide")));
-  const modules = path.dirname(pyodide);
-  const readable = [path.dirname(options.workerPath), wheelsDir, modules, path.dirname(modules)];
-  if (snapshotDir !== null) readable.push(snapshotDir);
+  const asked = [path.dirname(options.workerPath), wheelsDir, pyodide, path.join(pyodide, "../ws")];
+  if (snapshotDir !== null) asked.push(snapshotDir);
+  // Node 20 aborts when a folder is given twice or inside another.
+  const readable = [...new Set(asked.map((dir) => path.resolve(dir)))].filter(
+    (dir, _, all) => !all.some((other) => dir.startsWith(other + path.sep)),
+  );
   // The watchdog is a thread; it starts before any Python does.
   return [...flags, permission, "--allow-worker", ...readable.map((dir) => `--allow-fs-read=${dir}`)];
 }

@@ -7,6 +7,8 @@
  * below refuse. So nothing that Python code does, in whatever module it digs up, leads to the host.
  */
 
+import fs from "node:fs";
+
 /** WASI's numbers for "operation not permitted" and "read-only file system". */
 const EPERM = 63;
 const EROFS = 69;
@@ -219,6 +221,14 @@ function scatter(view: DataView, iov: number, count: number, data: Uint8Array): 
     done += part.length;
   }
   return done;
+}
+
+/** Emscripten asks for the numbers of fs constants in a way that Node's permission model refuses; they are no secret. */
+export function provideConstants(): void {
+  Reflect.set(process, "binding", (name: string) => {
+    if (name === "constants") return { fs: fs.constants };
+    throw new Error(`process.binding(${name}) is not available`);
+  });
 }
 
 /** Takes away what JavaScript in this process could use to reach outside, had anything got hold of it. */

@@ -6,6 +6,14 @@ import type { WorkerConfig } from "./messages.ts";
 /** Failed starts in a row, all fallbacks tried, after which the sandbox gives up. */
 const MAX_FAILED_STARTS = 6;
 
+/** What a start does without, from one failure to the next: Node's permission model, the snapshot, both. */
+const FALLBACKS = [
+  { permission: true, snapshot: true },
+  { permission: false, snapshot: true },
+  { permission: true, snapshot: false },
+  { permission: false, snapshot: false },
+] as const;
+
 export interface PoolOptions {
   readonly size: number;
   readonly workerPath: string;
@@ -30,6 +38,8 @@ export interface PoolStats {
   /** Whether the last start used the memory snapshot, and Node's permission model; null before the first. */
   readonly snapshot: boolean | null;
   readonly permission: boolean | null;
+  /** Why the last start that failed did; null when none did. */
+  readonly startFailure: string | null;
   /** How often an interpreter was replaced, by reason. */
   readonly replaced: Readonly<Record<string, number>>;
 }
@@ -57,6 +67,9 @@ export class Pool {
   #last: Ready | null = null;
   #started = 0;
   #failures = 0;
+  /** Index in FALLBACKS; stays where the first start succeeded. */
+  #fallback = 0;
+  #lastFailure: string | null = null;
   #failure: Error | null = null;
   #disposed = false;
 
@@ -112,6 +125,7 @@ export class Pool {
       startMs: this.#last?.ms ?? null,
       snapshot: this.#last?.snapshot ?? null,
       permission: this.#last?.permission ?? null,
+      startFailure: this.#lastFailure,
       replaced: { ...this.#replaced },
     };
   }
@@ -181,12 +195,12 @@ export class Pool {
     if (this.#disposed) return;
     slot.state = "starting";
     slot.keys.clear();
-    // Each failure in a row takes one convenience away: first Node's permission model, then the snapshot.
     const { config, workerPath } = this.#options;
+    const { permission, snapshot } = FALLBACKS[this.#fallback] ?? FALLBACKS[0];
     const interpreter = new Interpreter({
       workerPath,
-      permission: this.#failures % 2 === 0,
-      config: this.#failures >= 2 ? { ...config, snapshotDir: null } : config,
+      permission,
+      config: snapshot ? config : { ...config, snapshotDir: null },
     });
     slot.interpreter = interpreter;
     this.#started += 1;
@@ -194,23 +208,24 @@ export class Pool {
       (ready) => {
         if (this.#disposed) return;
         this.#last = ready;
+        this.#failures = 0;
         slot.state = "idle";
         this.#serve();
       },
       (error: unknown) => {
         if (this.#disposed) return;
+        this.#lastFailure = error instanceof Error ? error.message : String(error);
         this.#failures += 1;
+        if (this.#last === null) this.#fallback = this.#failures % FALLBACKS.length;
         slot.state = "empty";
         if (this.#failures < MAX_FAILED_STARTS) this.#start(slot);
-        else this.#giveUp(error);
+        else this.#giveUp();
       },
     );
   }
 
-  #giveUp(error: unknown): void {
-    this.#failure = new Error(
-      `the Python sandbox cannot start: ${error instanceof Error ? error.message : String(error)}`,
-    );
+  #giveUp(): void {
+    this.#failure = new Error(`the Python sandbox cannot start: ${this.#lastFailure ?? "unknown"}`);
     for (const waiter of this.#queue.splice(0)) waiter.fail(this.#failure);
   }
 }

@@ -7,7 +7,7 @@ import guardSource from "./python/rstar_guard.py" with { type: "text" };
 import namespaceSource from "./python/rstar_namespace.py" with { type: "text" };
 import runnerSource from "./python/rstar_runner.py" with { type: "text" };
 import verifySource from "./python/rstar_verify.py" with { type: "text" };
-import { fence, stripGlobals } from "./lockdown.ts";
+import { fence, provideConstants, stripGlobals } from "./lockdown.ts";
 import type { Border } from "./lockdown.ts";
 import type { Answer, Message, Request, WorkerConfig } from "./messages.ts";
 import { loadPython, makeSnapshot, readSnapshot } from "./snapshot.ts";
@@ -172,6 +172,7 @@ async function start(config: WorkerConfig): Promise<void> {
   const border = fence(config.memoryMB * MB, snapshot?.length ?? 0);
   try {
     const setWatchdog = startWatchdog();
+    provideConstants();
     const python = await loadPython(config.wheelsDir, snapshot === null ? {} : { snapshot });
     const raw = (python as unknown as { _module: RawPython })._module;
     installRunner(raw, config);
