@@ -1,0 +1,109 @@
+/** Compares answers without Python where that is certain: same text, exact numbers, lists of exact numbers, words. */
+import type { GradingMode, Verdict } from "../services.ts";
+import { bareValue, splitList } from "./lenient.ts";
+import { normalizeAnswer } from "./normalize.ts";
+import { parseNumber, sameValue, sameWhenRounded } from "./number.ts";
+import type { ExactNumber } from "./number.ts";
+
+/** What the fast path says; null leaves the pair to math-verify. */
+export function fastVerdict(a: string, b: string, mode: GradingMode): Verdict | null {
+  const [first, second] = [prepare(a, mode), prepare(b, mode)];
+  if (first === "" || second === "") return { kind: "undecided", how: "empty" };
+  if (first === second) return { kind: "equal", how: "text" };
+  const [x, y] = [parseNumber(first), parseNumber(second)];
+  if (x !== null && y !== null) return compareNumbers(x, y, mode);
+  const [s, t] = [numberList(first), numberList(second)];
+  if (s !== null && t !== null) return compareLists(s, t, mode);
+  if (isWords(first) && isWords(second)) {
+    const same = first.toLowerCase() === second.toLowerCase();
+    return { kind: same ? "equal" : "different", how: "words" };
+  }
+  return null;
+}
+
+/** An answer as the fast path and math-verify see it. */
+export function prepare(text: string, mode: GradingMode): string {
+  const normal = normalizeAnswer(text);
+  return mode === "strict" ? normal : normalizeAnswer(bareValue(normal));
+}
+
+/**
+ * A string that two answers share exactly when the fast path reads both as the same exact number, list of numbers or
+ * words (in the strict mode); null for answers that need math-verify. Made for grouping votes.
+ */
+export function answerKey(text: string): string | null {
+  const normal = normalizeAnswer(text);
+  const number = parseNumber(normal);
+  if (number !== null) return numberKey(number);
+  const list = numberList(normal);
+  if (list !== null) return `${list.kind}:${itemKeys(list).join(",")}`;
+  return isWords(normal) ? `words:${normal.toLowerCase()}` : null;
+}
+
+function numberKey(number: ExactNumber): string {
+  return `${number.numerator}/${number.denominator}`;
+}
+
+function compareNumbers(a: ExactNumber, b: ExactNumber, mode: GradingMode): Verdict {
+  if (sameValue(a, b)) return { kind: "equal", how: "number" };
+  if (mode === "lenient") {
+    if (a.percent !== b.percent && sameValue(withoutPercent(a), withoutPercent(b)))
+      return { kind: "equal", how: "percent" };
+    if (sameWhenRounded(a, b)) return { kind: "equal", how: "rounded" };
+  }
+  return { kind: "different", how: "number" };
+}
+
+function withoutPercent(number: ExactNumber): ExactNumber {
+  if (!number.percent) return number;
+  const scaled = parseNumber(`${number.numerator * 100n}/${number.denominator}`);
+  return scaled ?? number;
+}
+
+interface NumberList {
+  /** A set in braces, a tuple or interval in brackets, or items one after another. */
+  readonly kind: "set" | "tuple" | "list";
+  readonly items: readonly ExactNumber[];
+  /** The brackets of a tuple: `(1, 2)` and `[1, 2]` differ. */
+  readonly brackets: string;
+}
+
+function numberList(text: string): NumberList | null {
+  const set = /^\\\{(.*)\\\}$/.exec(text);
+  const tuple = /^([([])(.*)([)\]])$/.exec(text);
+  const inner = set?.[1] ?? tuple?.[2] ?? text;
+  const parts = splitList(inner);
+  // `(3)` is a number in brackets and `1,234` one with a separator: not lists.
+  if (parts.length < 2) return null;
+  const items = parts.map(parseNumber);
+  if (!items.every((item) => item !== null)) return null;
+  if (set !== null) return { kind: "set", items, brackets: "" };
+  if (tuple !== null) return { kind: "tuple", items, brackets: `${tuple[1] ?? ""}${tuple[3] ?? ""}` };
+  return { kind: "list", items, brackets: "" };
+}
+
+function itemKeys(list: NumberList): string[] {
+  const keys = list.items.map(numberKey);
+  if (list.kind === "tuple") return [list.brackets, ...keys];
+  return list.kind === "set" ? [...new Set(keys)].sort() : keys;
+}
+
+function compareLists(a: NumberList, b: NumberList, mode: GradingMode): Verdict | null {
+  // In the lenient mode, braces around a list of solutions, and its order, do not matter.
+  if (a.kind !== b.kind && (mode === "strict" || a.kind === "tuple" || b.kind === "tuple")) return null;
+  const loose = mode === "lenient" && a.kind !== "tuple";
+  const [x, y] = [itemKeys(a), itemKeys(b)];
+  const same = loose
+    ? [...new Set(x)].sort().join() === [...new Set(y)].sort().join()
+    : x.join() === y.join();
+  if (same) return { kind: "equal", how: "list" };
+  // A lenient comparison of the items one by one, rounding included, is math-verify's.
+  return mode === "strict" ? { kind: "different", how: "list" } : null;
+}
+
+/** Plain words, such as `no solution` or `Tuesday`; a single letter may be a variable and is none. */
+function isWords(text: string): boolean {
+  return /^[\p{L}][\p{L}' -]*[\p{L}]$/u.test(text) && /\p{L}{3}/u.test(text) && !MATH_WORDS.test(text);
+}
+
+const MATH_WORDS = /\b(?:pi|sqrt|sin|cos|tan|log|ln|exp|oo|infinity|inf)\b/i;

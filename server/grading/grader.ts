@@ -1,0 +1,109 @@
+/** The grader of `services.ts`: the fast path first, then math-verify in an interpreter that runs nothing else. */
+import type { Grader, GradingMode, Verdict } from "../services.ts";
+import { defaultPaths } from "../sandbox/paths.ts";
+import type { SandboxPaths } from "../sandbox/paths.ts";
+import { Pool } from "../sandbox/pool.ts";
+import type { PoolStats } from "../sandbox/pool.ts";
+import { fastVerdict, prepare } from "./fast.ts";
+import { MAX_ANSWER } from "./normalize.ts";
+
+export interface GraderOptions extends Partial<SandboxPaths> {
+  /** How long math-verify may take over one pair, in ms, its start aside. Default 3000; longer decides more pairs. */
+  readonly timeLimitMs?: number;
+  /** The interpreter's memory in MB. Default 512. */
+  readonly memoryLimitMB?: number;
+}
+
+/** A grader with its life cycle. Its interpreter starts on the first pair that the fast path leaves open. */
+export interface DisposableGrader extends Grader {
+  warm(): Promise<void>;
+  dispose(): Promise<void>;
+  stats(): PoolStats;
+}
+
+/** Verdicts of math-verify that are remembered, so that votes over the same answers cost nothing. */
+const REMEMBERED = 2000;
+
+/** Creates a grader. `equivalent` throws only the signal's reason. */
+export function createGrader(options: GraderOptions = {}): DisposableGrader {
+  const paths = { ...defaultPaths(), ...options };
+  const timeLimitMs = options.timeLimitMs ?? 3000;
+  const memoryMB = options.memoryLimitMB ?? 512;
+  const pool = new Pool({
+    size: 1,
+    workerPath: paths.workerPath,
+    config: {
+      role: "grader",
+      wheelsDir: paths.wheelsDir,
+      snapshotDir: paths.snapshotDir,
+      memoryMB,
+      cachedStates: 0,
+    },
+  });
+  const known = new Map<string, Verdict>();
+
+  async function equivalent(a: string, b: string, mode: GradingMode, signal: AbortSignal): Promise<Verdict> {
+    signal.throwIfAborted();
+    const fast = fastVerdict(a, b, mode);
+    if (fast !== null) return fast;
+    if (a.length > MAX_ANSWER || b.length > MAX_ANSWER) return { kind: "undecided", how: "too long" };
+    // In one order whichever way it was asked, so that the verdict cannot depend on it.
+    const [first = "", second = ""] = [prepare(a, mode), prepare(b, mode)].sort();
+    const key = JSON.stringify([mode, first, second]);
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const verdict = await verify(first, second, mode, signal);
+    if (verdict.how !== "time limit" && verdict.how !== "no interpreter") {
+      known.set(key, verdict);
+      const [oldest] = known.keys();
+      if (known.size > REMEMBERED && oldest !== undefined) known.delete(oldest);
+    }
+    return verdict;
+  }
+
+  async function verify(a: string, b: string, mode: GradingMode, signal: AbortSignal): Promise<Verdict> {
+    const lease = await pool.acquire("", signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      return error instanceof Error ? error : new Error(String(error));
+    });
+    if (lease instanceof Error) return { kind: "undecided", how: "no interpreter" };
+    const { interpreter } = lease;
+    const state = { late: false, settled: false };
+    const stop = (): void => {
+      if (!state.settled) interpreter.kill("stopped");
+    };
+    const timer = setTimeout(() => {
+      state.late = true;
+      setImmediate(stop);
+    }, timeLimitMs);
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    const exchange = await interpreter.ask({
+      op: "grade",
+      a,
+      b,
+      mode,
+      watchdogMs: 2 * timeLimitMs + 10_000,
+    });
+    state.settled = true;
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+    if (exchange.kind === "died") {
+      lease.release(signal.aborted ? "abort" : state.late ? "timeout" : "crash");
+      signal.throwIfAborted();
+      return { kind: "undecided", how: state.late ? "time limit" : "crash" };
+    }
+    const { answer } = exchange;
+    lease.release(exchange.heapMB > 0.75 * memoryMB ? "memory" : undefined);
+    if (answer.kind === "equal" || answer.kind === "different" || answer.kind === "undecided")
+      return { kind: answer.kind, how: answer.how };
+    return { kind: "undecided", how: answer.kind };
+  }
+
+  return {
+    equivalent,
+    warm: () => pool.warm(),
+    dispose: () => pool.dispose(),
+    stats: () => pool.stats(),
+  };
+}

@@ -1,0 +1,81 @@
+/** Takes away what stands around a value: `x = 3`, `The answer is 42 apples`, `90^\circ`, `5 \text{ cm}`. */
+
+/** Words after a number that belong to the value and are no unit. */
+const NOT_UNITS = new Set(
+  "pi e i sqrt sin cos tan cot sec csc log ln exp mod and or frac times cdot infty oo binom choose to by over".split(
+    " ",
+  ),
+);
+/** Single letters that are units when a space or `\text` sets them apart from the number. */
+const ONE_LETTER_UNITS = new Set("m g s h L l K N J W V A C F".split(" "));
+
+const INTRODUCTION =
+  /^.*?\b(?:answer|result|solution|value|total|sum|product|probability|area|number)\b[^=:]*?(?:\bis\b|\bare\b|\bequals\b|[:=])\s*(?=\S)/i;
+const OPENING = /^(?:therefore|thus|so|hence|approximately|approx\.?|about|roughly|is)\b[,:]?\s*/i;
+const ASSIGNMENT =
+  /^\s*[a-zA-Z](?:[a-zA-Z]{0,11}|_\{?\w{1,6}\}?)(?:\([a-zA-Z0-9, ]{1,10}\))?\s*(?:=|\\approx|≈|:)\s*(?=\S)/;
+const NUMBER_HEAD =
+  /^([+-]?\s*(?:\\?\$\s*)?(?:\\frac\s*\{[^{}]*\}\s*\{[^{}]*\}|(?:\d[\d,]*)(?:\.\d+)?(?:\s*\/\s*\d+)?|\.\d+))(?![\d^*/])(\s*)(.*)$/;
+
+/** The value inside an answer; the answer itself when nothing around it is recognised. Takes a normalised answer. */
+export function bareValue(text: string): string {
+  let rest = text;
+  rest = rest.replace(INTRODUCTION, "").replace(OPENING, "");
+  rest = rest.replace(/^(?:\\approx|≈|~|=)\s*/, "");
+  // Only a single assignment: `x = 1, y = 2` is a system, and a chain `a = b = 3` keeps its last value.
+  if (!/[,;]|\bor\b|\band\b/.test(rest)) {
+    for (let before = ""; before !== rest;) {
+      before = rest;
+      rest = rest.replace(ASSIGNMENT, "");
+    }
+  } else rest = sharedVariable(rest);
+  rest = rest.replace(/\s*\^\\circ\s*(?:[CF]\b)?\s*$/, "").trim();
+  const head = NUMBER_HEAD.exec(rest);
+  if (head !== null && isUnit(head[3] ?? "", head[2] ?? "")) rest = head[1] ?? rest;
+  return rest.trim() === "" ? text : rest.trim();
+}
+
+/** `x = 1 or x = 2` becomes `1, 2`; other texts stay. */
+function sharedVariable(text: string): string {
+  const parts = splitList(text).map((part) => /^([a-zA-Z])\s*=\s*(.+)$/.exec(part));
+  const names = new Set(parts.map((part) => part?.[1]));
+  if (parts.length < 2 || names.size !== 1 || names.has(undefined)) {
+    const first = /^([a-zA-Z])\s*(?:=|\\in)\s*(.+)$/.exec(text);
+    return first !== null && !(first[2] ?? "").includes("=") ? (first[2] ?? text) : text;
+  }
+  return parts.map((part) => part?.[2] ?? "").join(", ");
+}
+
+function isUnit(text: string, gap: string): boolean {
+  const unit = text.trim();
+  if (unit === "") return false;
+  if (/^\\?%$/.test(unit)) return false;
+  const set = unit.replace(/\\text\s*\{([^{}]*)\}/g, " $1 ").trim();
+  const marked = set !== unit;
+  if (!/^[a-zA-Zµ°Ω./^{}\d\s()$-]+$/.test(set) || /^[\d^{(.-]/.test(set)) return false;
+  const words = set.split(/[^a-zA-Zµ°Ω]+/).filter((word) => word !== "");
+  if (words.length === 0 || words.length > 6) return false;
+  if (words.some((word) => NOT_UNITS.has(word) && !(marked || words.length > 2))) return false;
+  // Letters that touch the number are a product of variables unless they are a word: `5x`, but `5cm`.
+  return words.every((word) => word.length > 1 || marked || (gap !== "" && ONE_LETTER_UNITS.has(word)));
+}
+
+/** The items of a list written without brackets, split at commas, semicolons, `and`, `or` outside of brackets. */
+export function splitList(text: string): string[] {
+  const items: string[] = [];
+  let depth = 0;
+  let item = "";
+  const pieces = text
+    .replace(/\\text\s*\{\s*(and|or)\s*\}/g, " $1 ")
+    .split(/(\\[{}]|[()[\]{},;]|\s(?:and|or)\s)/);
+  for (const piece of pieces) {
+    if (/^(?:\\\{|[([{])$/.test(piece)) depth++;
+    else if (/^(?:\\\}|[)\]}])$/.test(piece)) depth--;
+    if (depth === 0 && /^(?:[,;]|\s(?:and|or)\s)$/.test(piece)) {
+      items.push(item.trim());
+      item = "";
+    } else item += piece;
+  }
+  items.push(item.trim());
+  return items.filter((each) => each !== "");
+}

@@ -1,0 +1,128 @@
+/** Grading with math-verify: verdicts on real answers, the deadline, odd input. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import fc from "fast-check";
+import { createGrader } from "../../server/grading/grader.ts";
+import type { DisposableGrader } from "../../server/grading/grader.ts";
+import type { GradingMode } from "../../server/services.ts";
+import { NEVER, sandboxPaths } from "../support/sandbox.ts";
+
+let grader: DisposableGrader;
+
+beforeAll(async () => {
+  grader = createGrader({ ...(await sandboxPaths()), timeLimitMs: 5000 });
+  await grader.warm();
+});
+
+afterAll(() => grader.dispose());
+
+/** Asks both ways round, so that every example also checks symmetry. */
+async function kindOf(a: string, b: string, mode: GradingMode): Promise<string> {
+  const [forth, back] = [
+    await grader.equivalent(a, b, mode, NEVER),
+    await grader.equivalent(b, a, mode, NEVER),
+  ];
+  expect(back).toEqual(forth);
+  return forth.kind;
+}
+
+const EQUAL_AS_WRITTEN: [string, string][] = [
+  ["2\\sqrt{3}", "\\sqrt{12}"],
+  ["\\frac{\\sqrt{2}}{2}", "\\frac{1}{\\sqrt{2}}"],
+  ["sqrt(2)/2", "\\frac{\\sqrt{2}}{2}"],
+  ["2*sqrt(3)", "2\\sqrt{3}"],
+  ["x**2 + 2*x + 1", "(x+1)^2"],
+  ["(1, \\pi)", "(1, pi)"],
+  ["\\{1, \\sqrt{2}\\}", "\\{\\sqrt{2}, 1\\}"],
+  ["\\frac{\\pi}{4}", "pi/4"],
+  ["[0, \\infty)", "[0,\\infty)"],
+  ["3 + 4i", "4i + 3"],
+  ["\\binom{10}{3}", "120"],
+  ["5!", "120"],
+];
+
+test.each(EQUAL_AS_WRITTEN)("%s equals %s", async (a, b) => {
+  expect(await kindOf(a, b, "strict")).toBe("equal");
+  expect(await kindOf(a, b, "lenient")).toBe("equal");
+});
+
+const DIFFERENT: [string, string][] = [
+  ["2\\sqrt{3}", "3\\sqrt{2}"],
+  ["(1, 2)", "(2, 1)"],
+  ["x + 1", "x + 2"],
+  ["\\frac{\\pi}{3}", "\\frac{\\pi}{4}"],
+  ["sqrt(2)", "1.41"],
+];
+
+test.each(DIFFERENT)("%s differs from %s", async (a, b) => {
+  expect(await kindOf(a, b, "strict")).toBe("different");
+});
+
+const EQUAL_ONLY_LENIENTLY: [string, string][] = [
+  ["x = \\sqrt{2}", "\\sqrt{2}"],
+  ["2, \\sqrt{3}", "\\sqrt{3}, 2"],
+  ["x = 1 or x = -1", "-1, 1"],
+];
+
+test.each(EQUAL_ONLY_LENIENTLY)("%s equals %s leniently", async (a, b) => {
+  expect(await kindOf(a, b, "lenient")).toBe("equal");
+});
+
+test("what nothing can read is undecided", async () => {
+  expect(await kindOf("\\frac{", "\\begin{foo", "strict")).not.toBe("equal");
+  expect(await kindOf("", "", "lenient")).toBe("undecided");
+});
+
+test("an answer that takes for ever to compare is undecided at the deadline, and the next pair is decided", async () => {
+  const own = createGrader({ ...(await sandboxPaths()), timeLimitMs: 2000 });
+  await own.warm();
+  const verdict = await own.equivalent("7**(9**(9**9)) + x", "x + 1", "strict", NEVER);
+  expect(verdict).toEqual({ kind: "undecided", how: "time limit" });
+  expect(await own.equivalent("x + x", "2x", "strict", NEVER)).toMatchObject({ kind: "equal" });
+  await own.dispose();
+});
+
+test("a comparison can be aborted within 250 ms", async () => {
+  const controller = new AbortController();
+  const reason = new Error("stopped by the test");
+  const running = grader.equivalent("7**(9**(9**9)) + y", "y + 1", "strict", controller.signal);
+  setTimeout(() => controller.abort(reason), 100);
+  const before = performance.now();
+  await expect(running).rejects.toBe(reason);
+  expect(performance.now() - before).toBeLessThan(350);
+});
+
+test("an answer is never run as Python", async () => {
+  for (const text of [
+    "__import__('os').getcwd()",
+    "exec('x=1')",
+    "(lambda: 1)()",
+    "[c for c in (1,2)]",
+    "open('/etc/passwd')",
+  ]) {
+    expect((await grader.equivalent(text, "x + 7", "lenient", NEVER)).kind).not.toBe("equal");
+  }
+});
+
+test("without an interpreter a pair is undecided, never different", async () => {
+  const own = createGrader({ ...(await sandboxPaths()), wheelsDir: "nowhere" });
+  expect(await own.equivalent("x + x", "2x", "strict", NEVER)).toEqual({
+    kind: "undecided",
+    how: "no interpreter",
+  });
+  await own.dispose();
+});
+
+test("odd input gets a verdict, the same both ways round", async () => {
+  const fragment = fc.constantFrom(
+    ..."\\frac { } 1 2 x ^ _ \\sqrt ( ) [ , $ \\text{a} \\le = \\{ \\} % 0 .5 -".split(" "),
+    "\\begin{pmatrix}",
+    " ",
+  );
+  const text = fc.array(fragment, { minLength: 1, maxLength: 8 }).map((parts) => parts.join(""));
+  await fc.assert(
+    fc.asyncProperty(text, text, fc.constantFrom("strict", "lenient"), async (a, b, mode: GradingMode) => {
+      expect(["equal", "different", "undecided"]).toContain(await kindOf(a, b, mode));
+    }),
+    { numRuns: 40 },
+  );
+});
