@@ -1,0 +1,95 @@
+/** Edits that place, replace and remove a problem's stored solution, and touch nothing else. */
+import { lineContent } from "./containers.ts";
+import type { Problem, SolutionBlock } from "./problem.ts";
+import { foreignLines } from "./read-solution.ts";
+import { renderSolution } from "./render-solution.ts";
+import type { Solution } from "./solution-model.ts";
+import { TextLines } from "./text-lines.ts";
+
+/** Replaces the text from `start` to `end`, offsets in UTF-16 code units. */
+export interface TextEdit {
+  readonly start: number;
+  readonly end: number;
+  readonly newText: string;
+}
+
+/** The text after the edit. */
+export function applyEdit(text: string, edit: TextEdit): string {
+  return text.slice(0, edit.start) + edit.newText + text.slice(edit.end);
+}
+
+/**
+ * The edit that stores a solution below its problem, in place of the one that is there. `problem` must come from this
+ * very text. What a person wrote between the markers is kept, below the new solution.
+ */
+export function insertSolution(text: string, problem: Problem, solution: Solution): TextEdit {
+  const lines = new TextLines(text);
+  const eol = lineEnding(text, lines, problem.insertOffset);
+  const { prefix } = problem;
+  const old = problem.solution;
+  if (old !== undefined) {
+    const rendered = withPrefix(renderSolution(solution), linePrefix(lines, old), eol);
+    return {
+      start: old.range.start,
+      end: old.range.end,
+      newText: rendered + keptNotes(lines, old, eol, eol + prefix.trimEnd() + eol),
+    };
+  }
+  const rendered = withPrefix(renderSolution(solution), prefix, eol);
+  return {
+    start: problem.insertOffset,
+    end: problem.insertOffset,
+    newText: `${gap(prefix, eol)}${rendered}`,
+  };
+}
+
+/** The edit that takes the problem's solution out again; null when there is none. The inverse of `insertSolution`. */
+export function removeSolution(text: string, problem: Problem): TextEdit | null {
+  const block = problem.solution;
+  if (block === undefined) return null;
+  const lines = new TextLines(text);
+  const eol = lineEnding(text, lines, problem.insertOffset);
+  const notes = keptNotes(lines, block, eol, "");
+  const between = text.slice(problem.insertOffset, block.range.start);
+  // The blank line that insertion put there goes too, and anything like it; a person's text in between stays.
+  if (/^[\s>]*$/.test(between) && notes === "") {
+    return { start: problem.insertOffset, end: block.range.end, newText: "" };
+  }
+  const lineStart = lines.lineAt(block.range.start).start;
+  return { start: lineStart, end: block.range.end, newText: notes };
+}
+
+function gap(prefix: string, eol: string): string {
+  return eol + prefix.trimEnd() + eol + prefix;
+}
+
+/** The prefix of the block's own lines, as its first line has it, without a list mark. */
+function linePrefix(lines: TextLines, block: SolutionBlock): string {
+  const line = lines.lineAt(block.range.start);
+  const content = lineContent(lines, line, block.containers);
+  const source = lines.text.slice(line.start, content.offset);
+  return source.replace(/[^\s>]/g, " ");
+}
+
+function withPrefix(rendered: string, prefix: string, eol: string): string {
+  const blank = prefix.trimEnd();
+  return rendered
+    .split("\n")
+    .map((line, index) => (index === 0 ? line : line === "" ? blank : prefix + line))
+    .join(eol);
+}
+
+/** The lines in a block that are not ours, to stand after `before`; empty when there are none. */
+function keptNotes(lines: TextLines, block: SolutionBlock, eol: string, before: string): string {
+  const notes = foreignLines(lines, block).map((range) => lines.text.slice(range.start, range.end));
+  return notes.length === 0 ? "" : before + notes.join(eol + eol);
+}
+
+/** The line ending used where the offset is, else the nearest before it, else `\n`. */
+function lineEnding(text: string, lines: TextLines, offset: number): string {
+  for (let number = lines.numberAt(offset); number >= 0; number--) {
+    const line = lines.at(number);
+    if (line.next > line.end) return text.slice(line.end, line.next);
+  }
+  return "\n";
+}

@@ -1,0 +1,45 @@
+/** Tells whether a block that ends where its text ends was really closed there. */
+import type { Block } from "./blocks.ts";
+import { closesFence, htmlEnd } from "./segments.ts";
+
+/**
+ * Whether text placed below the block, after a blank line, would still be part of it: fenced code or math without its
+ * closing fence, or HTML without its end. `lineFrom` gives the block's last line, which starts at that offset, without
+ * the prefixes of containers.
+ */
+export function isOpenLeaf(text: string, block: Block, lineFrom: (lineStart: number) => string): boolean {
+  const source = text.slice(block.start, block.end);
+  switch (block.type) {
+    case "code":
+    case "math": {
+      if (block.type === "code" && !block.fenced) return false;
+      const marks = /^[`~$]+/.exec(source)?.[0] ?? "";
+      const lastLine = Math.max(source.lastIndexOf("\n"), source.lastIndexOf("\r")) + 1;
+      return lastLine === 0 || !closesFence(lineFrom(block.start + lastLine), marks);
+    }
+    case "html": {
+      const end = htmlEnd(source);
+      return end !== null && !end.test(source);
+    }
+    case "heading":
+    case "paragraph":
+    case "rule":
+    case "list":
+    case "item":
+    case "quote":
+    case "footnote":
+    case "other":
+      return false;
+  }
+}
+
+/** Whether the block is HTML that only a blank line ends, and none follows it in the text. */
+export function isTornHtml(text: string, block: Block): boolean {
+  if (block.type !== "html" || htmlEnd(text.slice(block.start, block.end)) !== null) return false;
+  return !/^[ \t]*(?:\r\n|\n|\r)[ \t]*(?:\r\n|\n|\r)/.test(text.slice(block.end));
+}
+
+/** Whether the source of a code block begins with a fence. */
+export function isFence(source: string): boolean {
+  return source.startsWith("```") || source.startsWith("~~~");
+}
