@@ -27,6 +27,11 @@ export type GgufReading =
 
 /** A header is some megabytes; a reader that takes longer is following nonsense. */
 const READ_LIMIT_MS = 20_000;
+/** Magic, version, number of tensors, number of key-value pairs. The library reads on past a file's end, so that the
+ * numbers are held against the file's size before it is asked. */
+const HEADER_BYTES = 24;
+const SMALLEST_TENSOR = 24n;
+const SMALLEST_PAIR = 13n;
 
 /**
  * Reads the header of a GGUF file on this machine.
@@ -34,9 +39,16 @@ const READ_LIMIT_MS = 20_000;
  */
 export async function readGguf(file: string, signal: AbortSignal): Promise<GgufReading> {
   signal.throwIfAborted();
-  const { magic, size } = await begin(file);
-  if (magic !== "GGUF")
+  const { start, size } = await begin(file);
+  if (start.toString("latin1", 0, 4) !== "GGUF")
     return { kind: "not-gguf", detail: "it does not begin with GGUF: it is not a model in GGUF form" };
+
+  if (start.length < HEADER_BYTES)
+    return { kind: "truncated", detail: "the file ends too early: its header is not whole" };
+  const tensors = start.readBigUInt64LE(8);
+  const pairs = start.readBigUInt64LE(16);
+  if (tensors * SMALLEST_TENSOR + pairs * SMALLEST_PAIR > BigInt(size))
+    return { kind: "damaged", detail: "its header announces more than the file can hold" };
 
   const library = await import("node-llama-cpp");
   let info: GgufFileInfo;
@@ -96,12 +108,11 @@ export async function readGguf(file: string, signal: AbortSignal): Promise<GgufR
   };
 }
 
-async function begin(file: string): Promise<{ magic: string; size: number }> {
+async function begin(file: string): Promise<{ start: Buffer; size: number }> {
   const handle = await open(file, "r");
   try {
-    const start = Buffer.alloc(4);
-    await handle.read(start, 0, start.length, 0);
-    return { magic: start.toString("latin1"), size: (await handle.stat()).size };
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEADER_BYTES), 0, HEADER_BYTES, 0);
+    return { start: buffer.subarray(0, bytesRead), size: (await handle.stat()).size };
   } finally {
     await handle.close();
   }

@@ -1,9 +1,14 @@
 /** Downloads one file from a model hub through node-llama-cpp, giving up early when the hub cannot be reached. */
+import { rm } from "node:fs/promises";
+import path from "node:path";
 
 /** How long the hub may take to answer the first request. */
 const CONNECT_MS = 5_000;
 /** A download that brings nothing for this long is given up, so that another source can be tried. */
 const STALL_MS = 45_000;
+/** How long a cancelled download may take to write what it has and to close its file. */
+const CLOSE_MS = 150;
+const LOST_WRITES = new Set(["ENOSPC", "EDQUOT", "EFBIG", "EIO"]);
 const DEFAULT_ENDPOINT = "https://huggingface.co/";
 
 /** A file to download. */
@@ -46,7 +51,8 @@ export async function downloadFromHub(request: HubRequest): Promise<HubOutcome> 
   const stall = new AbortController();
   const stalled = () => stall.abort(new Error("stalled"));
   let timer = setTimeout(stalled, limits.stallMs);
-  const either = AbortSignal.any([signal, stall.signal]);
+  const unwritten = watchLostWrites();
+  const either = AbortSignal.any([signal, stall.signal, unwritten.signal]);
   let seen = 0;
   try {
     const { createModelDownloader } = await import("node-llama-cpp");
@@ -71,8 +77,14 @@ export async function downloadFromHub(request: HubRequest): Promise<HubOutcome> 
       () => undefined,
     );
     const downloader = await orAbort(creating, either);
-    return { kind: "downloaded", path: await orAbort(downloader.download({ signal: either }), either) };
+    const downloading = downloader.download({ signal: either });
+    return { kind: "downloaded", path: await orAbort(downloading, either, CLOSE_MS) };
   } catch (error) {
+    if (unwritten.signal.aborted) {
+      // The library has noted as written what was not: there is nothing to go on from.
+      await rm(path.join(request.folder, `${request.fileName}.ipull`), { force: true });
+      throw unwritten.signal.reason;
+    }
     signal.throwIfAborted();
     if (stall.signal.aborted)
       return {
@@ -90,7 +102,27 @@ export async function downloadFromHub(request: HubRequest): Promise<HubOutcome> 
     return { kind: "failed", reason: "other", detail: messageOf(error) };
   } finally {
     clearTimeout(timer);
+    unwritten.release();
   }
+}
+
+/**
+ * The downloader (ipull 3.9) leaves the failure of a write to a full disk to nobody, which would end this process.
+ * Until `release`, such a failure aborts the signal instead; any other stray failure ends the process as it always does.
+ */
+function watchLostWrites(): { readonly signal: AbortSignal; readonly release: () => void } {
+  const controller = new AbortController();
+  const onStray = (reason: unknown) => {
+    if (reason instanceof Error && "code" in reason && LOST_WRITES.has(String(reason.code)))
+      controller.abort(reason);
+    else if (process.listenerCount("unhandledRejection") === 1) throw reason;
+  };
+  process.on("unhandledRejection", onStray);
+  return {
+    signal: controller.signal,
+    // Writes that were under way may fail a moment after the first.
+    release: () => void setTimeout(() => process.off("unhandledRejection", onStray), CLOSE_MS * 2).unref(),
+  };
 }
 
 /** Asks for the file's headers once, with a short limit; null when the download can begin. */
@@ -126,16 +158,31 @@ async function probe(
   }
 }
 
-/** The promise, or the signal's reason as soon as it is aborted; the promise's own later failure is then ignored. */
-async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/**
+ * The promise, or the signal's reason when it is aborted; the promise has `graceMs` more then to end by itself, and its
+ * own failure is ignored.
+ */
+async function orAbort<T>(promise: Promise<T>, signal: AbortSignal, graceMs = 0): Promise<T> {
   let onAbort: () => void = () => undefined;
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
+    onAbort = () => {
+      const end = () => reject(signal.reason as Error);
+      const timer = setTimeout(end, graceMs);
+      void promise
+        .catch(() => undefined)
+        .then(() => {
+          clearTimeout(timer);
+          end();
+        });
+    };
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
   });
   try {
-    return await Promise.race([promise, aborted]);
+    const value = await Promise.race([promise, aborted]);
+    // A cancelled download of the library resolves as if it had ended well.
+    signal.throwIfAborted();
+    return value;
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

@@ -1,9 +1,11 @@
 /** Small stand-ins for what models are made of: a data folder, zip files, GGUF files, a manifest, a wheel mirror. */
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
+import { build } from "esbuild";
 import { onTestFinished } from "vitest";
 import { createModelManager, type ModelManagerOptions } from "../../../server/models/manager.ts";
 import { parseManifest, type Manifest } from "../../../server/models/manifest.ts";
@@ -169,3 +171,27 @@ export const VERDICT = {
   ...{ id: "verdict", role: "ppm", name: "V", description: "V.", promptFormat: "bare", base: "tiny" },
   ppm: { suffix: "?", positive: " Yes", negative: " No" },
 };
+
+/**
+ * Starts a program that imports from this project (`./server/…`) in a process of its own, for what must not happen in
+ * the tests' process. It is killed when the test ends.
+ */
+export async function startProgram(
+  program: string,
+  args: readonly string[],
+): Promise<ChildProcess & { readonly stdout: NodeJS.ReadableStream }> {
+  const root = path.resolve(import.meta.dirname, "../../..");
+  // Inside node_modules, so that the packages are found and no other tool looks at it.
+  const cache = path.join(root, "node_modules", ".cache");
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(path.join(cache, "rstar-test-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const outfile = path.join(folder, "program.mjs");
+  await build({
+    stdin: { contents: program, resolveDir: root, loader: "js" },
+    ...{ bundle: true, format: "esm", platform: "node", target: "node20", packages: "external", outfile },
+  });
+  const child = spawn(process.execPath, [outfile, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
+}
