@@ -1,6 +1,7 @@
 /** Batches over node-llama-cpp's native context: the only file that uses the library's internals, checked before use. */
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 import type { BatchBackend, BatchItem, BatchResult, Logits, Readout } from "./backend.ts";
+import { ThreadGovernor } from "./thread-governor.ts";
 
 /** The version whose internals these are. Another one falls back to the public interface until this was reviewed. */
 export const NATIVE_VERSION = "3.22.1";
@@ -10,6 +11,7 @@ interface NativeContext {
   initBatch(size: number): void;
   addToBatch(sequence: number, position: number, tokens: Uint32Array, logitIndexes: Uint32Array): Uint32Array;
   decodeBatch(): Promise<void>;
+  setThreads(threads: number): void;
   sampleToken(
     batchLogitIndex: number,
     sampler: NativeSampler,
@@ -59,6 +61,7 @@ export function nativeParts(
     "initBatch",
     "addToBatch",
     "decodeBatch",
+    "setThreads",
     "sampleToken",
     "removeTokenCellsFromSequence",
     "disposeSequence",
@@ -86,9 +89,14 @@ export class NativeBackend implements BatchBackend {
   readonly #owner: LlamaContext;
   readonly #native: NativeContext;
   readonly #readers: Reader[];
+  readonly #governor: ThreadGovernor;
 
-  /** @param context Used by nobody else from now on; disposed with the backend. */
-  constructor(context: LlamaContext, parts: NativeParts) {
+  /**
+   * @param context Used by nobody else from now on; disposed with the backend.
+   * @param threads For a batch, while nothing else wants the processor.
+   */
+  constructor(context: LlamaContext, parts: NativeParts, threads: number) {
+    this.#governor = new ThreadGovernor(threads);
     this.sequences = context.totalSequences;
     this.cells = context.contextSize - 1; // The public interface cannot use the last one either.
     this.batchSize = context.batchSize;
@@ -102,7 +110,10 @@ export class NativeBackend implements BatchBackend {
 
   async evaluate(items: readonly BatchItem[]): Promise<BatchResult> {
     const started = performance.now();
-    this.#native.initBatch(items.reduce((sum, item) => sum + item.tokens.length, 0));
+    const size = items.reduce((sum, item) => sum + item.tokens.length, 0);
+    const threads = this.#governor.threads();
+    this.#native.setThreads(threads);
+    this.#native.initBatch(size);
     const indexes = items.map(({ sequence, position, tokens, readout }) => {
       const wanted = readout === null ? [] : [tokens.length - 1];
       const [index] = this.#native.addToBatch(
@@ -115,6 +126,7 @@ export class NativeBackend implements BatchBackend {
     });
     await this.#native.decodeBatch();
     const decoded = performance.now();
+    this.#governor.report(threads, size, decoded - started);
     const outputs: (Logits | null)[] = items.map(() => null);
     const pending = items.flatMap(({ readout }, at) => {
       const index = indexes[at];
