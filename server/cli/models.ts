@@ -1,7 +1,8 @@
 /** `rstar models list | fetch | remove | add`: the models of this machine. */
 import { Command, Option } from "commander";
 import { dataHome } from "../models/home.ts";
-import { createModelManager, type ListedModel, type ModelManager } from "../models/manager.ts";
+import type { ListedModel } from "../models/listing.ts";
+import { createModelManager, type ModelManager } from "../models/manager.ts";
 import { loadManifest } from "../models/manifest.ts";
 import { describeFailure, formatBytes } from "../models/outcomes.ts";
 import { CommandFailure, EXIT } from "./exit.ts";

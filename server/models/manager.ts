@@ -1,5 +1,5 @@
 /** The models of this machine: what there is, where it is, fetching, removing, and adding files of the user's own. */
-import { rm, stat } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { GgufReading } from "../engine/gguf.ts";
 import type { ResolvedModel } from "../services.ts";
@@ -13,12 +13,12 @@ import {
   type EnsureContext,
   type EnsureOptions,
 } from "./ensure.ts";
+import { describeEntry, describeOwn, sizeOf, type ListedModel } from "./listing.ts";
 import { codeOf, tryWithLock, writeFailure } from "./lock.ts";
 import {
   assetsOf,
   isDerived,
   packageRoot,
-  type Asset,
   type BaseEntry,
   type Manifest,
   type ManifestEntry,
@@ -53,35 +53,6 @@ export interface ModelManagerOptions {
   readonly freeBytes?: (folder: string) => Promise<number>;
   /** Reads a GGUF header; by default through node-llama-cpp, loaded when it is needed. */
   readonly readGguf?: (file: string, signal: AbortSignal) => Promise<GgufReading>;
-}
-
-/** One line of the list of models. Sizes in bytes. */
-export interface ListedModel {
-  readonly id: string;
-  readonly role: "policy" | "ppm";
-  readonly name: string;
-  readonly description: string;
-  /** `manifest`: it can be fetched. `own`: the user added it. */
-  readonly origin: "manifest" | "own";
-  readonly isDefault: boolean;
-  readonly isTest: boolean;
-  /** SPDX identifier, or null when a file of the user's own does not say. */
-  readonly license: string | null;
-  readonly parameters: number;
-  readonly contextLength: number;
-  readonly promptFormat: "two-shot" | "bare";
-  /** The model whose file this one uses, where it does. */
-  readonly base: string | null;
-  /** Whether all its files are here with the right size; their hashes are checked when the model is used. */
-  readonly installed: boolean;
-  /** The GGUF file, here or to be. */
-  readonly path: string;
-  /** Size of all its files, the base's included. */
-  readonly bytes: number;
-  /** How much of that is on this machine. */
-  readonly bytesOnDisk: number;
-  /** What unfinished downloads of it have brought so far. */
-  readonly partialBytes: number;
 }
 
 /** All models, and what is wrong with the list of the user's own, if anything. */
@@ -154,7 +125,9 @@ class Manager implements ModelManager {
 
   async list(): Promise<ModelList> {
     const own = await readOwnModels(this.home);
-    const models = await Promise.all(this.#entries.map((entry) => this.#describe(entry)));
+    const models = await Promise.all(
+      this.#entries.map((entry) => describeEntry(entry, this.#baseOf(entry), this.#context)),
+    );
     if (own.kind !== "models") return { models, problem: own };
     return { models: [...models, ...(await Promise.all(own.models.map(describeOwn)))], problem: null };
   }
@@ -309,52 +282,6 @@ class Manager implements ModelManager {
     if (base === undefined || isDerived(base)) throw new Error(`the manifest was not checked: ${entry.id}`);
     return base;
   }
-
-  async #describe(entry: ManifestEntry): Promise<ListedModel> {
-    const base = this.#baseOf(entry);
-    const assets: readonly Asset[] = isDerived(entry) ? [base, ...assetsOf(entry)] : [base];
-    const sizes = await Promise.all(
-      assets.map(async (asset) => {
-        const file = assetPath(asset, this.#context);
-        return { expected: asset.bytes, present: await sizeOf(file), partial: await partialBytes(file) };
-      }),
-    );
-    return {
-      id: entry.id,
-      role: entry.role,
-      name: entry.name,
-      description: entry.description,
-      origin: "manifest",
-      isDefault: entry.default === true,
-      isTest: entry.test === true,
-      license: [...new Set(assets.map((asset) => asset.license))].join(" AND "),
-      parameters: base.parameters,
-      contextLength: base.contextLength,
-      promptFormat: entry.promptFormat,
-      base: isDerived(entry) ? entry.base : null,
-      installed: sizes.every((size) => size.present === size.expected),
-      path: assetPath(base, this.#context),
-      bytes: sizes.reduce((sum, size) => sum + size.expected, 0),
-      bytesOnDisk: sizes.reduce((sum, size) => sum + size.present, 0),
-      partialBytes: sizes.reduce((sum, size) => sum + size.partial, 0),
-    };
-  }
-}
-
-async function describeOwn(model: OwnModel): Promise<ListedModel> {
-  const present = await sizeOf(model.path);
-  const { id, role, name, license, parameters, contextLength, promptFormat, path: file, bytes } = model;
-  return {
-    ...{ id, role, name, license, parameters, contextLength, promptFormat, path: file, bytes },
-    description: `Your own file (${model.architecture}).`,
-    origin: "own",
-    isDefault: false,
-    isTest: false,
-    base: null,
-    installed: present === bytes,
-    bytesOnDisk: present,
-    partialBytes: 0,
-  };
 }
 
 function notAdded(reason: AddFailure): Addition {
@@ -363,11 +290,6 @@ function notAdded(reason: AddFailure): Addition {
 
 function notRemoved(reason: RemoveFailure): Removal {
   return { kind: "failed", reason, message: describeRemoveFailure(reason) };
-}
-
-async function sizeOf(file: string): Promise<number> {
-  const found = await stat(file).catch(() => null);
-  return found?.isFile() === true ? found.size : 0;
 }
 
 /** `/models/My Model.Q4_K_M.gguf` becomes `my-model.q4_k_m`. */

@@ -5,7 +5,8 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { CommandFailure, EXIT } from "../../../server/cli/exit.ts";
 import { listText, modelsCommand } from "../../../server/cli/models.ts";
 import { modelProgressView } from "../../../server/cli/model-progress.ts";
-import type { ListedModel, ModelManager } from "../../../server/models/manager.ts";
+import type { ListedModel } from "../../../server/models/listing.ts";
+import type { ModelManager } from "../../../server/models/manager.ts";
 import { formatBytes, type ModelProgress } from "../../../server/models/outcomes.ts";
 import { FILE, forbidden, ggufOf, setUp, temporaryFolder, tinyManifest, VERDICT } from "./helpers.ts";
 
