@@ -24,7 +24,7 @@ export interface CoreSources {
 export function physicalCores(sources: CoreSources = readSources()): number {
   const counted = fromSysctl(sources.sysctl) ?? fromCpuinfo(sources) ?? sources.available;
   const limits = [counted, sources.available, cgroupLimit(sources)];
-  return Math.max(1, Math.min(...limits.filter((limit) => limit > 0)));
+  return Math.max(1, Math.min(...limits));
 }
 
 /** Expands a kernel list such as `0-3,8` to its numbers. */

@@ -56,8 +56,11 @@ interface Lane {
   readonly task: Task;
 }
 
-/** A shared part shorter than this many tokens is evaluated twice rather than waited for or copied. */
-const WORTH_WAITING = 16;
+/** A shared part shorter than this many tokens is evaluated twice rather than waited for. */
+const WORTH_WAITING = 2;
+
+/** State of fewer tokens than this is evaluated again when it is needed rather than copied to save it. */
+const WORTH_COPYING = 16;
 
 /** Schedules tasks over the sequences of one backend. */
 export class Decoder {
@@ -197,7 +200,7 @@ export class Decoder {
     const found = this.#table.longestPrefix(task.target, task.target.length - 1);
     if (found?.sequence === place) {
       // It is taken over where it stands; what it holds beyond the prefix is saved when it is worth a copy.
-      if (place.tokens.length >= found.length + WORTH_WAITING) await this.#save(place, () => true);
+      if (place.tokens.length >= found.length + WORTH_COPYING) await this.#save(place, () => true);
     } else {
       if (place.tokens.length > 0) await this.#save(place, (other) => other !== found?.sequence);
       if (found === null) await this.#truncate(place, 0);
