@@ -128,15 +128,17 @@ function toBlock(node: Nodes, segment: string): Block {
   const type = TYPES[node.type] ?? "other";
   const start = node.position?.start.offset ?? 0;
   const fenced = node.type === "code" && isFence(segment.slice(start, start + 3));
+  const children =
+    CONTAINERS.has(type) && "children" in node ? node.children.map((child) => toBlock(child, segment)) : [];
   return {
     type,
     start,
-    end: node.position?.end.offset ?? start,
+    // micromark lets a list in a quote run over the empty lines below it.
+    end: children.at(-1)?.end ?? node.position?.end.offset ?? start,
     depth: node.type === "heading" ? node.depth : 0,
     info: node.type === "code" ? `${node.lang ?? ""} ${node.meta ?? ""}`.trim() : "",
     fenced,
-    children:
-      CONTAINERS.has(type) && "children" in node ? node.children.map((child) => toBlock(child, segment)) : [],
+    children,
   };
 }
 

@@ -4,7 +4,7 @@ import { parseBlocks, type Block, type BlockCache } from "./blocks.ts";
 import { containerPrefix, containersWithin, lineContent, type Containers } from "./containers.ts";
 import { isSolutionOf, statementHash } from "./hash.ts";
 import { fenceAttributes, headingReader, headingText, slug, type HeadingMeaning } from "./headings.ts";
-import { isOpenLeaf } from "./open-leaf.ts";
+import { isOpenLeaf, lastLeaf } from "./open-leaf.ts";
 import {
   DEFAULT_PROBLEM_OPTIONS,
   type DocumentIssue,
@@ -270,7 +270,7 @@ class ProblemFinder {
   #finish(open: OpenProblem, reason: "problem" | "end"): void {
     const body = open.kind === "fence" ? open.content : this.#body(open);
     const last = body.at(-1) ?? (open.kind === "item" ? undefined : open.block);
-    const leaf = last === undefined ? undefined : this.#lastLeaf(last, open.containers);
+    const leaf = last === undefined ? undefined : lastLeaf(this.#lines, last, open.containers);
     if (leaf !== undefined && this.#isOpen(leaf.block, leaf.containers)) {
       this.#reportUnclosed(leaf.block);
       return;
@@ -302,12 +302,6 @@ class ProblemFinder {
       prefix: containerPrefix(open.containers),
       ...(open.solution === undefined ? {} : { solution: open.solution }),
     });
-  }
-
-  #lastLeaf(block: Block, outer: Containers): { readonly block: Block; readonly containers: Containers } {
-    const last = block.children.at(-1);
-    const containers = containersWithin(this.#lines, block, outer);
-    return last === undefined ? { block, containers: outer } : this.#lastLeaf(last, containers);
   }
 
   #isOpen(block: Block, containers: Containers): boolean {

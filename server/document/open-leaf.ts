@@ -1,6 +1,8 @@
 /** Tells whether a block that ends where its text ends was really closed there. */
 import type { Block } from "./blocks.ts";
+import { containersWithin, type Containers } from "./containers.ts";
 import { closesFence, htmlEnd } from "./segments.ts";
+import type { TextLines } from "./text-lines.ts";
 
 /**
  * Whether text placed below the block, after a blank line, would still be part of it: fenced code or math without its
@@ -31,6 +33,18 @@ export function isOpenLeaf(text: string, block: Block, lineFrom: (lineStart: num
     case "other":
       return false;
   }
+}
+
+/** The last block inside the block, or the block itself, with the containers around it. */
+export function lastLeaf(
+  lines: TextLines,
+  block: Block,
+  outer: Containers,
+): { readonly block: Block; readonly containers: Containers } {
+  const last = block.children.at(-1);
+  return last === undefined
+    ? { block, containers: outer }
+    : lastLeaf(lines, last, containersWithin(lines, block, outer));
 }
 
 /** Whether the block is HTML that only a blank line ends, and none follows it in the text. */

@@ -3,8 +3,9 @@ import { answerReader } from "./answer-line.ts";
 import { parseBlocks, type Block, type BlockCache } from "./blocks.ts";
 import { containerPrefix, containersWithin, lineContent, type Containers } from "./containers.ts";
 import { findProblems } from "./find-problems.ts";
+import { splitFrontMatter } from "./front-matter.ts";
 import { isSolutionOf, statementHash } from "./hash.ts";
-import { isOpenLeaf } from "./open-leaf.ts";
+import { isOpenLeaf, lastLeaf } from "./open-leaf.ts";
 import { DEFAULT_PROBLEM_OPTIONS, type Problem, type ProblemOptions, type SolutionBlock } from "./problem.ts";
 import { statementOfBlocks } from "./statement.ts";
 import { TextLines, type Range } from "./text-lines.ts";
@@ -26,6 +27,8 @@ export function problemFromSelection(
 ): SelectedProblem {
   const range = trimRange(text, selection);
   if (range.start >= range.end) return none("Nothing is selected. Select the text of a problem.");
+  if (range.start < splitFrontMatter(text).body)
+    return none("The selection is in the front matter, not in the text.");
   const { problems, solutions } = findProblems(text, options, cache);
   const touched = problems.filter((each) => each.range.start < range.end && range.start < each.range.end);
   const [only] = touched;
@@ -47,7 +50,12 @@ export function problemFromSelection(
   const found = statementOfBlocks(lines, [selected], around.containers, answerReader(labels), hidden);
   if (found.text === "") return none("The selection holds no text of a problem.");
   const hash = statementHash(found.text);
-  const insertOffset = inside?.insertOffset ?? around.insertOffset;
+  // Never between the markers of a solution that the selection ends in.
+  const within = solutions.find(
+    (each) => each.range.start < around.insertOffset && around.insertOffset < each.range.end,
+  );
+  const free = within === undefined ? around.insertOffset : lines.lineAt(within.range.end).end;
+  const insertOffset = inside?.insertOffset ?? free;
   const solution =
     inside === undefined
       ? solutions.find((each) => isBelow(text, insertOffset, each, hash))
@@ -73,7 +81,7 @@ function none(reason: string): SelectedProblem {
   return { kind: "none", reason };
 }
 
-/** The innermost quote or list item around the offset, and the end of its child that the offset is in. */
+/** The innermost quote or list item around the offset, and the end of its last child up to the offset. */
 function surroundings(
   lines: TextLines,
   blocks: readonly Block[],
@@ -82,14 +90,14 @@ function surroundings(
   let containers: Containers = [];
   let children = blocks;
   for (;;) {
-    const block = children.findLast((each) => each.start < offset);
-    if (block === undefined || block.end < offset) {
-      return { containers, insertOffset: lines.lineAt(offset).end };
-    }
-    if (block.children.length === 0) {
-      const inner = containers;
-      const lineFrom = (start: number): string => lineContent(lines, lines.lineAt(start), inner).text;
-      if (isOpenLeaf(lines.text, block, lineFrom)) return null;
+    const block = children.findLast((each) => each.start < offset) ?? children[0];
+    if (block === undefined) return { containers, insertOffset: lines.lineAt(offset).end };
+    const enters = block.children.length > 0 && offset <= block.end;
+    if (!enters) {
+      const leaf = lastLeaf(lines, block, containers);
+      const lineFrom = (start: number): string =>
+        lineContent(lines, lines.lineAt(start), leaf.containers).text;
+      if (isOpenLeaf(lines.text, leaf.block, lineFrom)) return null;
       return { containers, insertOffset: lines.lineAt(block.end).end };
     }
     containers = containersWithin(lines, block, containers);

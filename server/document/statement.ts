@@ -104,6 +104,9 @@ class AnswerSearch {
 
   visit(block: Block, next: Block | undefined): void {
     block.children.forEach((child, index) => this.visit(child, block.children[index + 1]));
+    if (block.type === "html" && isComment(this.#lines.text.slice(block.start, block.end))) {
+      this.hidden.push({ start: block.start, end: block.end });
+    }
     if (block.type !== "paragraph" && block.type !== "heading") return;
     const answer = answerInParagraph(this.#lines, block, this.#read);
     if (answer === null) return;
@@ -200,6 +203,10 @@ function clippedContent(lines: TextLines, line: Line, containers: Containers, ra
     text: text.slice(0, Math.max(0, text.length - (line.end - end))),
     range: { start: Math.min(content.offset + cut, end), end },
   };
+}
+
+function isComment(source: string): boolean {
+  return source.startsWith("<!--") && source.indexOf("-->") === source.trimEnd().length - 3;
 }
 
 function holdsComment(text: string, block: Block): boolean {

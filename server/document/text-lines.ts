@@ -58,7 +58,8 @@ export class TextLines {
 function splitLines(text: string): readonly Line[] {
   const lines: Line[] = [];
   const ending = /\r\n|\n|\r/g;
-  let start = 0;
+  // A byte order mark belongs to no line.
+  let start = text.startsWith("\uFEFF") ? 1 : 0;
   for (const match of text.matchAll(ending)) {
     const next = match.index + match[0].length;
     lines.push({ start, end: match.index, next });
