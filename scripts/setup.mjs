@@ -68,25 +68,41 @@ function findPython() {
 
 /* ------------------------------------------------------------------- steps */
 
-/** Runs a program with its output shown, and fails with `advice` when it fails. */
+/**
+ * Runs a program with its output shown. Fails with `advice`; what the program said on standard error is then shown
+ * too, and is the error's `said`.
+ */
 function execute(program, args, advice) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd: ROOT,
-      stdio: ["ignore", "inherit", "inherit"],
+      stdio: ["ignore", "inherit", "pipe"],
       windowsHide: true,
     });
-    child.on("error", (error) => reject(new SetupError(`${program}: ${error.message}\n${advice}`)));
+    let said = "";
+    child.stderr.setEncoding("utf8").on("data", (text) => (said += text));
+    const fail = (reason) => {
+      const error = new SetupError(
+        `${said.trimEnd()}\n${path.basename(program)} ${reason}.\n${advice}`.trimStart(),
+      );
+      reject(Object.assign(error, { said }));
+    };
+    child.on("error", (error) => fail(error.message));
     child.on("close", (code, signal) =>
-      code === 0
-        ? resolve()
-        : reject(
-            new SetupError(
-              `${path.basename(program)} ended with ${signal ?? `exit code ${code}`}.\n${advice}`,
-            ),
-          ),
+      code === 0 ? resolve() : fail(`ended with ${signal ?? `exit code ${code}`}`),
     );
   });
+}
+
+/** Runs npm: the one that runs this script where there is one. */
+async function npm(...args) {
+  const advice =
+    "The npm packages could not be installed. Check the network connection and the free disk space, then run the command again.";
+  const own = process.env.npm_execpath;
+  if (own && /npm-cli\.[cm]?js$/.test(own)) await execute(process.execPath, [own, ...args], advice);
+  else if (process.platform === "win32")
+    await execute(process.env.ComSpec ?? "cmd.exe", ["/d", "/c", "npm", ...args], advice);
+  else await execute("npm", args, advice);
 }
 
 function readJson(file) {
@@ -113,18 +129,22 @@ const dependencies = {
       if (installed === undefined && (optional || devOptional)) continue;
       if (installed?.version !== version) return true;
     }
-    return Object.keys(present).some((name) => wanted[name] === undefined);
+    return Object.entries(present).some(([name, { optional }]) => wanted[name] === undefined && !optional);
   },
   async run() {
     say("installing the npm packages of package-lock.json (npm ci; a few minutes the first time)");
-    const advice =
-      "The npm packages could not be installed. Check the network connection and the free disk space, then run the command again.";
-    const args = ["ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund"];
-    const npm = process.env.npm_execpath;
-    if (npm && /npm-cli\.[cm]?js$/.test(npm)) await execute(process.execPath, [npm, ...args], advice);
-    else if (process.platform === "win32")
-      await execute(process.env.ComSpec ?? "cmd.exe", ["/d", "/c", "npm", ...args], advice);
-    else await execute("npm", args, advice);
+    const options = ["--include=dev", "--include=optional", "--no-audit", "--no-fund", "--loglevel=error"];
+    try {
+      await npm("ci", ...options);
+    } catch (error) {
+      // A lock file that was written where the registry lacks other platforms' optional packages does not name them,
+      // and npm ci then refuses the whole file.
+      if (!error.said?.includes("code EUSAGE")) throw error;
+      say(
+        "the lock file does not name every platform's packages; installing with npm install, which leaves it as it is",
+      );
+      await npm("install", "--no-save", ...options);
+    }
   },
 };
 
@@ -164,7 +184,7 @@ const wheels = {
         program,
         [
           ...args,
-          ...["-m", "pip", "--disable-pip-version-check", "--quiet", "download", "--no-deps"],
+          ...["-m", "pip", "--disable-pip-version-check", "-qq", "download", "--no-deps"],
           ...["--only-binary", ":all:", "--require-hashes"],
           ...["--dest", arriving, "--requirement", requirements],
         ],

@@ -30,6 +30,10 @@ const NPM = `
   const fs = require("node:fs");
   fs.appendFileSync("calls.txt", "npm " + process.argv.slice(2).join(" ") + "\\n");
   if (fs.existsSync("npm-fails")) process.exit(1);
+  if (fs.existsSync("lock-is-partial") && process.argv[2] === "ci") {
+    process.stderr.write("npm error code EUSAGE\\n");
+    process.exit(1);
+  }
   const { packages } = JSON.parse(fs.readFileSync("package-lock.json", "utf8"));
   const present = Object.entries(packages).filter(([name, entry]) => name !== "" && !entry.optional);
   fs.mkdirSync("node_modules", { recursive: true });
@@ -99,7 +103,7 @@ test("a fresh clone is installed, given its wheels and built, one line each; aft
   const { root, run, calls } = freshClone();
   expect(await run()).toMatchObject({ code: 0, steps: ["installing", "fetching", "building", "ready"] });
   expect(calls()).toEqual([
-    "npm ci --include=dev --include=optional --no-audit --no-fund",
+    "npm ci --include=dev --include=optional --no-audit --no-fund --loglevel=error",
     "pip --require-hashes --requirement",
   ]);
   expect(readFileSync(path.join(root, "dist/cli.mjs"), "utf8")).toMatch(
@@ -175,6 +179,17 @@ test("a failed installation says what to do, and the next run tries again", asyn
   );
   rmSync(path.join(root, "npm-fails"));
   expect((await run()).steps).toEqual(["installing", "fetching", "building", "ready"]);
+});
+
+test("a lock file without other platforms' packages is installed from all the same, and left as it is", async () => {
+  const { root, run, write, calls } = freshClone();
+  write("lock-is-partial", "");
+  expect(await run()).toMatchObject({
+    code: 0,
+    steps: ["installing", "the", "fetching", "building", "ready"],
+  });
+  expect(calls()[1]).toMatch(/^npm install --no-save /);
+  expect(readFileSync(path.join(root, "package-lock.json"), "utf8")).toBe(JSON.stringify(LOCKED));
 });
 
 test("a source that does not parse is told with its file and line", async () => {
