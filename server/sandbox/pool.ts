@@ -1,4 +1,5 @@
 /** Keeps interpreters running and hands them out: starts, queue, affinity to cached states, replacement. */
+import { setMaxListeners } from "node:events";
 import { Interpreter } from "./interpreter.ts";
 import type { Ready } from "./interpreter.ts";
 import type { WorkerConfig } from "./messages.ts";
@@ -95,6 +96,8 @@ export class Pool {
     signal?.throwIfAborted();
     if (this.#disposed) return Promise.reject(new Error("the sandbox has been disposed of"));
     if (this.#failure !== null) return Promise.reject(this.#failure);
+    // One signal often stands for a whole search: many runs listening to it are no leak.
+    if (signal !== undefined) setMaxListeners(0, signal);
     return new Promise((resolve, reject) => {
       const onAbort = (): void => {
         this.#queue.splice(this.#queue.indexOf(waiter), 1);

@@ -78,9 +78,8 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
     signal: AbortSignal,
   ): Promise<RunResult> {
     let output = "";
-    let taint = "";
     let began = performance.now();
-    let ended: Ended = null;
+    const seen: { ended: Ended; taint: string | null } = { ended: null, taint: null };
     let timer: NodeJS.Timeout | undefined;
     const { interpreter } = lease;
     const allow = (ms: number): void => {
@@ -90,7 +89,7 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
     };
     const stop = (why: "timeout" | "abort"): void => {
       if (settled) return;
-      ended ??= why;
+      seen.ended ??= why;
       interpreter.kill(why);
     };
     let settled = false;
@@ -105,7 +104,8 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
       { op: "run", program: state.program, step, outputLimit, watchdogMs: 2 * allowance + 10_000 },
       {
         onStep: (event) => {
-          taint = event.taint;
+          if (seen.taint !== null) return; // only the runner's first word counts, not what a step says in its name
+          seen.taint = event.taint;
           states[event.origin] = (states[event.origin] ?? 0) + 1;
           began = performance.now();
           allow(timeLimitMs);
@@ -117,9 +117,9 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
 
-    const result = interpret(exchange, ended, output, performance.now() - began, state, step);
-    lease.release(replacement(exchange, ended, taint));
-    if ((ended as Ended) === "abort") throw signal.reason;
+    const result = interpret(exchange, seen.ended, output, performance.now() - began, state, step);
+    lease.release(replacement(exchange, seen.ended, seen.taint ?? ""));
+    if (seen.ended === "abort") throw signal.reason;
     if (result.kind === "ok") lease.remember(keyOf(result.state.program));
     return result;
   }

@@ -9,8 +9,8 @@ import warmUp from "./python/warm_up.py" with { type: "text" };
 import pins from "./wheels.json" with { type: "json" };
 
 const LIBRARIES = "/wheels";
-/** Fixed, so that sets print in the same order in every run. */
-const PYTHON_ENV = { PYTHONHASHSEED: "0", PYTHONDONTWRITEBYTECODE: "1", HOME: "/home" };
+/** A fixed hash seed, so that sets print in the same order in every run; `_` would tell a path of the host. */
+const PYTHON_ENV = { PYTHONHASHSEED: "0", PYTHONDONTWRITEBYTECODE: "1", HOME: "/home", _: "python" };
 
 /** What is used of Emscripten's file system. */
 interface VirtualFiles {
@@ -46,6 +46,7 @@ export async function loadPython(
   const python = await loadPyodide({
     indexURL: path.dirname(fileURLToPath(import.meta.resolve("pyodide"))),
     env: { ...PYTHON_ENV },
+    _sysExecutable: "/python",
     jsglobals: Object.create(null) as object,
     stdin: () => undefined as unknown as string,
     stdout: () => undefined,

@@ -305,7 +305,7 @@ class SharedState:
 
     def __init__(self):
         self.classes = []
-        names = [*ALLOWED_MODULES, "builtins", "sys", "os", "sympy.core.numbers", "mpmath.libmp", "ast", "types"]
+        names = [*ALLOWED_MODULES, "builtins", "__main__", "sys", "os", "sympy.core.numbers", "mpmath.libmp", "ast", "types"]
         self.names = [name for name in names if name in sys.modules]
         for name in CORE_CLASSES:
             module, _, attribute = name.rpartition(".")

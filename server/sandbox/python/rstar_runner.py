@@ -99,6 +99,7 @@ class Runner:
         self.states = collections.OrderedDict()
         rstar_namespace.Library.remember([*rstar_guard.ALLOWED_MODULES, "builtins"])
         self.shared = rstar_guard.SharedState()
+        self.untouched = True
 
     def fresh(self):
         """A namespace in which nothing has run."""
@@ -136,6 +137,9 @@ class Runner:
         filename = f"<step {len(program) + 1}>"
         sys.stdout, sys.stderr = self.writer, self.facades.modules["sys"].stderr
         self.taint.reason = ""
+        if self.untouched:
+            self.shared.remember()
+            self.untouched = False
         namespace, code, origin = None, None, ""
         try:
             code = rstar_guard.compile_step(step, filename, "exec", self.taint, keep_value=True)
