@@ -76,6 +76,7 @@ export async function build(root = ROOT) {
         platform: "node",
         target: "node20",
         packages: "external",
+        loader: { ".py": "text" },
         sourcemap: true,
         logLevel: "warning",
         ...(entry.executable ? { banner: { js: "#!/usr/bin/env node" } } : {}),

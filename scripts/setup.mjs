@@ -225,8 +225,30 @@ const bundles = {
   },
 };
 
-/** In order; a later step may use what an earlier one made. Work that needs the built programs goes to the end. */
-const STEPS = [dependencies, wheels, bundles];
+/**
+ * The sandbox's memory image of a Python with its libraries imported: made once for each version of the worker, in some
+ * seconds, so that no solve waits for the imports.
+ */
+const snapshot = {
+  worker: path.join(ROOT, "dist", "sandbox-worker.mjs"),
+  stamp: path.join(ROOT, "dist", ".prepared"),
+  pending() {
+    const version = sha256(this.worker);
+    if (version === null) return false;
+    const made = fs.readdirSync(path.dirname(this.worker)).some((name) => name.endsWith(".snapshot"));
+    return !made || !fs.existsSync(this.stamp) || fs.readFileSync(this.stamp, "utf8") !== version;
+  },
+  async run() {
+    say("preparing the Python sandbox");
+    const advice =
+      "The sandbox's Python could not be started. Run the command again; if it stays so, report it.";
+    await execute(process.execPath, [this.worker, "--prepare"], advice);
+    fs.writeFileSync(this.stamp, sha256(this.worker));
+  },
+};
+
+/** In order; a later step may use what an earlier one made. */
+const STEPS = [dependencies, wheels, bundles, snapshot];
 
 async function isPending() {
   for (const step of STEPS) if (await step.pending()) return true;

@@ -1,9 +1,8 @@
 /** `rstar models list | fetch | remove | add`: the models of this machine. */
 import { Command, Option } from "commander";
-import { dataHome } from "../models/home.ts";
+import { modelManager } from "../compose.ts";
 import type { ListedModel } from "../models/listing.ts";
-import { createModelManager, type ModelManager } from "../models/manager.ts";
-import { loadManifest } from "../models/manifest.ts";
+import type { ModelManager } from "../models/manager.ts";
 import { describeFailure, formatBytes } from "../models/outcomes.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -20,7 +19,7 @@ interface AddFlags {
 }
 
 /** The command with its subcommands. `openManager` is replaced by tests. */
-export function modelsCommand(openManager: () => Promise<ModelManager> = openDefaultManager): Command {
+export function modelsCommand(openManager: () => Promise<ModelManager> = modelManager): Command {
   const command = new Command("models").description("List, fetch, remove or add models.");
   command
     .command("list", { isDefault: true })
@@ -72,10 +71,6 @@ export function modelsCommand(openManager: () => Promise<ModelManager> = openDef
     .option("--json", "the outcome as JSON")
     .action(async (file: string, flags: AddFlags) => await add(await openManager(), file, flags));
   return command;
-}
-
-async function openDefaultManager(): Promise<ModelManager> {
-  return createModelManager({ home: dataHome(), manifest: await loadManifest() });
 }
 
 async function list(manager: ModelManager, json: boolean): Promise<void> {

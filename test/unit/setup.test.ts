@@ -200,6 +200,28 @@ test("a source that does not parse is told with its file and line", async () => 
   expect(output).toContain("server/cli.ts:1:6");
 });
 
+test("the sandbox is prepared once for each version of its worker", async () => {
+  const { root, run, write } = freshClone();
+  const worker = (version: number) =>
+    `import fs from "node:fs"; fs.writeFileSync("dist/python-${version}.snapshot", process.argv[2] ?? "");`;
+  write("server/sandbox/worker.ts", worker(1));
+  expect((await run()).steps).toEqual(["installing", "fetching", "building", "preparing", "ready"]);
+  expect(readFileSync(path.join(root, "dist/python-1.snapshot"), "utf8")).toBe("--prepare");
+  expect((await run()).steps).toEqual([]);
+  write("server/sandbox/worker.ts", worker(2));
+  const later = new Date(Date.now() + 1_000);
+  utimesSync(path.join(root, "server/sandbox/worker.ts"), later, later);
+  expect((await run()).steps).toEqual(["building", "preparing", "ready"]);
+});
+
+test("a sandbox that cannot be prepared ends the set-up with what it said", async () => {
+  const { run, write } = freshClone();
+  write("server/sandbox/worker.ts", `throw new Error("no memory");`);
+  const { code, output } = await run();
+  expect(code).toBe(1);
+  expect(output).toContain("no memory");
+});
+
 test("two set-ups at once do the work once", async () => {
   const { run, calls } = freshClone();
   const codes = (await Promise.all([run(), run()])).map(({ code }) => code);
