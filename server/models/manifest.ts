@@ -177,7 +177,7 @@ export function parseManifest(json: unknown): Manifest {
  * Reads the manifest, by default the package's own `models/manifest.json`.
  * @throws Error when it is missing or not valid: a defect of the installation, not of the person's input.
  */
-export async function readManifest(
+export async function loadManifest(
   file = path.join(packageRoot(), "models", "manifest.json"),
 ): Promise<Manifest> {
   return parseManifest(JSON.parse(await readFile(file, "utf8")));

@@ -6,13 +6,13 @@ import { expect, onTestFinished, test } from "vitest";
 import { readGguf } from "../../server/engine/gguf.ts";
 import { dataHome } from "../../server/models/home.ts";
 import { createModelManager } from "../../server/models/manager.ts";
-import { isDerived, readManifest } from "../../server/models/manifest.ts";
+import { isDerived, loadManifest } from "../../server/models/manifest.ts";
 
 const signal = new AbortController().signal;
 
 /** The tests' model and its entry in the manifest. */
 async function testModel() {
-  const manifest = await readManifest();
+  const manifest = await loadManifest();
   const entry = manifest.models.find((model) => model.test === true);
   if (entry === undefined || isDerived(entry)) throw new Error("the manifest has no model for tests");
   const manager = createModelManager({ home: dataHome(), manifest });

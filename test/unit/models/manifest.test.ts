@@ -2,18 +2,18 @@
 import path from "node:path";
 import { expect, test } from "vitest";
 import { dataHome } from "../../../server/models/home.ts";
-import { isDerived, readManifest, packageRoot, parseManifest } from "../../../server/models/manifest.ts";
+import { isDerived, loadManifest, packageRoot, parseManifest } from "../../../server/models/manifest.ts";
 import { tinyManifest } from "./helpers.ts";
 
 test("the shipped manifest is valid, has one default policy, no default PPM, and one model for tests", async () => {
-  const { models } = await readManifest();
+  const { models } = await loadManifest();
   const ids = (which: "default" | "test") => models.filter((model) => model[which]).map((model) => model.id);
   expect(ids("default")).toEqual(["qwen2.5-coder-0.5b"]);
   expect(ids("test")).toEqual(["smollm2-135m"]);
 });
 
 test("every shipped file can be had from a mirror as well, or is only for tests", async () => {
-  for (const model of (await readManifest()).models) {
+  for (const model of (await loadManifest()).models) {
     if (isDerived(model)) continue;
     const kinds = model.sources.map((source) => source.kind);
     expect(kinds).toEqual(model.test ? ["wheels"] : ["huggingface", "wheels"]);
