@@ -201,6 +201,8 @@ export interface TraceStore {
   query(
     filter?: TraceFilter,
   ): Promise<{ readonly traces: readonly Trace[]; readonly bad: readonly BadLine[] }>;
+  /** Deletes what the predicate picks (null stands for a line that cannot be read) and says how many lines went. */
+  remove(isPicked: (trace: Trace | null) => boolean): Promise<number>;
   summaries(
     filter?: TraceFilter,
   ): Promise<{ readonly traces: readonly TraceSummary[]; readonly bad: readonly BadLine[] }>;

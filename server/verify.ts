@@ -1,7 +1,8 @@
 /** Re-checks what is stored, without any model: every step is run again and its output compared. */
 import { EMPTY_STATE, type Grader, type Sandbox } from "./services.ts";
 import type { Solution } from "./document/solution.ts";
-import { lastLine, plainValue } from "./search/final-answer.ts";
+import { extractAnswer } from "./grading/extract.ts";
+import { plainValue } from "./search/final-answer.ts";
 import type { Trace } from "./protocol/trace.ts";
 
 /** What came of running a stored step again. */
@@ -59,7 +60,7 @@ async function checkAnswer(
   signal: AbortSignal,
 ): Promise<SolutionCheck["answer"]> {
   if (answer === null) return "none";
-  const value = plainValue(lastLine(printed));
+  const value = plainValue(extractAnswer(printed) ?? "");
   if (value === null) return "not-printed";
   const verdict = await grader.equivalent(value, answer, "lenient", signal);
   return verdict.kind === "equal" ? "follows" : "does-not-follow";

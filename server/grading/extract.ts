@@ -19,7 +19,8 @@ export function extractAnswer(text: string): string | null {
   return null;
 }
 
-function lastBoxed(text: string): string | null {
+/** The content of the last `\boxed{…}` alone; null where there is none. */
+export function lastBoxed(text: string): string | null {
   const starts = [...text.matchAll(/\\(?:boxed|fbox)(?![a-zA-Z])\s*/g)];
   for (const start of starts.reverse()) {
     const from = start.index + start[0].length;

@@ -1,26 +1,4 @@
-/** Final answers as text: the last `\boxed{…}` of an answer step, and printed values plain enough to be the answer. */
-
-/** The content of the last `\boxed{…}` (braces balanced), or null when there is none that closes. */
-export function extractBoxed(text: string): string | null {
-  const opening = "\\boxed{";
-  for (
-    let from = text.lastIndexOf(opening);
-    from >= 0;
-    from = from === 0 ? -1 : text.lastIndexOf(opening, from - 1)
-  ) {
-    const begin = from + opening.length;
-    let depth = 1;
-    for (let index = begin; index < text.length; index++) {
-      const char = text[index];
-      if (char === "{") depth++;
-      else if (char === "}" && --depth === 0) {
-        const content = text.slice(begin, index).trim();
-        return content === "" ? null : content;
-      }
-    }
-  }
-  return null;
-}
+/** Printed values plain enough to be a final answer by themselves. */
 
 /** Names that may stand in a printed value; any other word makes it a sentence. */
 const KNOWN_NAMES = new Set(["sqrt", "pi", "exp", "log", "sin", "cos", "tan", "oo", "Rational", "I", "E"]);
@@ -58,10 +36,4 @@ function tidyDecimal(text: string): string {
 function plain(value: number, fallback: string): string {
   const text = String(value);
   return text.includes("e") ? fallback : text;
-}
-
-/** The last line of what a program printed. */
-export function lastLine(text: string): string {
-  const end = text.trimEnd();
-  return end.slice(end.lastIndexOf("\n") + 1).trim();
 }

@@ -15,7 +15,8 @@ import type {
 } from "../services.ts";
 import type { Cost, Rejection, TraceNode, Vote } from "../protocol/trace.ts";
 import type { SearchEvent, SearchProgress } from "../protocol/events.ts";
-import { extractBoxed, lastLine, plainValue } from "./final-answer.ts";
+import { extractAnswer, lastBoxed } from "../grading/extract.ts";
+import { plainValue } from "./final-answer.ts";
 import type { SearchConfig } from "./config.ts";
 import {
   ANSWER_OPENING,
@@ -387,7 +388,7 @@ export class Search {
     };
     for (const final of finals) {
       const known = final.children[0];
-      const direct = plainValue(lastLine(printed(final)));
+      const direct = plainValue(extractAnswer(printed(final)) ?? "");
       if (known !== undefined) answers.set(final, known);
       else if (direct !== null) add(final, direct, { tokens: 0, logProb: null });
       else unclear.push(final);
@@ -404,8 +405,8 @@ export class Search {
     );
     for (const [index, final] of unclear.entries()) {
       const candidate = results[index]?.candidates[0];
-      const boxed = candidate === undefined ? null : extractBoxed(candidate.text);
-      add(final, boxed ?? lastLine(printed(final)), {
+      const boxed = candidate === undefined ? null : lastBoxed(candidate.text);
+      add(final, boxed ?? extractAnswer(printed(final)) ?? "", {
         tokens: candidate?.tokens ?? 0,
         logProb: candidate?.logProb ?? null,
       });

@@ -1,18 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { extractBoxed, plainValue } from "../../../server/search/final-answer.ts";
-
-describe("the boxed answer", () => {
-  it.each([
-    ["The answer is \\boxed{42}.", "42"],
-    ["\\boxed{1} and then \\boxed{\\frac{1}{2}}", "\\frac{1}{2}"],
-    ["\\boxed{x^{2}+1}", "x^{2}+1"],
-    ["\\boxed{3} then \\boxed{never closed", "3"],
-  ])("of %j is %j", (text, answer) => expect(extractBoxed(text)).toBe(answer));
-
-  it.each(["", "no box", "\\boxed{", "\\boxed{}"])("of %j is missing", (text) =>
-    expect(extractBoxed(text)).toBeNull(),
-  );
-});
+import { plainValue } from "../../../server/search/final-answer.ts";
 
 describe("a plain printed value", () => {
   it.each([

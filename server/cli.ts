@@ -1,0 +1,34 @@
+/** Entry of the `rstar` command. */
+import { Command, CommanderError } from "commander";
+import { doctorCommand } from "./cli/doctor.ts";
+import { CommandFailure, EXIT } from "./cli/exit.ts";
+import { modelsCommand } from "./cli/models.ts";
+import { solveCommand } from "./cli/solve.ts";
+import { tracesCommand } from "./cli/traces.ts";
+import { verifyCommand } from "./cli/verify.ts";
+
+const program = new Command("rstar")
+  .description("Solves the math problems of Markdown files with small language models on this machine.")
+  .addCommand(solveCommand())
+  .addCommand(verifyCommand())
+  .addCommand(modelsCommand())
+  .addCommand(tracesCommand())
+  .addCommand(doctorCommand());
+for (const command of [program, ...program.commands]) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommandFailure) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = error.code;
+  } else if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  } else {
+    process.stderr.write(
+      `This is a bug in rStar Math; nothing you wrote was changed. Please report it with the output of \`rstar doctor\`.\n`,
+    );
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = EXIT.bug;
+  }
+}

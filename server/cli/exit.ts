@@ -1,0 +1,27 @@
+/** Exit codes of the `rstar` command, as the README documents them. */
+export const EXIT = {
+  ok: 0,
+  /** A bug: please report it with `rstar doctor`. */
+  bug: 1,
+  /** Wrong arguments. */
+  usage: 2,
+  /** The file cannot be used: missing, not UTF-8, without problems, read-only, a damaged block. */
+  input: 3,
+  /** A model, the sandbox or the engine could not be made ready. */
+  unavailable: 4,
+  /** At least one problem got no answer. */
+  unsolved: 5,
+  /** `verify`: at least one stored step does not check. */
+  unverified: 6,
+  /** Stopped by Ctrl-C. */
+  cancelled: 130,
+} as const;
+
+/** Ends a command with a message for a person and an exit code. */
+export class CommandFailure extends Error {
+  readonly code: number;
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,95 @@
+/** Reads a person's Markdown file and writes solutions into it, so that nothing else in it is ever touched or lost. */
+import { constants } from "node:fs";
+import { access, readFile, stat } from "node:fs/promises";
+import lockfile from "proper-lockfile";
+import writeFileAtomic from "write-file-atomic";
+import { decode, encode } from "../document/decode.ts";
+import { findProblems, type Problem } from "../document/problems.ts";
+import { applyEdit, insertSolution } from "../document/edit.ts";
+import type { Solution } from "../document/solution.ts";
+import { CommandFailure, EXIT } from "./exit.ts";
+
+/** A file's problems, and what is wrong with its solution blocks in words, with line numbers. */
+export interface FileContent {
+  readonly text: string;
+  readonly problems: readonly Problem[];
+  readonly issues: readonly string[];
+}
+
+/** Reads and parses a file. @throws CommandFailure when it is missing, a folder, or not UTF-8. */
+export async function readProblems(file: string): Promise<FileContent> {
+  const { text } = await readText(file);
+  const { problems, issues } = findProblems(text);
+  return {
+    text,
+    problems,
+    issues: issues.map(({ range, message }) => `line ${lineOf(text, range.start)}: ${message}`),
+  };
+}
+
+/** What came of writing a solution. */
+export interface Written {
+  readonly kind: "written" | "kept-aside";
+  readonly message: string;
+}
+
+/**
+ * Puts a solution below its problem in the file as it is now: it is read again under a lock, so two solves on one file
+ * both land, and what the person wrote meanwhile stays. Written to a new file that takes the old one's place at once.
+ */
+export async function writeSolution(file: string, problem: Problem, solution: Solution): Promise<Written> {
+  const aside = (why: string): Written => ({
+    kind: "kept-aside",
+    message: `${why}, so the solution was not written. It is kept as trace ${solution.traceId}: \`rstar traces show ${solution.traceId}\`.`,
+  });
+  // A rename would replace a read-only file all the same; its owner said not to change it.
+  const mode = (await stat(file).catch(() => null))?.mode;
+  if (mode === undefined) return aside(`${file} is gone`);
+  if ((mode & 0o222) === 0 || !(await isWritable(file))) return aside(`${file} is read-only`);
+  const release = await lockfile.lock(file, { retries: { retries: 60, minTimeout: 50, maxTimeout: 500 } });
+  try {
+    const { text, bom } = await readText(file);
+    const now = findProblems(text).problems.find(({ hash }) => hash === problem.hash);
+    if (now === undefined) return aside(`Problem ${problem.index} of ${file} was changed meanwhile`);
+    const edited = applyEdit(text, insertSolution(text, now, solution));
+    await writeFileAtomic(file, Buffer.from(encode(edited, bom)));
+    return { kind: "written", message: `Written below the problem in ${file}.` };
+  } catch (error) {
+    if (error instanceof CommandFailure) return aside(error.message);
+    if (error instanceof Error && "code" in error)
+      return aside(`${file} could not be written (${error.message})`);
+    throw error;
+  } finally {
+    await release();
+  }
+}
+
+async function readText(file: string): Promise<{ text: string; bom: boolean }> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : "";
+    if (code === "ENOENT") throw new CommandFailure(EXIT.input, `There is no file ${file}.`);
+    if (code === "EISDIR")
+      throw new CommandFailure(EXIT.input, `${file} is a folder; name a Markdown file in it.`);
+    throw new CommandFailure(EXIT.input, `${file} could not be read: ${String(error)}`);
+  }
+  const decoded = decode(bytes);
+  if (decoded.kind === "failed") throw new CommandFailure(EXIT.input, `${file}: ${decoded.reason}`);
+  return decoded;
+}
+
+async function isWritable(file: string): Promise<boolean> {
+  return access(file, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** 1-based line of an offset. */
+export function lineOf(text: string, offset: number): number {
+  let line = 1;
+  for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", at + 1)) line++;
+  return line;
+}

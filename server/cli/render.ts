@@ -1,0 +1,84 @@
+/** Solutions as text for a terminal: steps with evidence, Q, visits and PPM. Colour only where it is wanted. */
+import { styleText } from "node:util";
+import type { Evidence, Solution } from "../document/solution.ts";
+import type { Trace } from "../protocol/trace.ts";
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Paints text; the identity where colour is off. */
+export type Paint = (style: Style, text: string) => string;
+
+/** Colour on a terminal unless NO_COLOR is set. */
+export function paintFor(stream: NodeJS.WriteStream): Paint {
+  const isOn = stream.isTTY && process.env["NO_COLOR"] === undefined;
+  return isOn ? (style, text) => styleText(style, text) : (_style, text) => text;
+}
+
+/** One problem's result. */
+export function renderResult(heading: string, solution: Solution, trace: Trace, paint: Paint): string {
+  const lines = [paint("bold", heading)];
+  for (const step of solution.steps) {
+    const numbers = [
+      `Q ${signed(step.q)}`,
+      `N ${step.visits}`,
+      ...(step.ppm === null ? [] : [`PPM ${signed(step.ppm)}`]),
+    ].join("  ");
+    lines.push(
+      `  ${paint("cyan", `Step ${step.number}`)}  ${step.reason || "(no reason given)"}   ${paint("dim", numbers)}`,
+    );
+    for (const line of codeLines(step.code)) lines.push(`      ${line}`);
+    if (step.output !== "")
+      for (const line of step.output.split("\n").slice(0, 12))
+        lines.push(`      ${paint("dim", "→")} ${line}`);
+    lines.push(`      ${renderEvidence(step.evidence, paint)}`);
+  }
+  if (solution.answer === null) lines.push(`  ${paint("yellow", "No answer")}: ${whyNot(trace)}`);
+  else
+    lines.push(
+      `  ${paint("bold", `Answer ${solution.answer.text}`)}   ${renderEvidence(solution.answerEvidence, paint)}`,
+    );
+  lines.push(`  ${paint("dim", costLine(trace))}`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** `✓ ran …  ✗ differs …`: what holds and what does not, in words and signs, never by colour alone. */
+function renderEvidence(evidence: readonly Evidence[], paint: Paint): string {
+  return evidence
+    .map(({ holds, text }) => (holds ? `${paint("green", "✓")} ${text}` : `${paint("yellow", "✗")} ${text}`))
+    .join("  ");
+}
+
+function whyNot(trace: Trace): string {
+  if (trace.failure !== null) return trace.failure;
+  if (trace.stop === "cancelled") return "cancelled before a trajectory reached one.";
+  const rejected = trace.nodes.filter((node) => node.status === "rejected");
+  const last = rejected.at(-1)?.rejection?.message;
+  return `${trace.trajectories.started} trajectories, none reached an answer${last === undefined ? "" : `; the last ended with: ${last}`}`;
+}
+
+function costLine(trace: Trace): string {
+  const seconds = trace.ms.total / 1000;
+  const rejected = trace.nodes.filter((node) => node.status === "rejected").length;
+  return [
+    `${seconds.toFixed(1)} s`,
+    `${trace.cost.generatedTokens} tokens`,
+    `${trace.trajectories.finished} of ${trace.trajectories.started} trajectories finished`,
+    `${rejected} of ${trace.nodes.length - 1} nodes rejected`,
+    `${String(trace.settings["strategy"])}, ${trace.stop}`,
+    `trace ${trace.id}`,
+  ].join(" · ");
+}
+
+/** The code without the leading comment, which is shown as the step's reason. */
+function codeLines(code: string): string[] {
+  const lines = code.split("\n");
+  const first = lines.findIndex((line) => !line.startsWith("#"));
+  return lines
+    .slice(Math.max(0, first))
+    .filter((line, index, all) => line.trim() !== "" || index < all.length - 1);
+}
+
+/** Two digits and always a sign, so that columns of values read as values. */
+export function signed(value: number): string {
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+}

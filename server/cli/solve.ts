@@ -1,0 +1,226 @@
+/** `rstar solve FILE.md`: finds the problems, searches several side by side, prints the steps, writes them back if asked. */
+import { basename } from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { defaultTraceFile, openRuntime, type Runtime } from "../compose.ts";
+import {
+  PROFILES,
+  profile,
+  STRATEGIES,
+  type ProfileName,
+  type SearchConfig,
+  type StrategyName,
+} from "../search/config.ts";
+import { solve } from "../search/solve.ts";
+import { toSolution } from "../solutions.ts";
+import { createTraceStore } from "../traces/store.ts";
+import type { Problem } from "../document/problems.ts";
+import type { Trace } from "../protocol/trace.ts";
+import { CommandFailure, EXIT } from "./exit.ts";
+import { readProblems, writeSolution } from "./files.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { modelProgressView } from "./model-progress.ts";
+import { createProgress } from "./progress.ts";
+import { paintFor, renderResult } from "./render.ts";
+import { newTraceId } from "./trace-id.ts";
+
+interface Options {
+  readonly problem?: number[];
+  readonly strategy?: StrategyName;
+  readonly profile: ProfileName;
+  readonly budget?: number;
+  readonly seed?: number;
+  readonly candidates?: number;
+  readonly settle?: number;
+  readonly model?: string;
+  readonly ppm?: string;
+  readonly concurrency: number;
+  readonly write?: boolean;
+  readonly json?: boolean;
+}
+
+/** The command. */
+export function solveCommand(): Command {
+  return new Command("solve")
+    .description(
+      "Solves the problems of a Markdown file and shows every step with its evidence, Q-value and visits.",
+    )
+    .argument("<file>", "a Markdown file (UTF-8)")
+    .option(
+      "--problem <n>",
+      "only the n-th problem; may be given several times",
+      collect(wholeNumber),
+      undefined,
+    )
+    .addOption(new Option("--strategy <name>", "how to search (default: the profile's)").choices(STRATEGIES))
+    .addOption(new Option("--profile <name>", "a named set of settings").choices(PROFILES).default("default"))
+    .option("--budget <tokens>", "tokens the policy may generate for one problem", wholeNumber)
+    .option("--seed <n>", "the same seed gives the same search", wholeNumber)
+    .option("--candidates <n>", "candidates drawn together", wholeNumber)
+    .option(
+      "--settle <p>",
+      "stop early once the leading answer is the commoner one with this probability; 1 = never",
+      share,
+    )
+    .option("--model <id>", "the policy, as `rstar models list` names it")
+    .option("--ppm <id>", "score steps with this process preference model")
+    .option("--concurrency <n>", "problems searched side by side", wholeNumber, 4)
+    .option("--write", "put the solutions into the file, below their problems")
+    .option("--json", "print one JSON object per problem instead of text")
+    .action(run);
+}
+
+async function run(file: string, options: Options): Promise<void> {
+  const { problems, issues } = await readProblems(file);
+  for (const issue of issues) process.stderr.write(`${file}: ${issue}\n`);
+  const picked = pick(file, problems, options.problem);
+  const config = configFrom(options);
+  const { signal, release } = interruptSignal();
+  const progress = createProgress(process.stderr);
+  let runtime: Runtime | null = null;
+  try {
+    runtime = await open(options, signal);
+    const traces = await searchAll(file, picked, config, runtime, options, signal, progress);
+    progress.close();
+    summarise(traces, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    process.exitCode = EXIT.cancelled;
+  } finally {
+    progress.close();
+    release();
+    await runtime?.dispose();
+  }
+}
+
+async function open(options: Options, signal: AbortSignal): Promise<Runtime> {
+  const download = modelProgressView(process.stderr);
+  try {
+    const opening = await openRuntime(options, signal, {
+      say: (line) => void process.stderr.write(`${line}\n`),
+      download: download.onProgress,
+    });
+    if (opening.kind === "failed") throw new CommandFailure(EXIT.unavailable, opening.message);
+    return opening.runtime;
+  } finally {
+    download.stop();
+  }
+}
+
+/** Searches the problems, at most `concurrency` at a time, and shows each result as soon as those before it are shown. */
+async function searchAll(
+  file: string,
+  problems: readonly Problem[],
+  config: SearchConfig,
+  runtime: Runtime,
+  options: Options,
+  signal: AbortSignal,
+  progress: ReturnType<typeof createProgress>,
+): Promise<Trace[]> {
+  const store = createTraceStore(defaultTraceFile());
+  const paint = paintFor(process.stdout);
+  const shown: (string | undefined)[] = [];
+  const traces: Trace[] = [];
+  let next = 0;
+  let printed = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < problems.length && !signal.aborted; index = next++) {
+      const problem = problems[index];
+      if (problem === undefined) return;
+      const heading = `${problem.index}. ${problem.title ?? firstWords(problem.statement)}  (${basename(file)})`;
+      const trace = await solve(
+        // The statement's hash is the id: the same problem is searched the same way wherever it stands.
+        { id: problem.hash, text: problem.statement, reference: problem.reference?.text ?? null },
+        config,
+        runtime.services,
+        {
+          id: newTraceId(),
+          createdAt: new Date().toISOString(),
+          source: `${basename(file)}#${problem.index}`,
+        },
+        signal,
+        (event) => progress.show(problem.index, event),
+      );
+      await store.append(trace);
+      const solution = toSolution(trace, problem.hash);
+      const note =
+        options.write === true && solution.answer !== null
+          ? await writeSolution(file, problem, solution)
+          : null;
+      traces[index] = trace;
+      shown[index] =
+        options.json === true
+          ? `${JSON.stringify({ problem: problem.index, written: note?.kind === "written", trace })}\n`
+          : `${renderResult(heading, solution, trace, paint)}${note === null ? "" : `  ${note.message}\n`}\n`;
+      for (let text = shown[printed]; text !== undefined; text = shown[++printed]) progress.print(text);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(options.concurrency, problems.length) }, worker));
+  return Object.values(traces);
+}
+
+/** The closing line and the exit code. */
+function summarise(traces: readonly Trace[], signal: AbortSignal): void {
+  const answered = traces.filter((trace) => trace.chosen !== null);
+  const graded = answered.filter((trace) => trace.problem.reference !== null);
+  const right = graded.filter((trace) => trace.nodes[trace.chosen ?? 0]?.graded === "equal");
+  process.stderr.write(
+    `${answered.length} of ${traces.length} problems have an answer${graded.length === 0 ? "" : `; ${right.length} of the ${traces.filter((trace) => trace.problem.reference !== null).length} with a given answer are right`}.\n`,
+  );
+  if (signal.aborted) process.exitCode = EXIT.cancelled;
+  else if (answered.length < traces.length) process.exitCode = EXIT.unsolved;
+}
+
+function pick(
+  file: string,
+  problems: readonly Problem[],
+  wanted: readonly number[] | undefined,
+): readonly Problem[] {
+  if (problems.length === 0)
+    throw new CommandFailure(
+      EXIT.input,
+      `${file} has no problem. A problem is a fenced block with the info string \`problem\`, or a heading that begins with Problem, Exercise or Question. Nothing was changed.`,
+    );
+  if (wanted === undefined) return problems;
+  return wanted.map((number) => {
+    const problem = problems.find(({ index }) => index === number);
+    if (problem === undefined)
+      throw new CommandFailure(
+        EXIT.usage,
+        `${file} has ${problems.length} problems; there is no problem ${number}.`,
+      );
+    return problem;
+  });
+}
+
+function configFrom(options: Options): SearchConfig {
+  return {
+    ...profile(options.profile),
+    ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
+    ...(options.budget === undefined ? {} : { budgetTokens: options.budget }),
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
+    ...(options.candidates === undefined ? {} : { candidates: options.candidates }),
+    ...(options.settle === undefined ? {} : { settleConfidence: options.settle }),
+  };
+}
+
+function firstWords(text: string): string {
+  const line = text.replace(/\s+/gu, " ").trim();
+  return line.length > 60 ? `${line.slice(0, 59)}…` : line;
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new InvalidArgumentError("a whole number of at least 1 is needed.");
+  return value;
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0.5 && value <= 1)) throw new InvalidArgumentError("a number from 0.5 to 1 is needed.");
+  return value;
+}
+
+function collect<T>(parse: (text: string) => T): (text: string, earlier: T[] | undefined) => T[] {
+  return (text, earlier = []) => [...earlier, parse(text)];
+}

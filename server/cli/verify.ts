@@ -1,0 +1,100 @@
+/** `rstar verify`: runs every stored step again, without any model. */
+import { Command } from "commander";
+import { openPython } from "../compose.ts";
+import { parseSolution } from "../document/solution.ts";
+import { isStale } from "../document/problems.ts";
+import { verifySolution, verifyTrace, type SolutionCheck, type StepCheck } from "../verify.ts";
+import { CommandFailure, EXIT } from "./exit.ts";
+import { readProblems } from "./files.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { findTrace } from "./traces.ts";
+
+/** The command. */
+export function verifyCommand(): Command {
+  return new Command("verify")
+    .description("Runs every stored step again and compares what it prints, without any model.")
+    .argument("[file]", "a Markdown file with solutions")
+    .option(
+      "--trace <id>",
+      "replay a stored trace instead: every candidate that ran, not only the chosen ones",
+    )
+    .action(async (file: string | undefined, options: { trace?: string }) => {
+      const { signal, release } = interruptSignal();
+      const python = openPython();
+      try {
+        if (options.trace !== undefined) await replay(options.trace, python, signal);
+        else if (file !== undefined) await verifyFile(file, python, signal);
+        else throw new CommandFailure(EXIT.usage, "Name a Markdown file, or a trace with --trace.");
+      } finally {
+        release();
+        await python.dispose();
+      }
+    });
+}
+
+type Python = ReturnType<typeof openPython>;
+
+async function verifyFile(file: string, { sandbox, grader }: Python, signal: AbortSignal): Promise<void> {
+  const { text, problems, issues } = await readProblems(file);
+  for (const issue of issues) process.stderr.write(`${file}: ${issue}\n`);
+  let solutions = 0;
+  let holding = 0;
+  for (const problem of problems) {
+    if (problem.solution === undefined) continue;
+    solutions++;
+    const parsed = parseSolution(text, problem.solution);
+    if (parsed.kind === "damaged") {
+      process.stdout.write(
+        `Problem ${problem.index}: the solution is damaged (${parsed.reason}); solve it again to replace it.\n`,
+      );
+      continue;
+    }
+    const stale = isStale(problem, problem.solution);
+    const check = await verifySolution(parsed.solution, sandbox, grader, signal);
+    process.stdout.write(
+      `Problem ${problem.index}: ${describe(check)}${stale ? "; the problem was changed since it was solved" : ""}\n`,
+    );
+    for (const [index, step] of check.steps.entries())
+      if (step.kind !== "same") process.stdout.write(`  Step ${index + 1} ${describeStep(step)}\n`);
+    if (check.holds && !stale) holding++;
+  }
+  if (solutions === 0)
+    throw new CommandFailure(
+      EXIT.input,
+      `${file} has no stored solution; \`rstar solve ${file} --write\` makes them.`,
+    );
+  process.stdout.write(`${holding} of ${solutions} stored solutions check.\n`);
+  if (holding < solutions || issues.length > 0) process.exitCode = EXIT.unverified;
+}
+
+async function replay(id: string, { sandbox }: Python, signal: AbortSignal): Promise<void> {
+  const trace = await findTrace(id);
+  const { checked, differences } = await verifyTrace(trace, sandbox, signal);
+  for (const { node, stored, now } of differences)
+    process.stdout.write(`Node ${node}: stored «${stored.trim()}», now «${now.trim()}»\n`);
+  process.stdout.write(`${checked - differences.length} of ${checked} steps ran as stored.\n`);
+  if (differences.length > 0) process.exitCode = EXIT.unverified;
+}
+
+function describe(check: SolutionCheck): string {
+  const same = check.steps.filter((step) => step.kind === "same").length;
+  const steps = `${same} of ${check.steps.length} steps ran as stored`;
+  switch (check.answer) {
+    case "follows":
+      return `${steps}; the answer follows from the output`;
+    case "does-not-follow":
+      return `${steps}; the answer does NOT follow from the output`;
+    case "not-printed":
+      return `${steps}; the answer was read from a sentence, which proves nothing either way`;
+    case "none":
+      return `${steps}; no answer`;
+    default:
+      return check.answer satisfies never;
+  }
+}
+
+function describeStep(step: Exclude<StepCheck, { kind: "same" }>): string {
+  return step.kind === "fails"
+    ? `fails: ${step.message}`
+    : `printed «${step.stored}» and now prints «${step.now}»`;
+}

@@ -1,0 +1,140 @@
+/** The one place where real services are built: models, engine, Python, grader and store. */
+import path from "node:path";
+import { openEngine, type BackendInfo, type EngineStats } from "./engine/engine.ts";
+import { createGrader, type DisposableGrader } from "./grading/grader.ts";
+import { dataHome } from "./models/home.ts";
+import { createModelManager, type ModelManager } from "./models/manager.ts";
+import { loadManifest } from "./models/manifest.ts";
+import type { ModelProgress } from "./models/outcomes.ts";
+import { createSandbox, type DisposableSandbox } from "./sandbox/sandbox.ts";
+import type { SearchServices } from "./search/search.ts";
+import type { PreferenceModel, ResolvedModel } from "./services.ts";
+
+/** The manager of this user's models. */
+export async function modelManager(log?: (line: string) => void): Promise<ModelManager> {
+  return createModelManager({
+    home: dataHome(),
+    manifest: await loadManifest(),
+    ...(log === undefined ? {} : { log }),
+  });
+}
+
+/** Where this user's traces are kept. */
+export function defaultTraceFile(): string {
+  return path.join(dataHome(), "traces", "traces.jsonl");
+}
+
+/** Python for steps and for grading. */
+export interface Python {
+  readonly sandbox: DisposableSandbox;
+  readonly grader: DisposableGrader;
+  dispose(): Promise<void>;
+}
+
+/** Python without any model. Interpreters start on first use or when the sandbox is warmed. */
+export function openPython(): Python {
+  const sandbox = createSandbox();
+  const grader = createGrader();
+  return {
+    sandbox,
+    grader,
+    dispose: async () => {
+      await Promise.all([sandbox.dispose(), grader.dispose()]);
+    },
+  };
+}
+
+/** What a solve asks for. */
+export interface RuntimeOptions {
+  /** Manifest id of the policy; the manifest's default when left out. */
+  readonly model?: string;
+  /** Manifest id of the PPM; the manifest's default when left out, and none where it has none. */
+  readonly ppm?: string;
+}
+
+/** Everything a search needs, ready. */
+export interface Runtime {
+  readonly services: SearchServices;
+  readonly backend: BackendInfo;
+  readonly stats: () => EngineStats;
+  dispose(): Promise<void>;
+}
+
+/** A runtime, or what is missing and what to do about it. */
+export type RuntimeOpening =
+  | { readonly kind: "ready"; readonly runtime: Runtime }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** Hears what is being prepared. */
+export interface RuntimeListener {
+  say(line: string): void;
+  download(progress: ModelProgress): void;
+}
+
+/**
+ * Fetches what is missing and opens models and Python side by side: the interpreters start while the model loads.
+ * @throws the signal's reason when it is aborted.
+ */
+export async function openRuntime(
+  options: RuntimeOptions,
+  signal: AbortSignal,
+  listener: RuntimeListener,
+): Promise<RuntimeOpening> {
+  const manager = await modelManager((line) => listener.say(line));
+  const resolve = async (id: string): Promise<ResolvedModel | string> => {
+    const resolution = await manager.resolve(id, {
+      signal,
+      onProgress: (progress) => listener.download(progress),
+    });
+    return resolution.kind === "ready" ? resolution.model : resolution.message;
+  };
+  const policyModel = await resolve(options.model ?? manager.defaultId("policy") ?? "");
+  if (typeof policyModel === "string") return { kind: "failed", message: policyModel };
+  const ppmId = options.ppm ?? manager.defaultId("ppm");
+  const ppmModel = ppmId === null ? null : await resolve(ppmId);
+  if (typeof ppmModel === "string") return { kind: "failed", message: ppmModel };
+
+  const python = openPython();
+  // A sandbox that cannot start says so at its first run, where there is someone to hear it.
+  python.sandbox.warm().catch(() => undefined);
+  const opening = await openEngine();
+  const failed = async (message: string, close?: () => Promise<void>): Promise<RuntimeOpening> => {
+    await Promise.all([python.dispose(), close?.()]);
+    return { kind: "failed", message };
+  };
+  if (opening.kind === "failed")
+    return failed(
+      `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,
+    );
+  const { engine } = opening;
+  const close = (): Promise<void> => engine.dispose();
+  const policy = await engine.loadPolicy(policyModel);
+  if (policy.kind === "failed")
+    return failed(`${policyModel.id} could not be loaded: ${policy.message}`, close);
+  let ppm: PreferenceModel | null = null;
+  if (ppmModel !== null) {
+    const loaded = await engine.loadPpm(ppmModel);
+    if (loaded.kind === "failed")
+      return failed(`${ppmModel.id} could not be loaded: ${loaded.message}`, close);
+    ppm = loaded.ppm;
+  }
+  listener.say(`${policyModel.id} on ${engine.backend.why}`);
+  return {
+    kind: "ready",
+    runtime: {
+      services: {
+        policy: policy.policy,
+        promptFormat: policyModel.promptFormat,
+        ppm,
+        sandbox: python.sandbox,
+        grader: python.grader,
+        clock: () => performance.now(),
+      },
+      backend: engine.backend,
+      stats: () => engine.stats(),
+      dispose: async () => {
+        await Promise.all([python.dispose(), engine.dispose()]);
+      },
+    },
+  };
+}
