@@ -16,9 +16,16 @@ export const MARK = {
   endOfAnswer: "<end_of_answer>",
 } as const;
 
-/** What ends one step. The last three are what an untuned model writes where it should have closed the program. */
+/** Untuned models often go on to the next step's comment without closing the one before: that closes it too. */
+const NEXT_STEP = "\n# Step ";
+
+/**
+ * What ends one step. Beyond the marks: the next step's comment, and what an untuned model writes where it should have
+ * closed the program.
+ */
 export const STEP_STOPS: readonly string[] = [
   MARK.endOfStep,
+  NEXT_STEP,
   MARK.endOfCode,
   MARK.output,
   "```",
@@ -69,7 +76,12 @@ export function parseStep(generated: string, closing: string | null): ParsedStep
   }
   return {
     kind: "step",
-    step: { text, reason: comment.join(" ").trim(), code: text, final: closing !== MARK.endOfStep },
+    step: {
+      text,
+      reason: comment.join(" ").trim(),
+      code: text,
+      final: closing !== MARK.endOfStep && closing !== NEXT_STEP,
+    },
   };
 }
 
@@ -83,7 +95,10 @@ export function parseCandidate(candidate: Candidate): ParsedStep {
  * be read means anything.
  */
 export function parseContinuation(candidate: Candidate): ParsedStep[] {
-  const pieces = candidate.text.split(MARK.endOfStep);
+  const pieces = candidate.text
+    .split(MARK.endOfStep)
+    .flatMap((piece) => piece.split(/\n(?=# Step )/u))
+    .filter((piece, index, all) => piece.trim() !== "" || index === all.length - 1);
   const closing = candidate.finish.kind === "stop" ? candidate.finish.stop : null;
   const steps: ParsedStep[] = [];
   for (const [index, piece] of pieces.entries()) {

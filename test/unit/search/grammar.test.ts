@@ -73,6 +73,19 @@ describe("a continuation", () => {
     ]);
   });
 
+  it("is split before a step's comment, too, when the model forgot to close the one before", () => {
+    const steps = parseContinuation(candidate("# Step 1: A\na = 1\n# Step 2: B\nprint(a)", MARK.endOfCode));
+    expect(steps.map((step) => step.kind === "step" && [step.step.reason, step.step.final])).toEqual([
+      ["A", false],
+      ["B", true],
+    ]);
+  });
+
+  it("with an empty step between marks leaves it out", () => {
+    const steps = parseContinuation(candidate("a = 1<end_of_step>\n<end_of_step>print(a)", MARK.endOfCode));
+    expect(steps.map((step) => step.kind)).toEqual(["step", "step"]);
+  });
+
   it("ends at the first step that cannot be read", () => {
     const steps = parseContinuation(
       candidate("a = 1<end_of_step># only words<end_of_step>print(a)", MARK.endOfCode),
