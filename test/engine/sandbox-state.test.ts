@@ -139,8 +139,29 @@ const statement: fc.Arbitrary<string> = fc.oneof(
   fc.tuple(name, number).map(([n, k]) => `for ${n} in range(${Math.abs(k)}): print(${n}, end=' ')`),
   name.map((n) => `del ${n}`),
   name.map((n) => `${n}: int = 4`),
+  number.map((k) => `s.add(${k} * 16 + 1); s.add(${k} * 8); s.discard(18); print(s)`),
+  fc.tuple(name, number).map(([n, k]) => `${n} = f(${k}); print(f(0))`),
   fc.constant("raise ValueError('stop here')"),
 );
+
+/** Definitions that the statements use, of values that are copied, and of others. */
+const COPIED = [
+  "a = [1, 2]\nb = a\nc = {'k': a, 'x': [a, b]}\nd = (a, [b])",
+  "def f(x, seen=[]):\n    global a\n    seen.append(x)\n    a = [x, len(seen), seen]\n    return seen",
+  "from sympy import Matrix\nM = Matrix([[1, 2], [3, 4]])",
+  "from collections import defaultdict\nD = defaultdict(list)",
+  "import random\nrandom.seed(8)",
+];
+const SETS = ["s = set()\nfor n in (17, 3, 20, 40, 9): s.add(n)"];
+const OTHERS = [
+  "class P:\n    total = []\n    def add(self, x): self.total.append(x); return self",
+  "it = iter(range(20))",
+];
+
+/** A first step that defines some of these, so that few programs end in a NameError. */
+const prologue = fc
+  .oneof(fc.subarray(COPIED), fc.subarray([...COPIED, ...SETS]), fc.subarray([...COPIED, ...SETS, ...OTHERS]))
+  .map((parts) => parts.join("\n") + SHOW);
 
 /** A step is a few statements, most of them shielded so that programs run on; the last lines show all there is. */
 const step = fc
@@ -156,10 +177,14 @@ const step = fc
   )
   .map((text) => text + SHOW);
 
+const program = fc
+  .tuple(prologue, fc.array(step, { minLength: 1, maxLength: 4 }))
+  .map(([first, rest]) => [first, ...rest]);
+
 describe("a program run step by step prints what it prints at once", () => {
   test("for generated programs, with siblings that change all they can reach", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 5 }), async (steps) => {
+      fc.asyncProperty(program, async (steps) => {
         expect(withoutAddresses(await stepByStep(steps, VANDAL))).toEqual(
           withoutAddresses(await atOnce(steps)),
         );
@@ -174,7 +199,7 @@ describe("a program run step by step prints what it prints at once", () => {
 
   test("for generated programs without siblings", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 5 }), async (steps) => {
+      fc.asyncProperty(program, async (steps) => {
         expect(withoutAddresses(await stepByStep(steps, ""))).toEqual(withoutAddresses(await atOnce(steps)));
       }),
       { numRuns: 40, interruptAfterTimeLimit: 10_000 },
