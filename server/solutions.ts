@@ -1,5 +1,5 @@
 /** Turns a trace into the solution that a person reads: the chosen steps, and the evidence for and against them. */
-import type { Evidence, Solution } from "./document/solution.ts";
+import { tidyScore, type Evidence, type Solution } from "./document/solution.ts";
 import { pathTo, type Trace, type TraceNode } from "./protocol/trace.ts";
 
 /**
@@ -22,12 +22,12 @@ export function toSolution(trace: Trace, problemHash: string): Solution {
       code: node.code,
       output: node.output.trimEnd(),
       value: node.value,
-      q: node.visits === 0 ? 0 : node.sum / node.visits,
+      q: node.visits === 0 ? 0 : tidyScore(node.sum / node.visits),
       visits: node.visits,
-      ppm: node.ppm,
+      ppm: node.ppm === null ? null : tidyScore(node.ppm),
       evidence: stepEvidence(node),
     })),
-    seconds: trace.ms.total / 1000,
+    seconds: Math.round(trace.ms.total / 100) / 10,
     tokens: trace.cost.generatedTokens,
   };
 }
