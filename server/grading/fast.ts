@@ -5,10 +5,13 @@ import { normalizeAnswer } from "./normalize.ts";
 import { parseNumber, sameValue, sameWhenRounded } from "./number.ts";
 import type { ExactNumber } from "./number.ts";
 
+/** Nothing but delimiters; `\\{\\}`, the empty set, is something. */
+const EMPTY = /^(?:\\(?:boxed|fbox|text)(?![a-zA-Z])|[\s{}$`*.,;])*$/;
+
 /** What the fast path says; null leaves the pair to math-verify. */
 export function fastVerdict(a: string, b: string, mode: GradingMode): Verdict | null {
   const [first, second] = [prepare(a, mode), prepare(b, mode)];
-  if (first === "" || second === "") return { kind: "undecided", how: "empty" };
+  if (EMPTY.test(first) || EMPTY.test(second)) return { kind: "undecided", how: "empty" };
   if (first === second) return { kind: "equal", how: "text" };
   const [x, y] = [parseNumber(first), parseNumber(second)];
   if (x !== null && y !== null) return compareNumbers(x, y, mode);

@@ -10,7 +10,7 @@ const NOT_UNITS = new Set(
 const ONE_LETTER_UNITS = new Set("m g s h L l K N J W V A C F".split(" "));
 
 const INTRODUCTION =
-  /^.*?\b(?:answer|result|solution|value|total|sum|product|probability|area|number)\b[^=:]*?(?:\bis\b|\bare\b|\bequals\b|[:=])\s*(?=\S)/i;
+  /^.*?\b(?:answer|result|solution|value|total|sum|product|probability|area|number)\b[^=:]*?(?:\bis\b|\bare\b|\bequals\b|[:=])\s*:?\s*(?=\S)/i;
 const OPENING = /^(?:therefore|thus|so|hence|approximately|approx\.?|about|roughly|is)\b[,:]?\s*/i;
 const ASSIGNMENT =
   /^\s*[a-zA-Z](?:[a-zA-Z]{0,11}|_\{?\w{1,6}\}?)(?:\([a-zA-Z0-9, ]{1,10}\))?\s*(?:=|\\approx|≈|:)\s*(?=\S)/;
