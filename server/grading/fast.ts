@@ -5,7 +5,7 @@ import { normalizeAnswer } from "./normalize.ts";
 import { parseNumber, sameValue, sameWhenRounded } from "./number.ts";
 import type { ExactNumber } from "./number.ts";
 
-/** Nothing but delimiters; `\\{\\}`, the empty set, is something. */
+/** Nothing but delimiters; `\{\}`, the empty set, is something. */
 const EMPTY = /^(?:\\(?:boxed|fbox|text)(?![a-zA-Z])|[\s{}$`*.,;])*$/;
 
 /** What the fast path says; null leaves the pair to math-verify. */

@@ -1,0 +1,131 @@
+/** The host's side of the sandbox, with a fake interpreter process: queue, limits, replacement, fallbacks. */
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, expect, test } from "vitest";
+import { createSandbox } from "../../../server/sandbox/sandbox.ts";
+import type { DisposableSandbox, SandboxOptions } from "../../../server/sandbox/sandbox.ts";
+import { EMPTY_STATE } from "../../../server/services.ts";
+import type { RunResult } from "../../../server/services.ts";
+
+const workerPath = path.join(path.dirname(fileURLToPath(import.meta.url)), "fake-worker.mjs");
+const signal = new AbortController().signal;
+const open: DisposableSandbox[] = [];
+
+/** `plan` tells the fake how to start. */
+function fake(options: SandboxOptions = {}, plan = "starts"): DisposableSandbox {
+  const sandbox = createSandbox({
+    workerPath,
+    wheelsDir: plan,
+    snapshotDir: "snapshots",
+    size: 1,
+    ...options,
+  });
+  open.push(sandbox);
+  return sandbox;
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((sandbox) => sandbox.dispose()));
+});
+
+/** The process that answered, and how long the program was. */
+function answerOf(result: RunResult): string {
+  return result.kind === "ok" ? (result.value ?? "") : result.kind;
+}
+
+function run(sandbox: DisposableSandbox, step: string, program: readonly string[] = []): Promise<RunResult> {
+  return sandbox.run({ program }, step, signal);
+}
+
+test("nothing is started before it is needed", () => {
+  expect(fake().stats()).toMatchObject({ started: 0, ready: 0, snapshot: null });
+});
+
+test("runs wait for their turn and come back in order", async () => {
+  const sandbox = fake();
+  const results = await Promise.all([1, 2, 3].map((n) => run(sandbox, "x", Array<string>(n).fill("y"))));
+  expect(results.map((result) => answerOf(result).split(" ")[1])).toEqual(["1", "2", "3"]);
+  expect(sandbox.stats()).toMatchObject({ started: 1, runs: 3 });
+});
+
+test("the state after a step is the program with the step", async () => {
+  expect(await run(fake(), "b", ["a"])).toMatchObject({ kind: "ok", state: { program: ["a", "b"] } });
+});
+
+test("a child goes to the interpreter that holds its parent's state", async () => {
+  const sandbox = fake({ size: 2 });
+  const [first, second] = await Promise.all([run(sandbox, "a"), run(sandbox, "b")]);
+  const [pidOfA, pidOfB] = [answerOf(first).split(" ")[0], answerOf(second).split(" ")[0]];
+  for (let i = 0; i < 3; i++) {
+    expect(answerOf(await run(sandbox, "c", ["b"]))).toBe(`${pidOfB ?? ""} 1`);
+    expect(answerOf(await run(sandbox, "c", ["a"]))).toBe(`${pidOfA ?? ""} 1`);
+  }
+});
+
+test("a step over the limit is a timeout with what it printed, and the process is replaced", async () => {
+  const sandbox = fake({ timeLimitMs: 200 });
+  const before = answerOf(await run(sandbox, "x"));
+  expect(await run(sandbox, "hang")).toMatchObject({ kind: "timeout", output: "so far", limitMs: 200 });
+  expect(answerOf(await run(sandbox, "x"))).not.toBe(before);
+  expect(sandbox.stats().replaced).toEqual({ timeout: 1 });
+});
+
+test("a prefix that never comes to an end is a timeout too", async () => {
+  expect(await run(fake({ timeLimitMs: 100 }), "slow prefix")).toMatchObject({ kind: "timeout" });
+});
+
+test("a step cannot win time by saying that it has only just begun", async () => {
+  const result = await run(fake({ timeLimitMs: 300 }), "extend");
+  expect(result).toMatchObject({ kind: "timeout" });
+  expect(result.ms).toBeLessThan(1500);
+});
+
+test.each([
+  ["die", { kind: "crash", reason: "the interpreter ended with exit code 9" }, "crash"],
+  ["fatal", { kind: "crash", reason: "it broke" }, "crash"],
+  ["out of memory", { kind: "memory", limitMB: 512 }, "crash"],
+  ["grow", { kind: "ok" }, "memory"],
+  ["suspicious", { kind: "ok" }, "tainted"],
+])("an interpreter is replaced after %j", async (step, result, reason) => {
+  const sandbox = fake();
+  expect(await run(sandbox, step)).toMatchObject(result);
+  expect(await run(sandbox, "x")).toMatchObject({ kind: "ok" });
+  expect(sandbox.stats()).toMatchObject({ started: 2, replaced: { [reason]: 1 } });
+});
+
+test("an abort rejects with the signal's reason and ends the process", async () => {
+  const sandbox = fake();
+  await sandbox.warm();
+  const controller = new AbortController();
+  const running = sandbox.run(EMPTY_STATE, "hang", controller.signal);
+  const reason = new Error("enough");
+  controller.abort(reason);
+  await expect(running).rejects.toBe(reason);
+  expect(await run(sandbox, "x")).toMatchObject({ kind: "ok" });
+});
+
+test("an abort before the first interpreter is ready does not wait for it", async () => {
+  const controller = new AbortController();
+  const running = fake().run(EMPTY_STATE, "x", controller.signal);
+  controller.abort(new Error("enough"));
+  await expect(running).rejects.toThrow("enough");
+});
+
+test("a snapshot that does not fit is done without", async () => {
+  const sandbox = fake({}, "starts without a snapshot only");
+  expect(await run(sandbox, "x")).toMatchObject({ kind: "ok" });
+  expect(sandbox.stats()).toMatchObject({ snapshot: false, startFailure: "the snapshot does not fit" });
+});
+
+test("an interpreter that never starts is an error, for later runs too", async () => {
+  const sandbox = fake({}, "never starts");
+  await expect(run(sandbox, "x")).rejects.toThrow("the Python sandbox cannot start");
+  await expect(run(sandbox, "x")).rejects.toThrow("exit code 3");
+});
+
+test("dispose fails those who wait", async () => {
+  const sandbox = fake();
+  const running = expect(run(sandbox, "x")).rejects.toThrow("disposed");
+  await sandbox.dispose();
+  await running;
+});
