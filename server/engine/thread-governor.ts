@@ -7,12 +7,15 @@ const CONTENDED = 3;
 const FIRST_RETRY = 8;
 const LAST_RETRY = 128;
 /** Reading the weights costs about as much as computing this many tokens. */
-const BASE_TOKENS = 6;
+const BASE_TOKENS = 1.5;
+/** At the start, this many batches with all threads and then as many with fewer; the first one reads the file, too. */
+const PROBE = 2;
 
 /** Watches how long batches take. Calls alternate: `threads` before a batch, `report` after it. */
 export class ThreadGovernor {
   readonly #most: number;
   readonly #few: number;
+  #batches = 0;
   #calm = Infinity;
   #fewCost = Infinity;
   #contended = false;
@@ -27,6 +30,7 @@ export class ThreadGovernor {
 
   /** With how many threads the next batch should be computed. */
   threads(): number {
+    if (this.#batches < 2 * PROBE) return this.#batches < PROBE ? this.#most : this.#few;
     return this.#contended && this.#sinceTry < this.#retryAfter ? this.#few : this.#most;
   }
 
@@ -39,6 +43,10 @@ export class ThreadGovernor {
   report(threads: number, tokens: number, ms: number): void {
     if (this.#few === this.#most) return;
     const cost = ms / (BASE_TOKENS + tokens);
+    if (++this.#batches <= 2 * PROBE) {
+      this.#probe(threads, cost);
+      return;
+    }
     if (threads < this.#most) {
       this.#sinceTry++;
       this.#fewCost = Number.isFinite(this.#fewCost) ? 0.7 * this.#fewCost + 0.3 * cost : cost;
@@ -54,6 +62,15 @@ export class ThreadGovernor {
     }
     // Drifts up slowly, so that a lucky first measurement or a longer context does not look like contention for ever.
     this.#calm = Math.min(this.#calm * 1.02, cost);
+  }
+
+  #probe(threads: number, cost: number): void {
+    if (threads === this.#most) this.#calm = Math.min(this.#calm, cost);
+    else this.#fewCost = Math.min(this.#fewCost, cost);
+    if (this.#batches < 2 * PROBE) return;
+    this.#contended = this.#fewCost < this.#calm;
+    // What was measured under contention says nothing about a calm machine.
+    if (this.#contended) this.#calm = Infinity;
   }
 
   #relax(): void {
