@@ -37,6 +37,14 @@ export function lineContent(lines: TextLines, line: Line, containers: Containers
   return { offset: place.offset, text: " ".repeat(place.pad) + lines.text.slice(place.offset, line.end) };
 }
 
+/** The same with the white space at its start written as spaces, as many as it has columns. */
+export function expandedLine(lines: TextLines, line: Line, containers: Containers): string {
+  const place = enter(lines.text, line, containers);
+  const content = skipColumns(lines.text, line, place, Infinity);
+  const indent = content.column - (place.column - place.pad);
+  return " ".repeat(indent) + lines.text.slice(content.offset, line.end);
+}
+
 /** What must stand before a line so that it continues the containers. */
 export function containerPrefix(containers: Containers): string {
   return containers.map((each) => (each.kind === "quote" ? "> " : " ".repeat(each.indent))).join("");

@@ -4,7 +4,7 @@ import type { Problem, SolutionBlock } from "./problem.ts";
 import { foreignLines } from "./read-solution.ts";
 import { renderSolution } from "./render-solution.ts";
 import type { Solution } from "./solution-model.ts";
-import { TextLines } from "./text-lines.ts";
+import { linesOf, type TextLines } from "./text-lines.ts";
 
 /** Replaces the text from `start` to `end`, offsets in UTF-16 code units. */
 export interface TextEdit {
@@ -23,7 +23,7 @@ export function applyEdit(text: string, edit: TextEdit): string {
  * very text. What a person wrote between the markers is kept, below the new solution.
  */
 export function insertSolution(text: string, problem: Problem, solution: Solution): TextEdit {
-  const lines = new TextLines(text);
+  const lines = linesOf(text);
   const eol = lineEnding(text, lines, problem.insertOffset);
   const { prefix } = problem;
   const old = problem.solution;
@@ -47,7 +47,7 @@ export function insertSolution(text: string, problem: Problem, solution: Solutio
 export function removeSolution(text: string, problem: Problem): TextEdit | null {
   const block = problem.solution;
   if (block === undefined) return null;
-  const lines = new TextLines(text);
+  const lines = linesOf(text);
   const eol = lineEnding(text, lines, problem.insertOffset);
   const notes = keptNotes(lines, block, eol, "");
   const between = text.slice(problem.insertOffset, block.range.start);

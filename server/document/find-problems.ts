@@ -1,7 +1,7 @@
 /** Finds the problems of a Markdown text and the solutions stored below them, with exact places. */
 import { answerReader, type AnswerLine } from "./answer-line.ts";
 import { parseBlocks, type Block, type BlockCache } from "./blocks.ts";
-import { containerPrefix, containersWithin, lineContent, type Containers } from "./containers.ts";
+import { containerPrefix, containersWithin, expandedLine, type Containers } from "./containers.ts";
 import { isSolutionOf, statementHash } from "./hash.ts";
 import { fenceAttributes, headingReader, headingText, slug, type HeadingMeaning } from "./headings.ts";
 import { isOpenLeaf, lastLeaf } from "./open-leaf.ts";
@@ -15,7 +15,7 @@ import {
 } from "./problem.ts";
 import { foldSolutions, type Part } from "./solution-blocks.ts";
 import { answerInParagraph, statementOfBlocks, statementOfFence, type Statement } from "./statement.ts";
-import { TextLines, type Range } from "./text-lines.ts";
+import { linesOf, type Range, type TextLines } from "./text-lines.ts";
 
 /**
  * Finds every problem, every stored solution, and what is wrong with either. Never throws for odd text. With a cache
@@ -61,7 +61,7 @@ class ProblemFinder {
   readonly #issues: DocumentIssue[] = [];
 
   constructor(text: string, options: Required<ProblemOptions>) {
-    this.#lines = new TextLines(text);
+    this.#lines = linesOf(text);
     this.#readAnswer = answerReader(options.answers);
     this.#readHeading = headingReader(options.headings);
     this.#fences = new Set(options.fences.map((word) => word.toLowerCase()));
@@ -109,6 +109,10 @@ class ProblemFinder {
     if (part.kind === "solution") {
       this.#solutions.push(part.solution);
       if (open !== null) this.#attach(open, part.solution);
+      return open;
+    }
+    if (part.kind === "remains") {
+      if (open !== null) open.closed = true;
       return open;
     }
     const { block } = part;
@@ -306,7 +310,7 @@ class ProblemFinder {
 
   #isOpen(block: Block, containers: Containers): boolean {
     return isOpenLeaf(this.#lines.text, block, (start) => {
-      return lineContent(this.#lines, this.#lines.lineAt(start), containers).text;
+      return expandedLine(this.#lines, this.#lines.lineAt(start), containers);
     });
   }
 

@@ -15,14 +15,17 @@ export type HeadingMeaning =
   | { readonly kind: "solution" }
   | { readonly kind: "other" };
 
-/** The text of a heading's source: without marks, underline or surrounding emphasis. */
+/** The text of a heading's source: without marks, underline or comments. */
 export function headingText(source: string): string {
   const atx = /^#{1,6}(?:[ \t]+([^\r\n]*))?$/.exec(source);
   const inner =
     atx === null
       ? source.replace(/(?:\r\n|\n|\r)[^\r\n]*$/, "")
       : (atx[1] ?? "").replace(/(?:^|[ \t]+)#+[ \t]*$/, "");
-  return inner.replace(/[\s>]*(?:\r\n|\n|\r)[\s>]*/g, " ").trim();
+  return inner
+    .replace(/<!--.*?-->/g, "")
+    .replace(/[\s>]*(?:\r\n|\n|\r)[\s>]*/g, " ")
+    .trim();
 }
 
 /** A reader of headings whose problems begin with one of these words. */

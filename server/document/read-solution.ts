@@ -13,7 +13,7 @@ import {
   type SolutionAnswer,
   type SolutionStep,
 } from "./solution-model.ts";
-import { TextLines, type Range } from "./text-lines.ts";
+import { linesOf, type Range, type TextLines } from "./text-lines.ts";
 
 /** Where a step of a stored solution stands, and its parts. */
 export interface StepPlace {
@@ -33,8 +33,8 @@ export type ParsedSolution =
   | { readonly kind: "damaged"; readonly reason: string; readonly range: Range };
 
 /** Reads one block. Nothing that stands in it is an error to throw: what is not ours makes it damaged. */
-export function parseSolution(text: string, block: SolutionBlock, known?: TextLines): ParsedSolution {
-  const lines = known ?? new TextLines(text);
+export function parseSolution(text: string, block: SolutionBlock): ParsedSolution {
+  const lines = linesOf(text);
   if (!block.complete) {
     return { kind: "damaged", reason: "One of the solution's two markers is missing.", range: block.range };
   }
@@ -86,6 +86,12 @@ export function parseSolution(text: string, block: SolutionBlock, known?: TextLi
       return { kind: "damaged", reason, range: draft.reasonRange };
     }
     steps.push(stepPlace(draft, draft.q, draft.visits, steps.length));
+  }
+  // A lost fence can make a step part of the code before it; the count tells.
+  const stored = field("steps");
+  if (stored !== undefined && Number(stored) !== steps.length) {
+    const reason = `The solution was stored with ${stored} steps, but ${steps.length} can be read.`;
+    return { kind: "damaged", reason, range: markerRange };
   }
   const seconds = field("seconds");
   const tokens = field("tokens");

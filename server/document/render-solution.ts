@@ -39,6 +39,7 @@ function marker(solution: Solution): string {
     ["trace", solution.traceId],
     ["strategy", solution.strategy],
     ["model", solution.model],
+    ["steps", String(solution.steps.length)],
     ...(seconds === undefined ? [] : [["seconds", numberText(seconds)] as const]),
     ...(tokens === undefined ? [] : [["tokens", numberText(tokens)] as const]),
   ]);

@@ -74,12 +74,16 @@ function opening(line: string, listOpen: boolean): OpenLeaf | null {
   return null;
 }
 
-/** Whether a line, its containers stripped, closes a fence of code or math that was opened by these marks. */
+/**
+ * Whether a line, its containers stripped, closes a fence of code or math that was opened by these marks. A tab before
+ * it counts as four columns.
+ */
 export function closesFence(line: string, marks: string): boolean {
   const trimmed = line.trim();
-  const indent = line.length - line.trimStart().length;
   const mark = marks[0] ?? "";
-  return indent <= 3 && trimmed.length >= marks.length && trimmed === mark.repeat(trimmed.length);
+  return (
+    /^ {0,3}(?![ \t])/.test(line) && trimmed.length >= marks.length && trimmed === mark.repeat(trimmed.length)
+  );
 }
 
 function lineEnd(text: string, start: number): number {

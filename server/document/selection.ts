@@ -1,14 +1,14 @@
 /** Turns selected text into a problem. */
 import { answerReader } from "./answer-line.ts";
 import { parseBlocks, type Block, type BlockCache } from "./blocks.ts";
-import { containerPrefix, containersWithin, lineContent, type Containers } from "./containers.ts";
+import { containerPrefix, containersWithin, expandedLine, type Containers } from "./containers.ts";
 import { findProblems } from "./find-problems.ts";
 import { splitFrontMatter } from "./front-matter.ts";
 import { isSolutionOf, statementHash } from "./hash.ts";
 import { isOpenLeaf, lastLeaf } from "./open-leaf.ts";
 import { DEFAULT_PROBLEM_OPTIONS, type Problem, type ProblemOptions, type SolutionBlock } from "./problem.ts";
 import { statementOfBlocks } from "./statement.ts";
-import { TextLines, type Range } from "./text-lines.ts";
+import { linesOf, type Range, type TextLines } from "./text-lines.ts";
 
 /** The problem that a selection asks to solve, or why there is none. */
 export type SelectedProblem =
@@ -37,7 +37,7 @@ export function problemFromSelection(
     return { kind: "problem", problem: one };
   }
   const inside = touched.find((each) => covers(wholeOf(each), range));
-  const lines = new TextLines(text);
+  const lines = linesOf(text);
   const around = surroundings(lines, parseBlocks(text, cache), range.end);
   if (around === null) {
     return none(
@@ -95,8 +95,7 @@ function surroundings(
     const enters = block.children.length > 0 && offset <= block.end;
     if (!enters) {
       const leaf = lastLeaf(lines, block, containers);
-      const lineFrom = (start: number): string =>
-        lineContent(lines, lines.lineAt(start), leaf.containers).text;
+      const lineFrom = (start: number): string => expandedLine(lines, lines.lineAt(start), leaf.containers);
       if (isOpenLeaf(lines.text, leaf.block, lineFrom)) return null;
       return { containers, insertOffset: lines.lineAt(block.end).end };
     }

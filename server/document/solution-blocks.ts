@@ -7,9 +7,13 @@ import { provenEnd } from "./read-solution.ts";
 import { FORMAT_VERSION } from "./solution-model.ts";
 import type { Line, TextLines } from "./text-lines.ts";
 
-/** A child of a container: an ordinary block, or a stored solution in place of the blocks that it consists of. */
+/**
+ * A child of a container: an ordinary block, a stored solution in place of the blocks that it consists of, or what is
+ * left of a solution whose opening marker is gone.
+ */
 export type Part =
   | { readonly kind: "block"; readonly block: Block }
+  | { readonly kind: "remains" }
   | { readonly kind: "solution"; readonly solution: SolutionBlock };
 
 /** The children of one container with its solutions folded into one part each. */
@@ -77,6 +81,9 @@ export function foldSolutions(
         open = null;
         held = [];
       } else {
+        // What it ended is a solution's text, which no statement may show.
+        const from = firstRemains(lines, parts, barrier);
+        if (from !== null) parts.splice(from, parts.length - from, { kind: "remains" });
         issues.push({
           kind: "stray-end-marker",
           range: { start: found.start, end: found.end },
@@ -88,6 +95,22 @@ export function foldSolutions(
   }
   closeHalf(children.at(-1)?.end ?? 0);
   return { parts, issues };
+}
+
+/** The first of the parts at the end that a rendering of ours would begin with; null when there is none. */
+function firstRemains(
+  lines: TextLines,
+  parts: readonly Part[],
+  barrier: (block: Block) => boolean,
+): number | null {
+  let first: number | null = null;
+  for (let at = parts.length - 1; at >= 0; at--) {
+    const part = parts[at];
+    if (part?.kind !== "block" || barrier(part.block)) break;
+    const source = lines.text.slice(part.block.start, part.block.end);
+    if (part.block.type === "paragraph" && /^\*\*(?:Final answer:|Step \S+\.)\*\*/.test(source)) first = at;
+  }
+  return first;
 }
 
 function markersIn(lines: TextLines, block: Block, containers: Containers): readonly FoundMarker[] {
@@ -133,5 +156,12 @@ function newerFormat(solution: SolutionBlock): DocumentIssue {
 }
 
 function startOf(part: Part): number {
-  return part.kind === "block" ? part.block.start : part.solution.range.start;
+  switch (part.kind) {
+    case "block":
+      return part.block.start;
+    case "solution":
+      return part.solution.range.start;
+    case "remains":
+      return 0;
+  }
 }

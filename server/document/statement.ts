@@ -36,7 +36,13 @@ export function statementOfBlocks(
   const kept = keptLines(lines, { start, end }, containers, drop);
   const comments = blocks.some((block) => holdsComment(lines.text, block));
   const joined = kept.map((line) => line.text).join("\n");
-  return finish(comments ? joined.replace(COMMENT, "") : joined, kept, { start, end }, found.reference);
+  return finish(
+    lines.text,
+    comments ? joined.replace(COMMENT, "") : joined,
+    kept,
+    { start, end },
+    found.reference,
+  );
 }
 
 /** The statement that the lines inside a fence hold. Its answer lines hide what follows them up to a blank line. */
@@ -58,6 +64,7 @@ export function statementOfFence(
     const content = lineContent(lines, line, containers);
     const indent = Math.min(fenceIndent, indentWidth(content.text));
     const text = content.text.slice(indent);
+    const start = Math.max(content.offset, line.end - text.length);
     const answer = readAnswer(text);
     if (answer !== null) {
       const end = line.end;
@@ -68,8 +75,10 @@ export function statementOfFence(
       if (answer.text !== "") reference ??= { text: answer.text, range: place };
       hiding = answer.text === "" ? "answer" : "rest";
     } else if (text.trim() === "") {
+      if (hiding === "answer") continue;
+      const afterAnswer = hiding === "rest" && kept.at(-1)?.text.trim() === "";
       if (hiding === "rest") hiding = "no";
-      kept.push({ text, range: { start: line.end - text.length, end: line.end } });
+      if (!afterAnswer) kept.push({ text, range: { start, end: line.end } });
     } else if (hiding === "answer") {
       const value = trimAnswer(lines.text, { start: Math.min(content.offset, line.end), end: line.end });
       const inner = lines.text.slice(value.start, value.end);
@@ -78,11 +87,11 @@ export function statementOfFence(
       reference ??= { text: inner, range: value };
       hiding = "rest";
     } else if (hiding === "no") {
-      kept.push({ text, range: { start: Math.max(line.start, line.end - text.length), end: line.end } });
+      kept.push({ text, range: { start, end: line.end } });
     }
   }
   const range = { start: opening.next, end: opening.next };
-  return finish(kept.map((line) => line.text).join("\n"), kept, range, reference);
+  return finish(lines.text, kept.map((line) => line.text).join("\n"), kept, range, reference);
 }
 
 interface KeptLine {
@@ -216,6 +225,7 @@ function holdsComment(text: string, block: Block): boolean {
 }
 
 function finish(
+  source: string,
   joined: string,
   kept: readonly KeptLine[],
   fallback: Range,
@@ -227,17 +237,15 @@ function finish(
     .trim()
     .replace(/^\[[ xX]\][ \t]+/, "");
   const filled = kept.filter((line) => line.text.trim() !== "");
-  const first = filled[0];
-  const final = filled.at(-1);
-  const lead = first === undefined ? 0 : indentWidth(first.text);
-  const range =
-    first === undefined || final === undefined
-      ? fallback
-      : {
-          start: first.range.start + lead,
-          end: final.range.end - (final.text.length - final.text.trimEnd().length),
-        };
-  return { text, range, ...(reference === undefined ? {} : { reference }) };
+  let start = filled[0]?.range.start ?? fallback.start;
+  let end = filled.at(-1)?.range.end ?? fallback.end;
+  while (start < end && isBlank(source[start])) start += 1;
+  while (end > start && isBlank(source[end - 1])) end -= 1;
+  return { text, range: { start, end }, ...(reference === undefined ? {} : { reference }) };
+}
+
+function isBlank(char: string | undefined): boolean {
+  return char === " " || char === "\t";
 }
 
 function indentWidth(text: string): number {

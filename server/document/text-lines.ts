@@ -55,6 +55,14 @@ export class TextLines {
   }
 }
 
+let latest: TextLines | null = null;
+
+/** The lines of the text. Those of the latest text are kept, for one document is asked about many times in a row. */
+export function linesOf(text: string): TextLines {
+  if (latest?.text !== text) latest = new TextLines(text);
+  return latest;
+}
+
 function splitLines(text: string): readonly Line[] {
   const lines: Line[] = [];
   const ending = /\r\n|\n|\r/g;

@@ -229,7 +229,7 @@ const nested: fc.Arbitrary<string> = fc
     ),
   )
   .map(([text, containers]) =>
-    containers.reduce((inner, [first, rest]) => nest(inner.trimEnd(), first ?? "", rest ?? ""), text),
+    containers.reduce((inner, [first, rest]) => nest(inner.trimEnd(), first, rest), text),
   );
 
 /** A Markdown document of pieces that matter here, with any line endings, with or without a last one. */

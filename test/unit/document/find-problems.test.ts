@@ -1,0 +1,223 @@
+/** Which problems a Markdown text holds, by every syntax, and what a model may see of them. */
+import { describe, expect, it } from "vitest";
+
+import { BlockCache, findProblems, type ProblemOptions } from "../../../server/document/problems.ts";
+
+/** Each problem as `kind: statement`, with ` => answer` when it has one; `|` stands for a line break. */
+function check(text: string, expected: readonly string[], options?: ProblemOptions): void {
+  const shown = findProblems(text, options).problems.map(({ kind, statement, reference }) => {
+    const answer = reference === undefined ? "" : ` => ${reference.text}`;
+    return `${kind}: ${statement.replaceAll("\n", "|")}${answer}`;
+  });
+  expect(shown).toStrictEqual(expected);
+}
+
+describe("headings", () => {
+  it("begin a problem that runs to the next heading of the same or a higher level", () => {
+    check("# Problem 1\nOne.\n\n## Part a\n\nStill one.\n\n# Notes\nNo problem.", [
+      "heading: One.||## Part a||Still one.",
+    ]);
+  });
+  it("begin a problem at any depth, underlined ones too", () => {
+    check("###### Question\nA?\n\nExercise 2\n----------\nB?", ["heading: A?", "heading: B?"]);
+  });
+  it("end the problem before them at any depth when they begin one", () => {
+    check("# Problem 1\nOne.\n### Problem 2\nTwo.", ["heading: One.", "heading: Two."]);
+  });
+  it("give a title with the word, its number and marks taken off", () => {
+    const text = "## **Problem 3:** Two trains\nA.\n## Exercise 4.1 — Gears {#gears}\nB.\n## Question 5\nC.";
+    const { problems } = findProblems(text);
+    expect(problems.map(({ id, title }) => [id, title])).toStrictEqual([
+      ["problem-3-two-trains", "Two trains"],
+      ["gears", "Gears"],
+      ["question-5", undefined],
+    ]);
+  });
+  it("hold the problem themselves when nothing stands below them", () => {
+    check("## Question: What is -3 + 5?\n\n## Question: -3 + 5 = ?", [
+      "heading: What is -3 + 5?",
+      "heading: -3 + 5 = ?",
+    ]);
+  });
+  it("are told by whole words, in any case", () => {
+    check("# problem 1\nA.\n# Problematic\nB.\n# Problem-solving\nC.\n# Question's end\nD.", ["heading: A."]);
+  });
+  it("are those of the setting", () => {
+    check("# Aufgabe 1\nA.\n# Problem\nB.", ["heading: A."], { headings: ["Aufgabe"] });
+  });
+  it("of a written solution or answer end the statement", () => {
+    check("# Problem\nA.\n## Hint\nUse 42.\n## Solution\nIt is 42.", ["heading: A."]);
+    check("# Problem\nA.\n\n<details>\n<summary>Answer</summary>\n\n42\n\n</details>", ["heading: A."]);
+  });
+  it("in fences, math, comments and front matter are none", () => {
+    check(
+      "---\n# Problem 0\n---\n```\n\n# Problem 1\n```\n\n$$\n\n# Problem 2\n$$\n\n<!--\n\n# Problem 3\n-->",
+      [],
+    );
+  });
+});
+
+describe("lists below a heading in the plural", () => {
+  it("hold one problem in each item", () => {
+    check("## Exercises\n\nDo these.\n\n1. A?\n2. B\n   b?\n\n   - part\n\n- [ ] C?\n\n## Notes\n- no", [
+      "item: A?",
+      "item: B|b?||- part",
+      "item: C?",
+    ]);
+  });
+  it("may stand below deeper headings, but not below a problem of its own", () => {
+    check("# Problems\n## Easy\n- A?\n## Problem 2\nB:\n- b1\n- b2", [
+      "item: A?",
+      "heading: B:||- b1|- b2".replace("||", "|"),
+    ]);
+  });
+  it("are no problems below a heading in the singular", () => {
+    check("# Question\n1. a\n2. b", ["heading: 1. a|2. b"]);
+  });
+});
+
+describe("fences", () => {
+  it("with the info string problem hold a problem, with or without attributes", () => {
+    const text =
+      '```problem\nA?\n```\n~~~~ problem id=b title="Big B"\n```\nB?\n~~~~\n```problem {#c}\nC?\n```\n```python\nx\n```';
+    check(text, ["fence: A?", "fence: ```|B?", "fence: C?"]);
+    const { problems } = findProblems(text);
+    expect(problems.map(({ id, title }) => [id, title])).toStrictEqual([
+      [expect.stringMatching(/^p-[0-9a-f]{8}$/), undefined],
+      ["b", "Big B"],
+      ["c", undefined],
+    ]);
+  });
+  it("take their heading as title, and end the text of a heading's problem", () => {
+    const text = "# Problem 1: Apples\n\n```problem\nA?\n```\n\n# Problem 2\nB?\n```problem\nC?\n```";
+    check(text, ["fence: A?", "heading: B?", "fence: C?"]);
+    expect(findProblems(text).problems[0]).toMatchObject({
+      title: "Apples",
+      headingRange: { start: 0, end: 19 },
+    });
+  });
+  it("that are never closed are reported instead of solved", () => {
+    const text = "# Notes\n\n```problem\nA?\n";
+    check(text, []);
+    expect(findProblems(text).issues).toMatchObject([
+      { kind: "unclosed-block", range: { start: 9, end: 19 } },
+    ]);
+  });
+  it("keep the indentation inside them and lose their own", () => {
+    check("- x\n\n   ```problem\n   A:\n     1\n\n   2\n   ```", ["fence: A:|  1||2"]);
+  });
+});
+
+describe("containers", () => {
+  it("around a problem leave nothing in its statement", () => {
+    check("> - > ## Problem\n>   > $a$\n>   >\n>   > $b$\n>   >\n>   > Answer: 1\n>\n> ## Notes", [
+      "heading: $a$||$b$ => 1",
+    ]);
+  });
+  it("may be written with tabs, without spaces, and lazily", () => {
+    check(">## Problem\n>A\nlazy\n\n-\t## Problem\n\n\tB\n\n\t    code", [
+      "heading: A|lazy",
+      "heading: B||    code",
+    ]);
+  });
+  it("inside a statement are kept", () => {
+    check("## Problem\n> quote\n\n- item", ["heading: > quote||- item"]);
+  });
+});
+
+describe("answer lines", () => {
+  it.each([
+    ["Answer: 42", "42"],
+    ["**Answer:** 42", "42"],
+    ["**Answer**: 42.", "42"],
+    ["**Answer: 42**", "42"],
+    ["*answer:* $\\frac{1}{2}$", "\\frac{1}{2}"],
+    ["Answer: **$42$**", "42"],
+    ["__Answer:__ `x = 3`", "x = 3"],
+    ["Answer: $$x^2$$", "x^2"],
+    ["Answer: \\(7\\)", "7"],
+    ["Answer: $1$ or $2$", "$1$ or $2$"],
+    ["Answer: 12 apples.", "12 apples"],
+    ["- Answer: 5", "5"],
+    ["> **Answer:** 5", "5"],
+    ["### Answer: 5", "5"],
+    ["Answer: 5\n---", "5"],
+    ["Answer:\n42", "42"],
+    ["**Answer:**\n\n42", "42"],
+    ["Answer:\n\n$$\n42\n$$", "42"],
+    ["Answer: 42\nbecause it is.", "42"],
+    ["Answer: 42\n\nAnswer: 43", "42"],
+  ])("give the reference and leave the statement: %j", (line, answer) => {
+    const text = `## Problem\nWhat?\n\n${line}\n`;
+    check(text, [`heading: What? => ${answer}`]);
+    const [problem] = findProblems(text).problems;
+    expect(text.slice(problem?.reference?.range.start, problem?.reference?.range.end)).toBe(answer);
+  });
+  it("may stand in the middle, in a fence, or below a fence", () => {
+    check("## Problem\nA.\n\nAnswer: 1\n\nB.", ["heading: A.||B. => 1"]);
+    check("```problem\nA.\n\n**Answer:**\n$$\n1\n$$\n\nB.\n```", ["fence: A.||B. => 1"]);
+    check("```problem\nA.\n```\n**Answer:** 2\n\nprose", ["fence: A. => 2"]);
+    check("```problem\nA.\n```\n\nAnswer:\n\n2\n\nprose", ["fence: A. => 2"]);
+  });
+  it("in a code block of the problem are part of the code", () => {
+    check("## Problem\n```python\nprint('x')\nAnswer: 3\n```", [
+      "heading: ```python|print('x')|Answer: 3|```",
+    ]);
+  });
+  it("are those of the setting", () => {
+    check("## Problem\nA.\n\nLösung: 3", ["heading: A. => 3"], { answers: ["Lösung"] });
+  });
+  it("never leave a trace of the answer in the statement", () => {
+    const secret = "271828";
+    for (const line of [
+      `Answer: ${secret}`,
+      `- **Answer:** ${secret}`,
+      `Answer:\n\n$$\n${secret}\n$$`,
+      `> Answer: ${secret}`,
+    ]) {
+      for (const wrap of [
+        `# Problem\nA.\n\n${line}`,
+        `# Exercises\n- A.\n\n  ${line.replaceAll("\n", "\n  ")}`,
+      ]) {
+        const { problems } = findProblems(wrap);
+        expect(problems.map(({ statement }) => statement)).toStrictEqual(["A."]);
+        expect(problems[0]?.reference?.text).toBe(secret);
+      }
+    }
+  });
+});
+
+describe("the rest of a document", () => {
+  it("keeps comments and rules out of statements", () => {
+    check("## Problem\nA <!-- easy --> b.\n\n<!-- 42 -->\n\n---\n\n## Problem\nC.\n\n---", [
+      "heading: A  b.",
+      "heading: C.",
+    ]);
+  });
+  it("gets an id for each problem that no other has", () => {
+    const ids = findProblems("# Problem\nA.\n# Problem\nB.\n```problem id=problem\nC.\n```").problems.map(
+      ({ id }) => id,
+    );
+    expect(ids).toStrictEqual(["problem", "problem-2", "problem-3"]);
+  });
+  it("hashes a statement the same in any container and with any line ending", () => {
+    const hashes = [
+      "# Problem\nA\nb.",
+      "> # Problem\r\n> A\r\n> b.\r\n",
+      "- # Problem\n  A\n  b.\n\n  Answer: 3",
+      "```problem\nA\nb.\n```",
+    ].map((text) => findProblems(text).problems[0]?.hash);
+    expect(new Set(hashes).size).toBe(1);
+  });
+  it("reports a problem without text", () => {
+    expect(findProblems("# Problem 1\n\n# Notes").issues).toMatchObject([{ kind: "empty-problem" }]);
+    expect(findProblems("# Problem 1\n\n## Question a\nA?").issues).toStrictEqual([]);
+  });
+  it("is found the same through a cache after an edit", () => {
+    const cache = new BlockCache();
+    const before = "# Problem 1\nA.\n\n# Problem 2\nB.\n";
+    findProblems(before, {}, cache);
+    const after = before.replace("A.", "A changed.");
+    expect(findProblems(after, {}, cache)).toStrictEqual(findProblems(after));
+  });
+});
