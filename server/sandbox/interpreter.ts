@@ -21,7 +21,7 @@ export type Ready = Extract<Message, { readonly op: "ready" }>;
 
 /** How a request ended: with an answer, or with the process. */
 export type Exchange =
-  | { readonly kind: "answer"; readonly answer: Answer; readonly heapMB: number; readonly ms: number }
+  | { readonly kind: "answer"; readonly answer: Answer; readonly heapMB: number }
   | { readonly kind: "died"; readonly reason: string; readonly outOfMemory: boolean };
 
 export interface ExchangeEvents {
@@ -163,7 +163,6 @@ export class Interpreter {
           kind: "answer",
           answer: message.answer,
           heapMB: message.heapMB,
-          ms: message.ms,
         });
         return;
       }

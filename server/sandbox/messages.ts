@@ -33,7 +33,10 @@ export type Request =
       readonly watchdogMs: number;
     };
 
-/** What ends a request. `taint` says why the interpreter must be replaced; empty when it need not be. */
+/**
+ * What ends a request. `taint` says why the interpreter must be replaced; empty when it need not be. `ms` is the time
+ * of the step's own code.
+ */
 export type Answer =
   | {
       readonly kind: "ok";
@@ -41,6 +44,7 @@ export type Answer =
       readonly assertions: number;
       readonly truncated: boolean;
       readonly taint: string;
+      readonly ms: number;
     }
   | {
       readonly kind: "error";
@@ -48,8 +52,9 @@ export type Answer =
       readonly message: string;
       readonly line: number | null;
       readonly taint: string;
+      readonly ms: number;
     }
-  | { readonly kind: "memory"; readonly taint: string }
+  | { readonly kind: "memory"; readonly taint: string; readonly ms: number }
   | { readonly kind: "equal" | "different" | "undecided"; readonly how: string };
 
 /** Interpreter to host. */
@@ -66,6 +71,6 @@ export type Message =
   | { readonly op: "step"; readonly taint: string; readonly origin: string }
   /** Some of what the step printed. */
   | { readonly op: "output"; readonly text: string }
-  | { readonly op: "answer"; readonly answer: Answer; readonly heapMB: number; readonly ms: number }
+  | { readonly op: "answer"; readonly answer: Answer; readonly heapMB: number }
   /** The interpreter cannot go on; the process ends after this. */
   | { readonly op: "fatal"; readonly reason: string; readonly outOfMemory: boolean };

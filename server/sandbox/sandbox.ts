@@ -137,7 +137,7 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
       if (exchange.outOfMemory) return { kind: "memory", output, limitMB: memoryMB, ms: elapsed };
       return { kind: "crash", reason: exchange.reason, ms: elapsed };
     }
-    const { answer, ms } = exchange;
+    const { answer } = exchange;
     switch (answer.kind) {
       case "ok":
         return {
@@ -146,17 +146,17 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
           truncated: answer.truncated,
           value: answer.value,
           assertions: answer.assertions,
-          ms,
+          ms: answer.ms,
           state: { program: [...state.program, step] },
         };
       case "error": {
-        const { type, message, line } = answer;
+        const { type, message, line, ms } = answer;
         return { kind: "error", output, error: { type, message, line }, ms };
       }
       case "memory":
-        return { kind: "memory", output, limitMB: memoryMB, ms };
+        return { kind: "memory", output, limitMB: memoryMB, ms: answer.ms };
       default:
-        return { kind: "crash", reason: `an answer of kind ${answer.kind} to a run`, ms };
+        return { kind: "crash", reason: `an answer of kind ${answer.kind} to a run`, ms: elapsed };
     }
   }
 

@@ -140,13 +140,10 @@ function serve(raw: RawPython, border: Border, setWatchdog: (ms: number) => void
   border.onTick = () => {
     if (printed.length > 0 && performance.now() - flushed > FLUSH_MS) flush();
   };
-  let started: number;
   border.onAnswer = (data) => {
     const message = JSON.parse(decoder.decode(data)) as Answer | (Message & { readonly op: "step" });
-    if ("op" in message) {
-      started = performance.now();
-      send(message);
-    } else answers.push(message);
+    if ("op" in message) send(message);
+    else answers.push(message);
   };
   const pointer = raw.stringToNewUTF8("__rstar_serve()");
   for (const request of requests()) {
@@ -155,15 +152,13 @@ function serve(raw: RawPython, border: Border, setWatchdog: (ms: number) => void
     border.outOfMemory = false;
     answers = [];
     flushed = 0;
-    started = performance.now();
     const status = raw._PyRun_SimpleString(pointer);
-    const ms = performance.now() - started;
     flush();
     // The runner's own comes last, whatever a step may have sent in its name.
     const answer = answers.at(-1);
     if (status !== 0 || answer === undefined) throw new Error("the interpreter gave no answer");
     setWatchdog(0);
-    send({ op: "answer", answer, heapMB: border.heapBytes() / MB, ms });
+    send({ op: "answer", answer, heapMB: border.heapBytes() / MB });
   }
 }
 

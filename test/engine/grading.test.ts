@@ -38,6 +38,10 @@ const EQUAL_AS_WRITTEN: [string, string][] = [
   ["3 + 4i", "4i + 3"],
   ["\\binom{10}{3}", "120"],
   ["5!", "120"],
+  ["x + x", "2x"],
+  ["n(n+1)/2", "\\frac{n(n+1)}{2}"],
+  ["1/2 + I", "\\frac12 + i"],
+  ["oo", "\\infty"],
 ];
 
 test.each(EQUAL_AS_WRITTEN)("%s equals %s", async (a, b) => {
@@ -51,6 +55,9 @@ const DIFFERENT: [string, string][] = [
   ["x + 1", "x + 2"],
   ["\\frac{\\pi}{3}", "\\frac{\\pi}{4}"],
   ["sqrt(2)", "1.41"],
+  ["3 or 4", "3"],
+  ["5 x", "5"],
+  ["2 + 3i", "3 + 2i"],
 ];
 
 test.each(DIFFERENT)("%s differs from %s", async (a, b) => {
@@ -61,6 +68,10 @@ const EQUAL_ONLY_LENIENTLY: [string, string][] = [
   ["x = \\sqrt{2}", "\\sqrt{2}"],
   ["2, \\sqrt{3}", "\\sqrt{3}, 2"],
   ["x = 1 or x = -1", "-1, 1"],
+  ["sqrt(2)", "1.41"],
+  ["3.14", "\\pi"],
+  ["2\\sqrt{3} \\text{ cm}", "\\sqrt{12}"],
+  ["x \\in (1, \\pi)", "(1, \\pi)"],
 ];
 
 test.each(EQUAL_ONLY_LENIENTLY)("%s equals %s leniently", async (a, b) => {

@@ -313,35 +313,51 @@ class SharedState:
                 self.classes.append(getattr(sys.modules[module], attribute))
         self.remember()
 
-    def _module_ids(self, name):
-        return {key: id(value) for key, value in vars(sys.modules[name]).items()}
-
     def remember(self):
         """Takes the present contents as the right ones."""
-        self.loaded = {name: id(module) for name, module in sys.modules.items()}
-        self.contents = {name: self._module_ids(name) for name in self.names}
-        self.attributes = [{key: id(value) for key, value in vars(each).items()} for each in self.classes]
+        self.loaded = _Contents(sys.modules)
+        self.contents = [(name, _Contents(vars(sys.modules[name]))) for name in self.names]
+        self.attributes = [(each, _Contents(vars(each))) for each in self.classes]
 
     def difference(self):
         """Names the first change since `remember`, or returns an empty string. New lazily loaded modules are fine."""
-        loaded = {name: id(module) for name, module in sys.modules.items()}
-        if any(loaded.get(name) != before for name, before in self.loaded.items()):
-            return "sys.modules was changed"
-        for name in self.names:
-            now = self._module_ids(name)
-            before = self.contents[name]
-            if now == before:
-                continue
-            for key in now.keys() | before.keys():
-                if now.get(key) == before.get(key) or _harmless(name, key):
-                    continue
-                return f"{name}.{key} was changed"
-        for each, before in zip(self.classes, self.attributes):
-            if {key: id(value) for key, value in vars(each).items()} != before:
-                for key in vars(each).keys() | before.keys():
+        if not self.loaded.unchanged():
+            if any(sys.modules.get(name, self) is not module for name, module in self.loaded.before.items()):
+                return "sys.modules was changed"
+        for name, contents in self.contents:
+            if not contents.unchanged():
+                for key in contents.changes():
+                    if not _harmless(name, key):
+                        return f"{name}.{key} was changed"
+        for each, contents in self.attributes:
+            if not contents.unchanged():
+                for key in contents.changes():
                     if not _harmless_attribute(key):
                         return f"the class {each.__name__} was changed"
         return ""
+
+
+class _Contents:
+    """What a dictionary held at one time."""
+
+    def __init__(self, mapping):
+        self.mapping = mapping
+        self.before = dict(mapping)
+        self.values = list(mapping.values())
+
+    def unchanged(self):
+        """A fast no or probable yes: comparing lists stops at identity, and asks `__eq__` of changed values only."""
+        try:
+            return [*self.mapping.values()] == self.values
+        except Exception:
+            return False
+
+    def changes(self):
+        """The keys whose value is another object than before, or that came or went."""
+        now, before, missing = self.mapping, self.before, object()
+        return [
+            key for key in now.keys() | before.keys() if now.get(key, missing) is not before.get(key, missing)
+        ]
 
 
 def _harmless(module, key):

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import sys
+import time
 
 REQUEST_FD, OUTPUT_FD, ANSWER_FD = 900, 901, 902
 MAX_MESSAGE = 2000
@@ -20,7 +21,7 @@ rstar_guard, rstar_namespace, rstar_verify = (
 #: Keeps these modules alive once nothing can import them any more.
 held = []
 
-_read, _write, _dumps, _loads = os.read, os.write, json.dumps, json.loads
+_read, _write, _dumps, _loads, _clock = os.read, os.write, json.dumps, json.loads, time.perf_counter
 
 
 class Writer(io.TextIOBase):
@@ -141,6 +142,7 @@ class Runner:
             self.shared.remember()
             self.untouched = False
         namespace, code, origin = None, None, ""
+        began = _clock()
         try:
             code = rstar_guard.compile_step(step, filename, "exec", self.taint, keep_value=True)
             namespace, origin = self.begin(program)
@@ -148,6 +150,7 @@ class Runner:
             self.events.reset()
             # Said before anything of the candidate's runs, so that it cannot be taken back.
             tell({"op": "step", "taint": self.taint.reason, "origin": origin})
+            began = _clock()
             exec(code, namespace)
             value = self.events.value
             text = None if value is None else str(value)
@@ -158,9 +161,11 @@ class Runner:
                 "assertions": self.events.assertions,
                 "truncated": self.writer.truncated,
             }
+            answer["ms"] = (_clock() - began) * 1000
             self.keep(program + (step,), namespace)
         except BaseException as error:
             answer = failure(error, filename)
+            answer["ms"] = (_clock() - began) * 1000
             self.writer.flush()
         answer["taint"] = self.check()
         return answer
@@ -176,7 +181,7 @@ class Runner:
         """Why this interpreter must be replaced; empty when it may go on. Lazy imports count as known from here on."""
         sys.stdout = self.writer
         reason = self.taint.reason or self.shared.difference()
-        if not reason and len(sys.modules) != len(self.shared.loaded):
+        if not reason and len(sys.modules) != len(self.shared.loaded.before):
             self.shared.remember()
         return reason
 

@@ -2,6 +2,7 @@
 
 import ast
 import logging
+import re
 import warnings
 
 import sympy
@@ -30,6 +31,11 @@ _OPERATORS = {
 }
 
 
+def _symbol(name):
+    """A symbol as math-verify makes it: with other assumptions, `x` and `x` would be two symbols."""
+    return next(value for value in _from_latex(name) if isinstance(value, sympy.Symbol))
+
+
 def from_python(text):
     """An answer as Python or sympy print it (`2*sqrt(3)`, `[1, x**2]`), read without evaluating any code; or None."""
     if "\\" in text or "_" in text:
@@ -37,7 +43,7 @@ def from_python(text):
     try:
         tree = ast.parse(text.replace("^", "**"), mode="eval")
         return _convert(tree.body)
-    except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError):
+    except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, ZeroDivisionError, StopIteration):
         return None
 
 
@@ -54,7 +60,7 @@ def _convert(node):
                 return _CONSTANTS[name]
             if len(name) > 1:
                 raise ValueError(name)
-            return sympy.Symbol(name)
+            return _symbol(name)
         case ast.BinOp(left=left, op=op, right=right):
             return _OPERATORS[type(op)](_convert(left), _convert(right))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -73,26 +79,54 @@ def _convert(node):
 def read(text):
     """The values of an answer as math-verify takes them; an empty list when it holds none."""
     value = from_python(text)
-    if value is not None:
-        return [value]
+    return _from_latex(text) if value is None else [value]
+
+
+def _from_latex(text):
     found = parse(f"${text}$", extraction_config=_CONFIG, parsing_timeout=None, raise_on_error=False)
     # Its last resort is the text itself, which says nothing more than the caller's own comparison of texts.
     return [value for value in found if not isinstance(value, str)]
 
 
+def _with_imaginary_unit(values):
+    """LaTeX's `i` is read as a symbol; in an answer it is the imaginary unit, as Python's `I` is."""
+    return [
+        value.subs({each: sympy.I for each in value.free_symbols if each.name == "i"})
+        if isinstance(value, sympy.Basic)
+        else value
+        for value in values
+    ]
+
+
+def _is_rounded(text, values):
+    """Whether `text` is a decimal of two digits or more and one of the values, rounded to as many decimals."""
+    found = re.fullmatch(r"-?0*(\d*)\.(\d+)", text)
+    if found is None or len((found[1] + found[2]).lstrip("0")) < 2:
+        return False
+    half = sympy.Rational(1, 2 * 10 ** len(found[2]))
+    for value in values:
+        if isinstance(value, sympy.Expr) and value.is_number and value.is_extended_real:
+            if abs(value.evalf(30) - sympy.Rational(text)) <= half:
+                return True
+    return False
+
+
 def answer(request):
     """`{"kind": "equal" | "different" | "undecided", "how": ...}` for a pair."""
     try:
-        first, second = read(request["a"]), read(request["b"])
+        first, second = (_with_imaginary_unit(read(request[each])) for each in "ab")
         if not first or not second:
             return {"kind": "undecided", "how": "unparsed"}
         strict = request["mode"] == "strict"
         # Its rules for sets and relations look at the first argument: one direction is enough to be equal.
-        same = any(
+        if any(
             verify(gold, target, strict=strict, timeout_seconds=None, raise_on_error=False)
             for gold, target in ((first, second), (second, first))
-        )
-        return {"kind": "equal" if same else "different", "how": "symbolic"}
+        ):
+            return {"kind": "equal", "how": "symbolic"}
+        if not strict and (_is_rounded(request["a"], second) or _is_rounded(request["b"], first)):
+            return {"kind": "equal", "how": "rounded"}
+        return {"kind": "different", "how": "symbolic"}
     except RecursionError:
         return {"kind": "undecided", "how": "too deep"}
     except Exception as error:

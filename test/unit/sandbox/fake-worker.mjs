@@ -20,8 +20,7 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
     send({
       op: "answer",
       heapMB,
-      ms: 1,
-      answer: { kind: "ok", value: null, assertions: 0, truncated: false, taint: "", ...fields },
+      answer: { kind: "ok", ms: 1, value: null, assertions: 0, truncated: false, taint: "", ...fields },
     });
   };
   if (step !== "slow prefix")
