@@ -84,6 +84,7 @@ export function foldSolutions(
         // What it ended is a solution's text, which no statement may show.
         const from = firstRemains(lines, parts, barrier);
         if (from !== null) parts.splice(from, parts.length - from, { kind: "remains" });
+        else parts.push({ kind: "block", block });
         issues.push({
           kind: "stray-end-marker",
           range: { start: found.start, end: found.end },

@@ -93,7 +93,7 @@ describe("a document", () => {
         const { problems, solutions, issues } = findProblems(text);
         for (const problem of problems) {
           const { statement, statementRange, range, headingRange, insertOffset, reference } = problem;
-          const lines = statement.split("\n");
+          const lines = withoutComments(statement).trim().split("\n");
           expect(range.start).toBeLessThanOrEqual(headingRange.start);
           expect(headingRange.end).toBeLessThanOrEqual(range.end);
           expect(range.end).toBeLessThanOrEqual(insertOffset);
@@ -101,10 +101,7 @@ describe("a document", () => {
           expect(["", "\n", "\r"]).toContain(text.slice(insertOffset, insertOffset + 1));
           expect(range.start).toBeLessThanOrEqual(statementRange.start);
           expect(statementRange.end).toBeLessThanOrEqual(range.end);
-          const source = text
-            .slice(statementRange.start, statementRange.end)
-            .replace(/<!--.*?-->/g, "")
-            .trim();
+          const source = withoutComments(text.slice(statementRange.start, statementRange.end)).trim();
           expect(source).toContain(lines[0]?.trim());
           expect(source.endsWith(lines.at(-1)?.trim() ?? "")).toBe(true);
           if (reference !== undefined) {
@@ -137,6 +134,11 @@ describe("a document", () => {
     );
   });
 });
+
+/** Comments are no part of a statement, but their text may lie within its range. */
+function withoutComments(text: string): string {
+  return text.replace(/<!--.*?-->/g, "");
+}
 
 /** What must not change when something is inserted below. */
 function identity(problem: {
