@@ -1,5 +1,7 @@
-/** Builds the sandbox's worker from the sources, once per test process, and says where its files are. */
+/** Builds the sandbox's worker from the sources as they are, and says where its files lie. */
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -23,11 +25,10 @@ export function sandboxPaths(): Promise<SandboxPaths> {
 }
 
 async function prepare(): Promise<SandboxPaths> {
-  const workerPath = path.join(ROOT, "node_modules/.cache/rstar-math", `worker-${process.pid}`, "worker.mjs");
-  await build({
+  const built = await build({
     absWorkingDir: ROOT,
     entryPoints: ["server/sandbox/worker.ts"],
-    outfile: workerPath,
+    write: false,
     bundle: true,
     format: "esm",
     platform: "node",
@@ -35,6 +36,17 @@ async function prepare(): Promise<SandboxPaths> {
     packages: "external",
     logLevel: "warning",
   });
+  const text = built.outputFiles[0]?.text ?? "";
+  // Named by its content: test processes that run side by side share it or do not meet.
+  const name = createHash("sha256").update(text).digest("hex").slice(0, 16);
+  const workerPath = path.join(ROOT, "node_modules/.cache/rstar-math", `worker-${name}`, "worker.mjs");
+  if (!fs.existsSync(workerPath)) {
+    fs.rmSync(path.dirname(path.dirname(workerPath)), { recursive: true, force: true });
+    fs.mkdirSync(path.dirname(workerPath), { recursive: true });
+    const partial = `${workerPath}.${process.pid}`;
+    fs.writeFileSync(partial, text);
+    fs.renameSync(partial, workerPath);
+  }
   await promisify(execFile)(process.execPath, [workerPath, "--prepare", DIST]);
   return { workerPath, wheelsDir: path.join(DIST, "wheels"), snapshotDir: DIST };
 }
