@@ -113,10 +113,11 @@ export class ContextHost {
     const pending = this.#context;
     this.#context = null;
     if (pending !== null) {
-      this.#closing = pending.then(
-        (context) => this.#source.close(context, reason),
-        () => undefined, // It never opened; whoever waited for it was told.
-      );
+      this.#closing = pending
+        .then((context) => this.#source.close(context, reason))
+        .catch(() => {
+          // It never opened, and whoever waited for it was told; or its memory is lost, and nobody can do a thing about it.
+        });
     }
     return this.#closing;
   }
@@ -135,7 +136,7 @@ export class ContextHost {
 }
 
 /** A promise that rejects with the signal's reason, and the way to stop listening. */
-function abortion(signal: AbortSignal): { readonly promise: Promise<never>; dispose(): void } {
+export function abortion(signal: AbortSignal): { readonly promise: Promise<never>; dispose(): void } {
   let onAbort: () => void = () => undefined;
   const promise = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason as Error);

@@ -7,6 +7,7 @@ import { Decoder, type DecoderStats } from "./decoder.ts";
 import { OpenError, type ModelFiles } from "./model-files.ts";
 import { NativeBackend, nativeParts } from "./native-backend.ts";
 import { PublicBackend } from "./public-backend.ts";
+import type { ThreadGovernor } from "./thread-governor.ts";
 import { PrefixTokenizer, type Vocabulary } from "./tokenizer.ts";
 
 /** How a context is sized. */
@@ -15,7 +16,7 @@ export interface ContextOptions {
   readonly lanes: number;
   /** The longest prefix plus candidate, in tokens, unless the model's own limit is lower. Each fork copies this much. */
   readonly contextLength: number;
-  /** Memory for the KV state in bytes; what the lanes leave of it caches prefixes. */
+  /** Memory for the KV state in bytes, at most half of what is free; what the lanes leave of it caches prefixes. */
   readonly kvBytes: number;
 }
 
@@ -40,6 +41,8 @@ export interface Surroundings {
   readonly threads: number;
   /** Never the internals of the library, even where they are known. */
   readonly publicOnly: boolean;
+  /** Chooses the threads for a model file: what one context learned of its batches holds for the next. */
+  readonly governor: (path: string) => ThreadGovernor;
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
 }
 
@@ -89,7 +92,8 @@ export class ModelContexts implements ContextSource {
 
   async #openOver(model: LlamaModel): Promise<OpenContext> {
     const { threads, llama } = this.#around;
-    const size = sizes(model, this.#model, this.#options);
+    const free = llama.gpu === false ? await llama.getRamState() : await llama.getVramState();
+    const size = sizes(model, this.#model, this.#options, free.free);
     const prefill = llama.gpu === false ? { mixed: 32, alone: 64 } : { mixed: 128, alone: 512 };
     const context = await this.#create(model, { ...size, batchSize: size.lanes + prefill.alone });
     const { backend, info } = this.#backend(model, context);
@@ -145,13 +149,13 @@ export class ModelContexts implements ContextSource {
     model: LlamaModel,
     context: LlamaContext,
   ): { readonly backend: BatchBackend; readonly info: ContextInfo["backend"] } {
-    const { publicOnly, llama, version } = this.#around;
+    const { publicOnly, llama, version, governor } = this.#around;
     const parts = publicOnly
       ? { kind: "other" as const, why: "asked for" }
       : nativeParts(llama, model, context, version);
     if (parts.kind === "native") {
       return {
-        backend: new NativeBackend(context, parts.parts, this.#around.threads),
+        backend: new NativeBackend(context, parts.parts, governor(this.#model.path)),
         info: { kind: "native" },
       };
     }
@@ -159,16 +163,27 @@ export class ModelContexts implements ContextSource {
   }
 }
 
-/** As many sequences as the budget holds, at least one; lanes first, the rest caches, up to three for each lane. */
+/**
+ * As many sequences as the budget holds: lanes first, the rest caches, up to three for each lane.
+ *
+ * @param free Bytes of memory that nobody uses. At most half of it is taken: the system would kill us for the rest.
+ * @throws OpenError when not even one sequence fits.
+ */
 function sizes(
   model: LlamaModel,
-  { contextLength }: ResolvedModel,
+  { id, contextLength }: ResolvedModel,
   options: ContextOptions,
+  free: number,
 ): { contextSize: number; sequences: number; lanes: number; kvBytes: number } {
   const wanted = Math.min(options.contextLength, contextLength, model.trainContextSize);
   const padded = Math.ceil(wanted / 256) * 256;
   const each = padded * kvBytesPerToken(model);
-  const affordable = Math.max(1, Math.floor(options.kvBytes / each));
+  const affordable = Math.floor(Math.min(options.kvBytes, free / 2) / each);
+  if (affordable < 1) {
+    const needed = Math.ceil(each / 1e6);
+    const message = `${id} needs ${needed} MB for a context of ${padded} tokens; ${Math.floor(free / 1e6)} MB are free`;
+    throw new OpenError({ reason: "out-of-memory", message });
+  }
   const lanes = Math.max(1, Math.min(options.lanes, affordable));
   const sequences = Math.min(affordable, 4 * lanes, 256);
   return { contextSize: padded, sequences, lanes, kvBytes: each * sequences };

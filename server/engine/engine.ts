@@ -1,12 +1,13 @@
 /** Opens the native library once, loads policies and PPMs over shared model files, and reports what was chosen and done. */
 import { getLlama, getModuleVersion, type Llama, LlamaLogLevel, NoBinaryFoundError } from "node-llama-cpp";
 import type { ModelIdentity, ResolvedModel } from "../services.ts";
-import { ContextHost } from "./context-host.ts";
+import { abortion, ContextHost, type OpenContext } from "./context-host.ts";
 import { type ContextInfo, type ContextOptions, ModelContexts, type Surroundings } from "./contexts.ts";
 import { physicalCores } from "./cores.ts";
 import type { DecoderStats } from "./decoder.ts";
 import { ModelFiles, OpenError, type OpenFailure } from "./model-files.ts";
 import { Policy, type PolicyCounters } from "./policy.ts";
+import { ThreadGovernor } from "./thread-governor.ts";
 import { Ppm, type PpmCounters, scoreTokens } from "./ppm.ts";
 
 /** How the engine is opened; every field has a default that suits most machines. */
@@ -60,6 +61,7 @@ export const POLICY_DEFAULTS: ContextOptions = { lanes: 16, contextLength: 2048,
 /** Sizes for a PPM: it reads each step once, so that a few lanes keep the processor busy. */
 export const PPM_DEFAULTS: ContextOptions = { lanes: 8, contextLength: 2048, kvBytes: 500_000_000 };
 
+const NEVER = new AbortController().signal;
 const IDLE_UNLOAD_MS = 600_000;
 const LOG_LINES = 8;
 
@@ -99,6 +101,7 @@ export class Engine {
   readonly #idleUnloadMs: number;
   readonly #policies: { readonly contexts: ModelContexts; readonly model: Policy }[] = [];
   readonly #ppms: { readonly contexts: ModelContexts; readonly model: Ppm }[] = [];
+  readonly #governors = new Map<string, ThreadGovernor>();
   #last: Promise<unknown> = Promise.resolve();
 
   /** Use `openEngine`. */
@@ -112,33 +115,50 @@ export class Engine {
       version: backend.version.split(" ")[0] ?? "",
       threads: backend.threads,
       publicOnly: options.backend === "public",
+      governor: (path) => this.#governor(path),
       exclusive: (work) => this.#exclusive(work),
     };
   }
 
-  /** Loads a policy; the model file stays in memory once even if a PPM uses it too. */
-  async loadPolicy(model: ResolvedModel, options: Partial<ContextOptions> = {}): Promise<PolicyLoad> {
+  /**
+   * Loads a policy; the model file stays in memory once even if a PPM uses it too.
+   *
+   * @throws the signal's reason when it is aborted, at once; what was being loaded is freed when it is there.
+   */
+  async loadPolicy(
+    model: ResolvedModel,
+    options: Partial<ContextOptions> = {},
+    signal: AbortSignal = NEVER,
+  ): Promise<PolicyLoad> {
     const contexts = new ModelContexts(this.#around, model, { ...POLICY_DEFAULTS, ...options });
     try {
-      const first = await contexts.open();
+      const first = await openUnless(signal, contexts);
       const host = new ContextHost(contexts, first, this.#idleUnloadMs);
       const policy = new Policy(identity(model), first.contextLength, host);
       this.#policies.push({ contexts, model: policy });
       return { kind: "ready", policy, info: opened(contexts) };
     } catch (error) {
-      return failed(error);
+      return failed(error, signal);
     }
   }
 
-  /** Loads a PPM; its manifest entry must name the suffix and two tokens. */
-  async loadPpm(model: ResolvedModel, options: Partial<ContextOptions> = {}): Promise<PpmLoad> {
+  /**
+   * Loads a PPM; its manifest entry must name the suffix and two tokens.
+   *
+   * @throws the signal's reason when it is aborted, at once; what was being loaded is freed when it is there.
+   */
+  async loadPpm(
+    model: ResolvedModel,
+    options: Partial<ContextOptions> = {},
+    signal: AbortSignal = NEVER,
+  ): Promise<PpmLoad> {
     if (model.ppm === undefined) {
       const message = `${model.id} has no PPM entry: its suffix and its two tokens are not known`;
       return { kind: "failed", reason: "bad-tokens", message };
     }
     const contexts = new ModelContexts(this.#around, model, { ...PPM_DEFAULTS, ...options });
     try {
-      const first = await contexts.open();
+      const first = await openUnless(signal, contexts);
       const tokens = scoreTokens(model.ppm, first.tokenizer.vocabulary);
       if (tokens.kind === "bad") {
         await contexts.close(first, tokens.why);
@@ -149,7 +169,7 @@ export class Engine {
       this.#ppms.push({ contexts, model: ppm });
       return { kind: "ready", ppm, info: opened(contexts) };
     } catch (error) {
-      return failed(error);
+      return failed(error, signal);
     }
   }
 
@@ -168,6 +188,12 @@ export class Engine {
     return this.dispose();
   }
 
+  #governor(path: string): ThreadGovernor {
+    const governor = this.#governors.get(path) ?? new ThreadGovernor(this.backend.threads);
+    this.#governors.set(path, governor);
+    return governor;
+  }
+
   /** One batch at a time: two contexts that compute at once fight for the same cores and both nearly stop. */
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#last.then(work, work);
@@ -181,7 +207,24 @@ function opened(contexts: ModelContexts): ContextInfo {
   return contexts.info;
 }
 
-function failed(error: unknown): { readonly kind: "failed" } & OpenFailure {
+/** Opens a context, unless the signal is aborted first; it is then closed again as soon as it is open. */
+async function openUnless(signal: AbortSignal, contexts: ModelContexts): Promise<OpenContext> {
+  signal.throwIfAborted();
+  const opening = contexts.open();
+  const aborted = abortion(signal);
+  try {
+    return await Promise.race([opening, aborted.promise]);
+  } catch (error) {
+    opening.then((context) => contexts.close(context, "aborted")).catch(() => undefined);
+    throw error;
+  } finally {
+    aborted.dispose();
+  }
+}
+
+/** @throws the signal's reason when that is what the error is. */
+function failed(error: unknown, signal: AbortSignal): { readonly kind: "failed" } & OpenFailure {
+  if (signal.aborted && error === signal.reason) throw error;
   if (error instanceof OpenError) return { kind: "failed", ...error.failure };
   return {
     kind: "failed",

@@ -1,7 +1,7 @@
 /** Batches over node-llama-cpp's native context: the only file that uses the library's internals, checked before use. */
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 import type { BatchBackend, BatchItem, BatchResult, Logits, Readout } from "./backend.ts";
-import { ThreadGovernor } from "./thread-governor.ts";
+import type { ThreadGovernor } from "./thread-governor.ts";
 
 /** The version whose internals these are. Another one falls back to the public interface until this was reviewed. */
 export const NATIVE_VERSION = "3.22.1";
@@ -93,10 +93,10 @@ export class NativeBackend implements BatchBackend {
 
   /**
    * @param context Used by nobody else from now on; disposed with the backend.
-   * @param threads For a batch, while nothing else wants the processor.
+   * @param governor Says with how many threads each batch is computed.
    */
-  constructor(context: LlamaContext, parts: NativeParts, threads: number) {
-    this.#governor = new ThreadGovernor(threads);
+  constructor(context: LlamaContext, parts: NativeParts, governor: ThreadGovernor) {
+    this.#governor = governor;
     this.sequences = context.totalSequences;
     this.cells = context.contextSize - 1; // The public interface cannot use the last one either.
     this.batchSize = context.batchSize;

@@ -1,17 +1,22 @@
 /** Opening and closing: what cannot be loaded is said so, backends agree, adapters apply, and nothing is left behind. */
 import { copyFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { openEngine, type Engine } from "../../server/engine/engine.ts";
 import type { Candidate, ProposeRequest, ResolvedModel } from "../../server/services.ts";
 import { writeAdapter } from "./engine-adapter.ts";
 import { forever, request, SMALL, temporaryFolder, testEngine, testModel, testPpm } from "./engine-model.ts";
 
+let engine: Engine;
+beforeAll(async () => {
+  engine = await testEngine();
+});
+
 const TINY = { ...SMALL, lanes: 2, kvBytes: 50_000_000 };
-const greedy: ProposeRequest = request({ seeds: [1], sampling: { temperature: 0, topP: 1 } });
+const greedy: ProposeRequest = request({ seeds: [1], sampling: { temperature: 0, topP: 1 }, maxTokens: 8 });
 
 /** What a fresh context over this model answers greedily. */
-async function answerOf(engine: Engine, model: ResolvedModel): Promise<Candidate | undefined> {
+async function answerOf(model: ResolvedModel): Promise<Candidate | undefined> {
   const load = await engine.loadPolicy(model, TINY);
   if (load.kind === "failed") throw new Error(load.message);
   const [result] = await load.policy.propose([greedy], forever);
@@ -22,7 +27,6 @@ async function answerOf(engine: Engine, model: ResolvedModel): Promise<Candidate
 
 describe("what cannot be loaded", () => {
   it("fails with a reason and leaves the engine working", async () => {
-    const engine = await testEngine();
     const model = await testModel();
     const folder = temporaryFolder();
     const truncated = path.join(folder, "truncated.gguf");
@@ -37,11 +41,10 @@ describe("what cannot be loaded", () => {
       kind: "failed",
       reason: "file-not-found",
     });
-    expect(await answerOf(engine, model)).toMatchObject({ tokens: greedy.maxTokens });
+    expect(await answerOf(model)).toMatchObject({ tokens: greedy.maxTokens });
   });
 
   it("includes adapters that are none, or not for this model", async () => {
-    const engine = await testEngine();
     const model = await testModel();
     const nonsense = path.join(temporaryFolder(), "adapter.gguf");
     writeFileSync(nonsense, "not an adapter");
@@ -52,11 +55,10 @@ describe("what cannot be loaded", () => {
       );
       expect(load).toMatchObject({ kind: "failed", reason: "bad-adapter" });
     }
-    expect(await answerOf(engine, model)).toMatchObject({ tokens: greedy.maxTokens });
+    expect(await answerOf(model)).toMatchObject({ tokens: greedy.maxTokens });
   });
 
   it("includes a PPM whose verdicts are not single tokens or that has none", async () => {
-    const engine = await testEngine();
     const { ppm: entry, ...without } = await testPpm();
     expect(await engine.loadPpm(without, TINY)).toMatchObject({ kind: "failed", reason: "bad-tokens" });
     for (const positive of ["antidisestablishmentarianism", "", " No"]) {
@@ -66,17 +68,35 @@ describe("what cannot be loaded", () => {
   });
 });
 
+describe("loading", () => {
+  it("refuses a context that does not fit into memory, before the system would kill the process", async () => {
+    const huge = { ...TINY, contextLength: 8192, kvBytes: 1_000_000 };
+    const load = await engine.loadPolicy(await testModel(), huge);
+    expect(load).toMatchObject({ kind: "failed", reason: "out-of-memory" });
+  });
+
+  it("stops with the signal's reason within 250 ms and leaves the engine working", async () => {
+    const model = await testModel();
+    const stop = new AbortController();
+    const loading = engine.loadPolicy(model, SMALL, stop.signal);
+    const started = performance.now();
+    stop.abort("enough");
+    await expect(loading).rejects.toBe("enough");
+    expect(performance.now() - started).toBeLessThan(250);
+    expect(await answerOf(model)).toMatchObject({ tokens: greedy.maxTokens });
+  });
+});
+
 describe("adapters", () => {
   it("change what the context that has one answers, over the same base in memory", async () => {
-    const engine = await testEngine();
     const model = await testModel();
     const file = path.join(temporaryFolder(), "adapter.gguf");
     writeAdapter(file);
-    const plain = await answerOf(engine, model);
-    const adapted = await answerOf(engine, { ...model, adapter: { id: "random", path: file, sha256: "" } });
+    const plain = await answerOf(model);
+    const adapted = await answerOf({ ...model, adapter: { id: "random", path: file, sha256: "" } });
     // If not the text, then surely its probability.
     expect(adapted).not.toEqual(plain);
-    expect(await answerOf(engine, model)).toEqual(plain);
+    expect(await answerOf(model)).toEqual(plain);
   });
 });
 
@@ -84,9 +104,9 @@ describe("the two backends", () => {
   it("give the same greedy text, and nearly the same log-probabilities and scores", async () => {
     const results = [];
     for (const backend of ["auto", "public"] as const) {
-      const engine = await testEngine({ backend });
-      const policy = await engine.loadPolicy(await testModel(), TINY);
-      const ppm = await engine.loadPpm(await testPpm(), TINY);
+      const one = await testEngine({ backend });
+      const policy = await one.loadPolicy(await testModel(), TINY);
+      const ppm = await one.loadPpm(await testPpm(), TINY);
       if (policy.kind === "failed" || ppm.kind === "failed") throw new Error("not loaded");
       expect(policy.info.backend.kind).toBe(backend === "auto" ? "native" : "public");
       const two = { ...greedy, seeds: [1, 2] };
@@ -96,7 +116,7 @@ describe("the two backends", () => {
       if (proposal?.kind !== "candidates" || child?.kind !== "candidates" || score?.kind !== "score")
         throw new Error(JSON.stringify([proposal, child, score]));
       results.push({ candidates: [...proposal.candidates, ...child.candidates], score: score.value });
-      await engine.dispose();
+      await one.dispose();
     }
     const [native, documented] = results;
     expect(documented?.candidates.map(({ text }) => text)).toEqual(
@@ -111,8 +131,8 @@ describe("the two backends", () => {
 
 describe("unloading", () => {
   it("happens by itself after the idle time, and the next call loads again with the same result", async () => {
-    const engine = await testEngine({ idleUnloadMs: 0 });
-    const load = await engine.loadPolicy(await testModel(), TINY);
+    const restless = await testEngine({ idleUnloadMs: 0 });
+    const load = await restless.loadPolicy(await testModel(), TINY);
     if (load.kind === "failed") throw new Error(load.message);
     const text = async (): Promise<unknown> => {
       const [result] = await load.policy.propose([greedy], forever);
@@ -122,8 +142,8 @@ describe("unloading", () => {
     await vi.waitFor(() => expect(load.policy.loaded).toBe(false));
     expect(await text()).toBe(first);
     // Nothing was reused: the state had gone with the context.
-    expect(engine.stats().policy.reusedTokens).toBe(0);
-    expect(engine.stats().policy.candidates).toBe(2);
+    expect(restless.stats().policy.reusedTokens).toBe(0);
+    expect(restless.stats().policy.candidates).toBe(2);
   });
 
   it("gives the memory back, time after time", async () => {
