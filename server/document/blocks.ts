@@ -105,7 +105,15 @@ function isTorn(segment: string, last: Block): boolean {
   return isOpenLeaf(segment, last, (start) => segment.slice(start, last.end)) || isTornHtml(segment, last);
 }
 
+/** More quotes and list items within each other than any person writes, and than the parser's stack can hold. */
+const TOO_DEEP = /^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t]))){500}/m;
+
 function parseSegment(segment: string): readonly Block[] {
+  if (TOO_DEEP.test(segment)) {
+    return [
+      { type: "other", start: 0, end: segment.length, depth: 0, info: "", fenced: false, children: [] },
+    ];
+  }
   return fromMarkdown(segment, OPTIONS).children.map((node) => toBlock(node, segment));
 }
 

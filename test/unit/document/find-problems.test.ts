@@ -213,6 +213,17 @@ describe("the rest of a document", () => {
     expect(findProblems("# Problem 1\n\n# Notes").issues).toMatchObject([{ kind: "empty-problem" }]);
     expect(findProblems("# Problem 1\n\n## Question a\nA?").issues).toStrictEqual([]);
   });
+  it.each([
+    ["thousands of quotes in quotes", `# Problem\nA.\n\n# Notes\n\n${">".repeat(5000)} # Problem\n`],
+    ["thousands of items in items", `# Problem\nA.\n\n# Notes\n\n${"- ".repeat(5000)}x\n`],
+    [
+      "hundreds of half solutions",
+      `# Problem\nA.\n\n${"<!-- rstar:solution v=1 problem=a trace=b -->\n\n".repeat(500)}`,
+    ],
+    ["a zero character", "# Problem\nA.\n\n<!-- \0 -->\n"],
+  ])("survives %s", (_what, text) => {
+    expect(findProblems(text).problems).toHaveLength(1);
+  });
   it("is found the same through a cache after an edit", () => {
     const cache = new BlockCache();
     const before = "# Problem 1\nA.\n\n# Problem 2\nB.\n";
