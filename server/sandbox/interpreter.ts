@@ -44,7 +44,12 @@ function permissionFlag(): string | null {
 
 /** What Node is started with: no code from strings, and read access to the program's own files only. */
 function nodeFlags(options: InterpreterOptions): string[] {
-  const flags = ["--no-warnings", "--disallow-code-generation-from-strings", "--max-old-space-size=512"];
+  const flags = [
+    "--no-warnings",
+    "--disallow-code-generation-from-strings",
+    "--max-old-space-size=512",
+    "--expose-gc",
+  ];
   const permission = options.permission ? permissionFlag() : null;
   if (permission === null) return flags;
   const { wheelsDir, snapshotDir } = options.config;

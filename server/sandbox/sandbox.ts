@@ -9,7 +9,7 @@ import type { Lease, PoolStats } from "./pool.ts";
 
 /** Every option has a default; times are in ms, sizes in the unit that the name says. */
 export interface SandboxOptions extends Partial<SandboxPaths> {
-  /** Interpreters side by side, about 200 MB of memory each. Default 2. */
+  /** Interpreters side by side, about 260 MB of memory each. Default 2. */
   readonly size?: number;
   /** A step's wall time. Default 5000. Longer lets heavier algebra through and lets endless loops cost more. */
   readonly timeLimitMs?: number;

@@ -164,21 +164,26 @@ function serve(raw: RawPython, border: Border, setWatchdog: (ms: number) => void
 
 async function start(config: WorkerConfig): Promise<void> {
   const began = performance.now();
-  const snapshot = config.snapshotDir === null ? null : readSnapshot(config.snapshotDir);
+  let snapshot = config.snapshotDir === null ? null : readSnapshot(config.snapshotDir);
+  const fromSnapshot = snapshot !== null;
   const border = fence(config.memoryMB * MB, snapshot?.length ?? 0);
   try {
     const setWatchdog = startWatchdog();
     provideConstants();
     const python = await loadPython(config.wheelsDir, snapshot === null ? {} : { snapshot });
-    const raw = (python as unknown as { _module: RawPython })._module;
+    const { _module: raw, _api } = python as unknown as { _module: RawPython; _api: { config: object } };
+    // It has been copied into the interpreter's memory; a second copy per process would be 90 MB for nothing.
+    snapshot = null;
+    Reflect.deleteProperty(_api.config, "_loadSnapshot");
     installRunner(raw, config);
     stripGlobals();
     raw.HEAP8[raw._Py_EMSCRIPTEN_SIGNAL_HANDLING] = 1;
     border.lock();
+    globalThis.gc?.();
     const { permission } = process as { permission?: unknown };
     send({
       op: "ready",
-      snapshot: snapshot !== null,
+      snapshot: fromSnapshot,
       ms: Math.round(performance.now() - began),
       permission: permission !== undefined,
     });
