@@ -24,7 +24,9 @@ export interface ContextOptions {
 export interface ContextInfo {
   /** `native` is the fast way; `public` comes with the reason. */
   readonly backend: { readonly kind: "native" } | { readonly kind: "public"; readonly why: string };
+  /** Layers that the GPU computes, and how many there are. */
   readonly layersOnGpu: number;
+  readonly layers: number;
   readonly lanes: number;
   readonly sequences: number;
   readonly contextLength: number;
@@ -45,6 +47,10 @@ export interface Surroundings {
   readonly governor: (path: string) => ThreadGovernor;
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
 }
+
+/** Prefill tokens a turn: two cores compute about 200 a second, and a batch should be over in 300 ms. */
+const CPU_PREFILL = { mixed: 32, alone: 64 };
+const GPU_PREFILL = { mixed: 128, alone: 512 };
 
 /** Opens contexts for one model, and adds up the counters of those that were closed. */
 export class ModelContexts implements ContextSource {
@@ -92,9 +98,10 @@ export class ModelContexts implements ContextSource {
 
   async #openOver(model: LlamaModel): Promise<OpenContext> {
     const { threads, llama } = this.#around;
-    const free = llama.gpu === false ? await llama.getRamState() : await llama.getVramState();
+    const onGpu = model.gpuLayers > 0;
+    const free = !onGpu ? await llama.getRamState() : await llama.getVramState();
     const size = sizes(model, this.#model, this.#options, free.free);
-    const prefill = llama.gpu === false ? { mixed: 32, alone: 64 } : { mixed: 128, alone: 512 };
+    const prefill = onGpu ? GPU_PREFILL : CPU_PREFILL;
     const context = await this.#create(model, { ...size, batchSize: size.lanes + prefill.alone });
     const { backend, info } = this.#backend(model, context);
     const { exclusive } = this.#around;
@@ -104,6 +111,7 @@ export class ModelContexts implements ContextSource {
     this.#info = {
       backend: info,
       layersOnGpu: model.gpuLayers,
+      layers: model.fileInsights.totalLayers,
       lanes: size.lanes,
       sequences: size.sequences,
       contextLength,
@@ -125,7 +133,7 @@ export class ModelContexts implements ContextSource {
         threads: this.#around.threads,
         // On the CPU it is no faster here, and without it a sequence's logits are the same to the last bit whatever else
         // is in the batch (measured with both test models; with it they move by 0.1): the same seed, the same text.
-        flashAttention: this.#around.llama.gpu === false ? false : "auto",
+        flashAttention: model.gpuLayers === 0 ? false : "auto",
         // Without the whole cache a sliding window would have dropped what a fork needs.
         swaFullCache: true,
         failedCreationRemedy: false,

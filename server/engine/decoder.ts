@@ -1,7 +1,8 @@
 /** The one loop that owns a context: admits waiting tasks, forks their prefixes, evaluates all lanes in one batch a turn. */
 import type { BatchBackend, BatchItem, BatchResult, Logits, Readout } from "./backend.ts";
 import { planBatch } from "./batch-plan.ts";
-import { commonLength, PrefixLog, SequenceTable, type Sequence } from "./sequences.ts";
+import { SequencePool } from "./sequence-pool.ts";
+import { commonLength, type Sequence } from "./sequences.ts";
 
 /** A run of tokens whose KV state must exist, and what to do with the logits after the last of them. */
 export interface Task {
@@ -59,18 +60,15 @@ interface Lane {
 /** A shared part shorter than this many tokens is evaluated twice rather than waited for. */
 const WORTH_WAITING = 2;
 
-/** State of fewer tokens than this is evaluated again when it is needed rather than copied to save it. */
-const WORTH_COPYING = 16;
-
 /** Schedules tasks over the sequences of one backend. */
 export class Decoder {
   readonly #backend: BatchBackend;
   readonly #options: DecoderOptions;
-  readonly #table: SequenceTable;
-  readonly #log = new PrefixLog();
+  readonly #pool: SequencePool;
+  /** Sequences whose task is over, and how much of their state is worth keeping. */
+  readonly #toTrim: { readonly sequence: Sequence; readonly keep: number }[] = [];
   #lanes: Lane[] = [];
   #waiting: Task[] = [];
-  #turn = 0;
   #wake: (() => void) | null = null;
   #closing: string | null = null;
   readonly #finished: Promise<void>;
@@ -90,7 +88,7 @@ export class Decoder {
   constructor(backend: BatchBackend, options: DecoderOptions) {
     this.#backend = backend;
     this.#options = { ...options, lanes: Math.min(options.lanes, backend.sequences, backend.batchSize) };
-    this.#table = new SequenceTable(backend.sequences);
+    this.#pool = new SequencePool(backend);
     this.#finished = this.#run();
   }
 
@@ -135,9 +133,23 @@ export class Decoder {
   }
 
   async #run(): Promise<void> {
+    try {
+      await this.#loop();
+    } catch (error) {
+      // A mistake in this code: better that every call says so than that they all wait for ever.
+      this.#closing = `the decoder stopped: ${describe(error)}`;
+    }
+    for (const task of [...this.#lanes.map((lane) => lane.task), ...this.#waiting]) {
+      task.fail(this.#closing ?? "");
+    }
+    this.#lanes = [];
+    this.#waiting = [];
+  }
+
+  async #loop(): Promise<void> {
     for (;;) {
       this.#dropCancelled();
-      if (this.#closing !== null) break;
+      if (this.#closing !== null) return;
       if (this.idle) {
         const since = performance.now();
         await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -146,19 +158,16 @@ export class Decoder {
         await new Promise<void>((resolve) => setImmediate(resolve));
         continue;
       }
-      this.#turn++;
+      this.#pool.nextTurn();
       await this.#place();
       await this.#step();
     }
-    for (const task of [...this.#lanes.map((lane) => lane.task), ...this.#waiting]) task.fail(this.#closing);
-    this.#lanes = [];
-    this.#waiting = [];
   }
 
   #dropCancelled(): void {
     this.#waiting = this.#waiting.filter((task) => !task.cancelled);
     this.#lanes = this.#lanes.filter(({ task, sequence }) => {
-      if (task.cancelled) sequence.busy = false;
+      if (task.cancelled) this.#pool.release(sequence);
       return !task.cancelled;
     });
   }
@@ -168,95 +177,40 @@ export class Decoder {
     const since = performance.now();
     for (const task of [...this.#waiting]) {
       if (this.#lanes.length >= this.#options.lanes) break;
-      if (task.cancelled || this.#isWorthWaiting(task)) continue;
-      this.#waiting.splice(this.#waiting.indexOf(task), 1);
-      const place = this.#table.lowestIdle();
-      if (place === null) break;
-      try {
-        await this.#admit(task, place);
-        this.#lanes.push({ sequence: place, task });
-      } catch (error) {
-        await this.#forget(place);
-        task.fail(describe(error));
-      }
+      if (!task.cancelled && !this.#isWorthWaiting(task) && !(await this.#admit(task))) break;
     }
-    await this.#compact();
+    await this.#pool.closeGaps((from, to) => {
+      this.#lanes = this.#lanes.map((lane) =>
+        lane.sequence === from ? { sequence: to, task: lane.task } : lane,
+      );
+    });
+    this.#stats.forks = this.#pool.forks;
     this.#stats.forkMs += performance.now() - since;
   }
 
-  /** Whether some lane is about to compute a long part of this task's prefix: then it is forked, not computed twice. */
+  /** Whether some lane is about to compute a part of this task's prefix: then that is forked, not computed twice. */
   #isWorthWaiting(task: Task): boolean {
     const limit = task.target.length - 1;
-    const found = this.#table.longestPrefix(task.target, limit)?.length ?? 0;
+    const known = this.#pool.known(task.target, limit);
     return this.#lanes.some((lane) => {
       const shared = commonLength(lane.task.target, task.target, limit);
-      return shared >= found + WORTH_WAITING && lane.sequence.tokens.length < shared;
+      return shared >= known + WORTH_WAITING && lane.sequence.tokens.length < shared;
     });
   }
 
-  /** Makes `place` hold the longest known prefix of the task's target, at most all but its last token. */
-  async #admit(task: Task, place: Sequence): Promise<void> {
-    // The last token is always evaluated: its logits are what the task is after.
-    const found = this.#table.longestPrefix(task.target, task.target.length - 1);
-    if (found?.sequence === place) {
-      // It is taken over where it stands; what it holds beyond the prefix is saved when it is worth a copy.
-      if (place.tokens.length >= found.length + WORTH_COPYING) await this.#save(place, () => true);
-    } else {
-      if (place.tokens.length > 0) await this.#save(place, (other) => other !== found?.sequence);
-      if (found === null) await this.#truncate(place, 0);
-      else await this.#fork(found.sequence, place);
+  /** Gives a task a lane, or fails it; false when no sequence is free. */
+  async #admit(task: Task): Promise<boolean> {
+    try {
+      const sequence = await this.#pool.take(task.target);
+      if (sequence === null) return false;
+      this.#lanes.push({ sequence, task });
+      this.#stats.reusedTokens += sequence.tokens.length;
+      task.admitted?.(sequence.tokens.length);
+    } catch (error) {
+      task.fail(describe(error));
     }
-    await this.#truncate(place, found?.length ?? 0);
-    place.busy = true;
-    place.usedAt = this.#turn;
-    this.#stats.reusedTokens += place.tokens.length;
-    task.admitted?.(place.tokens.length);
-  }
-
-  /** Copies an idle sequence's content to where something less valuable lies, if there is such a place. */
-  async #save(sequence: Sequence, allowed: (other: Sequence) => boolean): Promise<void> {
-    if (this.#table.isRedundant(sequence)) return;
-    // A hole among the lanes would be needed for the next lane at once.
-    const above = Math.max(sequence.id, ...this.#lanes.map((lane) => lane.sequence.id));
-    const victim = this.#table.victim((other) => other.id > above && allowed(other));
-    if (victim === null || (!this.#table.isRedundant(victim) && victim.usedAt >= sequence.usedAt)) return;
-    const { usedAt } = sequence;
-    await this.#fork(sequence, victim);
-    victim.usedAt = usedAt;
-  }
-
-  async #compact(): Promise<void> {
-    for (let gap = this.#table.gap(); gap !== null; gap = this.#table.gap()) {
-      const { hole, last } = gap;
-      const index = this.#lanes.findIndex((lane) => lane.sequence === last);
-      const lane = this.#lanes[index];
-      if (lane === undefined) return;
-      try {
-        if (hole.tokens.length > 0) await this.#save(hole, () => true);
-        await this.#fork(last, hole);
-      } catch {
-        return; // A gap only costs time; the batch is right with it too.
-      }
-      hole.busy = true;
-      hole.usedAt = this.#turn;
-      last.busy = false;
-      this.#lanes[index] = { sequence: hole, task: lane.task };
-      await this.#truncate(last, 0);
-    }
-  }
-
-  async #fork(from: Sequence, to: Sequence): Promise<void> {
-    this.#stats.forks++;
-    await this.#backend.fork(from.id, to.id);
-    from.usedAt = this.#turn;
-    to.tokens = [...from.tokens];
-    to.usedAt = this.#turn;
-  }
-
-  async #truncate(sequence: Sequence, length: number): Promise<void> {
-    if (sequence.tokens.length <= length) return;
-    await this.#backend.truncate(sequence.id, length);
-    sequence.tokens.length = length;
+    this.#waiting = this.#waiting.filter((other) => other !== task);
+    return true;
   }
 
   /** Evaluates one batch and hands its logits to the tasks. */
@@ -298,9 +252,7 @@ export class Decoder {
 
   /** After a batch failed: forgets all that is only cached, then tries each lane alone, so that one bad task fails alone. */
   async #evaluateOneByOne(lanes: readonly Lane[], items: readonly BatchItem[]): Promise<void> {
-    for (const sequence of this.#table.all) {
-      if (!sequence.busy) await this.#forget(sequence);
-    }
+    await this.#pool.forgetIdle();
     for (const [index, lane] of lanes.entries()) {
       const item = items[index];
       if (item === undefined) continue;
@@ -308,7 +260,7 @@ export class Decoder {
         await this.#backend.truncate(lane.sequence.id, item.position);
         this.#applied(lane, item, (await this.#evaluate([item]))[0] ?? null);
       } catch (error) {
-        await this.#forget(lane.sequence);
+        await this.#pool.forget(lane.sequence);
         this.#release(lane);
         lane.task.fail(describe(error));
       }
@@ -316,24 +268,11 @@ export class Decoder {
     await this.#trim();
   }
 
-  /** Empties a sequence even if the native side no longer plays along. */
-  async #forget(sequence: Sequence): Promise<void> {
-    sequence.tokens = [];
-    try {
-      await this.#backend.truncate(sequence.id, 0);
-    } catch {
-      // Nothing is read from it before something is written; that will fail on its own request.
-    }
-  }
-
   #applied(lane: Lane, item: BatchItem | undefined, output: Logits | null): void {
     if (item === undefined) return;
     const { sequence, task } = lane;
-    const from = sequence.tokens.length;
-    for (const token of item.tokens) sequence.tokens.push(token);
-    sequence.usedAt = this.#turn;
     this.#stats.evaluatedTokens += item.tokens.length;
-    this.#stats.evaluatedAgainTokens += this.#log.record(sequence.tokens, from);
+    this.#stats.evaluatedAgainTokens += this.#pool.append(sequence, item.tokens);
     task.evaluated?.(item.tokens.length);
     if (task.cancelled || output === null) return;
     const next = advance(task, output);
@@ -346,20 +285,18 @@ export class Decoder {
     }
   }
 
-  readonly #toTrim: { readonly sequence: Sequence; readonly keep: number }[] = [];
-
   async #trim(): Promise<void> {
     for (const { sequence, keep } of this.#toTrim.splice(0)) {
       try {
-        await this.#truncate(sequence, keep);
+        await this.#pool.truncate(sequence, keep);
       } catch {
-        await this.#forget(sequence);
+        await this.#pool.forget(sequence);
       }
     }
   }
 
   #release(lane: Lane): void {
-    lane.sequence.busy = false;
+    this.#pool.release(lane.sequence);
     this.#lanes = this.#lanes.filter((other) => other !== lane);
   }
 }

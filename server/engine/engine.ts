@@ -239,13 +239,14 @@ function identity({ id, sha256, adapter }: ResolvedModel): ModelIdentity {
 }
 
 async function describe(llama: Llama, wanted: EngineOptions["gpu"], threads: number): Promise<BackendInfo> {
-  const { gpu } = llama;
   const version = `${await getModuleVersion()} (llama.cpp ${llama.llamaCppRelease.release})`;
+  const devices = llama.gpu === false ? [] : await llama.getGpuDeviceNames();
+  // A driver's library may be installed without any device that it can use.
+  const gpu = devices.length === 0 ? false : llama.gpu;
   const memory = gpu === false ? { total: 0, free: 0 } : await llama.getVramState();
-  const devices = gpu === false ? [] : await llama.getGpuDeviceNames();
   const how = wanted === "auto" ? "the best that this machine has a driver for" : "asked for";
-  const what =
-    gpu === false ? (wanted === false ? "CPU: asked for" : "CPU: no usable GPU was found") : `${gpu}: ${how}`;
+  const none = wanted === false ? "asked for" : "no usable GPU was found";
+  const what = gpu === false ? `CPU: ${none}` : `${gpu}: ${how}`;
   return {
     gpu,
     devices,

@@ -67,18 +67,27 @@ export class ModelFiles {
 
   async #load(path: string): Promise<LlamaModel> {
     await check(path);
-    let model: LlamaModel;
-    try {
-      model = await this.#llama.loadModel({ modelPath: path });
-    } catch (error) {
-      throw new OpenError(this.explain(error, "bad-model", `${path} cannot be loaded`));
-    }
+    const model = await this.#loadAnywhere(path);
     if (model.fileInsights.isRecurrent || model.fileInsights.isHybrid) {
       await model.dispose();
       const message = `${path} is a recurrent model, whose state cannot be cut back to a prefix`;
       throw new OpenError({ reason: "unsupported-model", message });
     }
     return model;
+  }
+
+  /** On the GPU as far as it fits; on the CPU when the GPU's driver cannot do it. */
+  async #loadAnywhere(path: string): Promise<LlamaModel> {
+    const attempts = this.#llama.gpu === false ? [{}] : [{}, { gpuLayers: 0 }];
+    let failure: unknown;
+    for (const options of attempts) {
+      try {
+        return await this.#llama.loadModel({ modelPath: path, ...options });
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    throw new OpenError(this.explain(failure, "bad-model", `${path} cannot be loaded`));
   }
 
   /** What went wrong natively, with what llama.cpp said about it. */

@@ -1,10 +1,12 @@
 /** The loop keeps lanes without gaps, evaluates every prefix once, and lets a request fail or stop alone. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ContextHost } from "../../../server/engine/context-host.ts";
 import { Policy } from "../../../server/engine/policy.ts";
 import { Ppm } from "../../../server/engine/ppm.ts";
 import type { ProposeRequest, ProposeResult } from "../../../server/services.ts";
-import { END_OF_TEXT, FakeBackend, fakeContext, lettersAfter } from "./fake-backend.ts";
+import { drawToken } from "../../../server/engine/sampling.ts";
+import { characters, END_OF_TEXT, FakeBackend, fakeContext, lettersAfter } from "./fake-backend.ts";
 
 const forever = new AbortController().signal;
 
@@ -158,6 +160,75 @@ describe("many requests", () => {
       expect(items.reduce((sum, item) => sum + item.tokens.length, 0)).toBeLessThanOrEqual(2 + 8);
       expect(items).toHaveLength(2);
     }
+  });
+});
+
+describe("any mix of requests", () => {
+  /** What a candidate must be: generated alone, straight from the fake's logits. */
+  function expected({ prefix, sampling, maxTokens }: ProposeRequest, seed: number): string {
+    const cells = [...characters.tokenize(prefix.join(""))];
+    let text = "";
+    for (let step = 0; step < maxTokens; step++) {
+      const { token } = drawToken(lettersAfter(cells), sampling, cells, seed, step);
+      cells.push(token);
+      text += String.fromCodePoint(token);
+    }
+    return text;
+  }
+
+  it("gives each candidate as if it had been generated alone, over any number of sequences and with cancelling", async () => {
+    const word = fc.string({ unit: fc.constantFrom("a", "b"), minLength: 1, maxLength: 12 });
+    const some = fc.record({
+      prefix: fc.array(word, { minLength: 1, maxLength: 4 }),
+      seeds: fc.array(fc.nat(3), { minLength: 1, maxLength: 4 }),
+      maxTokens: fc.integer({ min: 1, max: 20 }),
+      startsAfter: fc.nat(30),
+      cancelledAfter: fc.option(fc.nat(60)),
+    });
+    const shape = fc.record({
+      sequences: fc.integer({ min: 1, max: 9 }),
+      lanes: fc.integer({ min: 1, max: 6 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(some, { minLength: 1, maxLength: 8 }),
+        shape,
+        async (mix, { sequences, lanes }) => {
+          const backend = new FakeBackend({ sequences });
+          const { policy, context } = setUp(backend, lanes);
+          const outcomes = mix.map((entry) => {
+            const stop = new AbortController();
+            const wanted = { ...request(entry.prefix, entry.seeds, entry.maxTokens), stop: [] };
+            return { entry, stop, wanted, result: null as Promise<unknown> | null };
+          });
+          const act = (): void => {
+            for (const outcome of outcomes) {
+              const { entry, stop, wanted } = outcome;
+              if (backend.batches.length >= entry.startsAfter || context.decoder.idle) {
+                outcome.result ??= policy.propose([wanted], stop.signal).catch((error: unknown) => error);
+              }
+              if (entry.cancelledAfter !== null && backend.batches.length >= entry.cancelledAfter)
+                stop.abort("no");
+            }
+          };
+          backend.beforeBatch = act;
+          while (outcomes.some((outcome) => outcome.result === null)) {
+            act();
+            await Promise.all(outcomes.flatMap(({ result }) => (result === null ? [] : [result])));
+          }
+          for (const { wanted, result, stop } of outcomes) {
+            const got = await result;
+            if (stop.signal.aborted && got === "no") continue;
+            expect(texts((got as readonly ProposeResult[])[0])).toEqual(
+              wanted.seeds.map((seed) => expected(wanted, seed)),
+            );
+          }
+          expect(backend.gaps).toBe(0);
+          await policy.dispose();
+        },
+      ),
+      { numRuns: 150 },
+    );
   });
 });
 
