@@ -5,11 +5,20 @@ export default defineConfig({
   test: {
     reporters: ["default", "./test/support/closing-line.ts"],
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], pool: "forks", testTimeout: 20_000 } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts"],
+          setupFiles: ["./test/support/property-seed.ts"],
+          pool: "forks",
+          testTimeout: 20_000,
+        },
+      },
       {
         test: {
           name: "engine",
           include: ["test/engine/**/*.test.ts"],
+          setupFiles: ["./test/support/property-seed.ts"],
           pool: "forks",
           // One at a time: each file loads a model or an interpreter and takes every core.
           fileParallelism: false,

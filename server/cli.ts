@@ -14,7 +14,7 @@ const program = new Command("rstar")
   .addCommand(modelsCommand())
   .addCommand(tracesCommand())
   .addCommand(doctorCommand());
-for (const command of [program, ...program.commands]) command.exitOverride();
+throwOnExit(program);
 
 try {
   await program.parseAsync();
@@ -31,4 +31,10 @@ try {
     process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
     process.exitCode = EXIT.bug;
   }
+}
+
+/** Wrong arguments anywhere below come back here instead of ending the process with a code of commander's own. */
+function throwOnExit(command: Command): void {
+  command.exitOverride();
+  for (const below of command.commands) throwOnExit(below);
 }

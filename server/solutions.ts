@@ -34,7 +34,7 @@ export function toSolution(trace: Trace, problemHash: string): Solution {
 
 function stepEvidence(node: TraceNode): Evidence[] {
   const evidence: Evidence[] = [
-    { kind: "ran", holds: true, text: `ran without error in ${node.cost.sandboxMs.toFixed(1)} ms` },
+    { kind: "ran", holds: true, text: `without error in ${node.cost.sandboxMs.toFixed(1)} ms` },
   ];
   if (node.assertions > 0)
     evidence.push({

@@ -44,6 +44,7 @@ export function renderResult(heading: string, solution: Solution, trace: Trace, 
 /** `✓ ran …  ✗ differs …`: what holds and what does not, in words and signs, never by colour alone. */
 function renderEvidence(evidence: readonly Evidence[], paint: Paint): string {
   return evidence
+    .map(({ kind, holds, text: words }) => ({ holds, text: kind === "ran" ? `ran ${words}` : words }))
     .map(({ holds, text }) => (holds ? `${paint("green", "✓")} ${text}` : `${paint("yellow", "✗")} ${text}`))
     .join("  ");
 }

@@ -47,10 +47,11 @@ const DELIMITERS: readonly (readonly [string, string])[] = [
  */
 export function normalizeAnswer(text: string): string {
   let result = text.slice(0, MAX_ANSWER).trim();
-  for (const [pattern, by] of CHARACTERS) result = result.replace(pattern, by);
-  for (const [pattern, by] of COMMANDS) result = result.replace(pattern, by);
+  // Unwrapping may bring together what is a command then; every replacement removes what it matched, so this ends.
   for (let before = ""; before !== result;) {
     before = result;
+    for (const [pattern, by] of CHARACTERS) result = result.replace(pattern, by);
+    for (const [pattern, by] of COMMANDS) result = result.replace(pattern, by);
     result = unwrap(result.replace(/\s+/g, " ").trim());
   }
   return result;

@@ -1,5 +1,5 @@
 /** The one-way rule of ARCHITECTURE.md: which room may import which, and which package belongs to which room. */
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
@@ -35,6 +35,7 @@ interface Import {
 }
 
 function sources(folder: string): string[] {
+  if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
     .map((file) => posix.join(folder, file.split(sep).join("/")));
