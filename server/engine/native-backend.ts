@@ -111,8 +111,7 @@ export class NativeBackend implements BatchBackend {
   async evaluate(items: readonly BatchItem[]): Promise<BatchResult> {
     const started = performance.now();
     const size = items.reduce((sum, item) => sum + item.tokens.length, 0);
-    const threads = this.#governor.threads();
-    this.#native.setThreads(threads);
+    this.#native.setThreads(this.#governor.threads);
     this.#native.initBatch(size);
     const indexes = items.map(({ sequence, position, tokens, readout }) => {
       const wanted = readout === null ? [] : [tokens.length - 1];
@@ -126,7 +125,7 @@ export class NativeBackend implements BatchBackend {
     });
     await this.#native.decodeBatch();
     const decoded = performance.now();
-    this.#governor.report(threads, size, decoded - started);
+    this.#governor.report(size, decoded - started);
     const outputs: (Logits | null)[] = items.map(() => null);
     const pending = items.flatMap(({ readout }, at) => {
       const index = indexes[at];

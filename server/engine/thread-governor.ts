@@ -1,81 +1,105 @@
 /** Chooses the number of threads of each batch: llama.cpp's threads wait for each other spinning, so that when another
- * process takes a core, all of them take ten to thirty times as long, and fewer of them would be faster. */
+ * process takes a core, all of them take ten to thirty times as long, and fewer of them are faster. */
+import os from "node:os";
 
 /** A batch this many times dearer than a calm one means that something else wants the processor. */
 const CONTENDED = 3;
+/** While others use more than this many cores, all threads are not tried again. */
+const BUSY = 0.3;
 /** How many batches go by before all threads are tried again; doubles each time that it was too early. */
 const FIRST_RETRY = 8;
-const LAST_RETRY = 128;
+/** After so many batches they are tried in any case: what others use may not slow us down. */
+const LAST_RETRY = 256;
+/** The first batches, computed with few threads; the very first one reads the model from disk as well. */
+const CAREFUL = 2;
 /** Reading the weights costs about as much as computing this many tokens. */
 const BASE_TOKENS = 1.5;
-/** At the start, this many batches with all threads and then as many with fewer; the first one reads the file, too. */
-const PROBE = 2;
 
 /** Watches how long batches take. Calls alternate: `threads` before a batch, `report` after it. */
 export class ThreadGovernor {
+  /** With how many threads the next batch should be computed. */
+  threads: number;
   readonly #most: number;
   readonly #few: number;
+  readonly #others: () => number;
   #batches = 0;
   #calm = Infinity;
   #fewCost = Infinity;
-  #contended = false;
   #sinceTry = 0;
   #retryAfter = FIRST_RETRY;
-
-  /** @param most The number of threads for a machine with nothing else to do. */
-  constructor(most: number) {
-    this.#most = most;
-    this.#few = Math.max(1, Math.floor(most / 2));
-  }
-
-  /** With how many threads the next batch should be computed. */
-  threads(): number {
-    if (this.#batches < 2 * PROBE) return this.#batches < PROBE ? this.#most : this.#few;
-    return this.#contended && this.#sinceTry < this.#retryAfter ? this.#few : this.#most;
-  }
+  /** The number of batches since the last try at which to think of the next one. */
+  #checkAt = FIRST_RETRY;
 
   /**
-   * Takes in how long a batch took.
-   *
-   * @param threads What `threads` said.
-   * @param tokens The batch's size.
+   * @param most The number of threads for a machine with nothing else to do.
+   * @param others How many cores other processes used on average since it was last asked.
    */
-  report(threads: number, tokens: number, ms: number): void {
+  constructor(most: number, others: () => number = coresUsedByOthers()) {
+    this.#most = most;
+    this.#few = Math.max(1, Math.floor(most / 2));
+    this.#others = others;
+    this.threads = this.#few;
+  }
+
+  /** Takes in how long a batch of so many tokens took, with the number of threads that was asked for. */
+  report(tokens: number, ms: number): void {
     if (this.#few === this.#most) return;
     const cost = ms / (BASE_TOKENS + tokens);
-    if (++this.#batches <= 2 * PROBE) {
-      this.#probe(threads, cost);
-      return;
-    }
-    if (threads < this.#most) {
-      this.#sinceTry++;
-      this.#fewCost = Number.isFinite(this.#fewCost) ? 0.7 * this.#fewCost + 0.3 * cost : cost;
-      return;
-    }
-    if (this.#contended) {
-      if (cost < this.#fewCost) this.#relax();
-      else this.#retryAfter = Math.min(LAST_RETRY, 2 * this.#retryAfter);
-      this.#sinceTry = 0;
+    this.#batches++;
+    if (this.threads === this.#few) this.#reportFew(cost);
+    else this.#reportMost(cost);
+  }
+
+  #reportFew(cost: number): void {
+    const recent = Number.isFinite(this.#fewCost) ? 0.7 * this.#fewCost + 0.3 * cost : cost;
+    this.#fewCost = this.#batches <= CAREFUL ? Math.min(this.#fewCost, cost) : recent;
+    this.#sinceTry++;
+    if (this.#batches === CAREFUL) this.#checkAt = this.#sinceTry;
+    if (this.#batches < CAREFUL || this.#sinceTry < this.#checkAt) return;
+    if (this.#sinceTry >= LAST_RETRY || this.#others() <= BUSY) this.threads = this.#most;
+    else this.#checkAt = this.#sinceTry + FIRST_RETRY;
+  }
+
+  #reportMost(cost: number): void {
+    if (Number.isFinite(this.#fewCost)) {
+      // It was a try.
+      if (cost >= this.#fewCost) {
+        this.#retryAfter = Math.min(LAST_RETRY, 2 * this.#retryAfter);
+        this.#giveWay();
+        return;
+      }
+      this.#fewCost = Infinity;
+      this.#retryAfter = FIRST_RETRY;
     } else if (cost > CONTENDED * this.#calm) {
-      this.#contended = true;
-      this.#sinceTry = 0;
+      this.#others(); // From here on is what matters for the next try.
+      this.#giveWay();
     }
     // Drifts up slowly, so that a lucky first measurement or a longer context does not look like contention for ever.
     this.#calm = Math.min(this.#calm * 1.02, cost);
   }
 
-  #probe(threads: number, cost: number): void {
-    if (threads === this.#most) this.#calm = Math.min(this.#calm, cost);
-    else this.#fewCost = Math.min(this.#fewCost, cost);
-    if (this.#batches < 2 * PROBE) return;
-    this.#contended = this.#fewCost < this.#calm;
-    // What was measured under contention says nothing about a calm machine.
-    if (this.#contended) this.#calm = Infinity;
+  #giveWay(): void {
+    this.threads = this.#few;
+    this.#sinceTry = 0;
+    this.#checkAt = this.#retryAfter;
   }
+}
 
-  #relax(): void {
-    this.#contended = false;
-    this.#retryAfter = FIRST_RETRY;
-    this.#fewCost = Infinity;
-  }
+/** Measures, each time it is called, how many cores all other processes used on average since the call before. */
+export function coresUsedByOthers(): () => number {
+  let last = processorTimes();
+  return () => {
+    const now = processorTimes();
+    const wall = now.wall - last.wall;
+    const used = now.all - last.all - (now.own - last.own);
+    last = now;
+    return wall <= 0 ? 0 : Math.max(0, used / wall);
+  };
+}
+
+/** Milliseconds of processor time since some start: of all processes, of this one, and of the clock. */
+function processorTimes(): { readonly all: number; readonly own: number; readonly wall: number } {
+  const all = os.cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
+  const { user, system } = process.cpuUsage();
+  return { all, own: (user + system) / 1000, wall: performance.now() };
 }
