@@ -68,6 +68,12 @@ export function parseSolution(text: string, block: SolutionBlock): ParsedSolutio
     };
   }
   const body = readBody(lines, first + 1, lines.numberAt(block.range.end) - 1, block.containers);
+  // A lost fence can make a step part of the code before it. The count says more about that than the text left over.
+  const stored = field("steps");
+  if (stored !== undefined && Number(stored) !== body.steps.length) {
+    const reason = `The solution was stored with ${stored} steps, but ${body.steps.length} can be read.`;
+    return { kind: "damaged", reason, range: markerRange };
+  }
   const foreign = body.foreign[0];
   if (foreign !== undefined) {
     return {
@@ -86,12 +92,6 @@ export function parseSolution(text: string, block: SolutionBlock): ParsedSolutio
       return { kind: "damaged", reason, range: draft.reasonRange };
     }
     steps.push(stepPlace(draft, draft.q, draft.visits, steps.length));
-  }
-  // A lost fence can make a step part of the code before it; the count tells.
-  const stored = field("steps");
-  if (stored !== undefined && Number(stored) !== steps.length) {
-    const reason = `The solution was stored with ${stored} steps, but ${steps.length} can be read.`;
-    return { kind: "damaged", reason, range: markerRange };
   }
   const seconds = field("seconds");
   const tokens = field("tokens");
@@ -254,7 +254,7 @@ function readBody(
   }
 
   function readCode(step: StepDraft, at: number, marks: string, escaped: boolean): number | null {
-    const close = fenceEnd(at, marks);
+    const close = ownFenceEnd(at, marks);
     if (close === null || step.codeRange !== null) return null;
     step.code = fenced(at, close, escaped);
     step.codeRange = { start: lines.at(at).next, end: Math.max(lines.at(at).next, lines.at(close - 1).end) };
@@ -280,7 +280,7 @@ function readBody(
       let open = at + 1;
       while (open <= last && textAt(open).trim() === "") open += 1;
       const marks = /^(`{3,})text$/.exec(textAt(open))?.[1];
-      const close = marks === undefined ? null : fenceEnd(open, marks);
+      const close = marks === undefined ? null : ownFenceEnd(open, marks);
       if (close === null) return null;
       content = fenced(open, close, escaped);
       next = close + 1;
@@ -294,6 +294,17 @@ function readBody(
   function fenceEnd(at: number, marks: string): number | null {
     for (let number = at + 1; number <= last; number++) if (closesFence(textAt(number), marks)) return number;
     return null;
+  }
+
+  /**
+   * The same for a fence of ours, which is longer than any run of its mark inside. One that is not lost its closing
+   * line, and runs on over whatever stands between it and the next fence.
+   */
+  function ownFenceEnd(at: number, marks: string): number | null {
+    const close = fenceEnd(at, marks);
+    if (close === null) return null;
+    for (let number = at + 1; number < close; number++) if (textAt(number).includes(marks)) return null;
+    return close;
   }
 
   function fenced(open: number, close: number, escaped: boolean): string {

@@ -271,6 +271,20 @@ describe("a solution that a person changed", () => {
     expect(removeSolution(plain, problemOf(plain))).toBeNull();
   });
 
+  it("keeps a person's note between a fence that lost its closing line and the next one", () => {
+    const text = SOLVED.replace("print(total)\n```", "print(total)").replace(
+      "Printed: `4`\n",
+      "Printed: `4`\n\nMy note.\n",
+    );
+    const solved = solve(text);
+    expect(solved).toContain("My note.");
+    const again = problemOf(solved).solution;
+    expect(again && parseSolution(solved, again)).toMatchObject({
+      kind: "solution",
+      solution: plainSolution(),
+    });
+  });
+
   it("loses none of a person's lines when it is solved again, wherever they stand", () => {
     const lines = SOLVED.split("\n");
     const place = fc.nat({ max: lines.length });
