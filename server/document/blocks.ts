@@ -14,7 +14,6 @@ import { math } from "micromark-extension-math";
 
 import { cutSegments } from "./segments.ts";
 import { splitFrontMatter } from "./front-matter.ts";
-import { isFence, isOpenLeaf, isTornHtml } from "./open-leaf.ts";
 
 /** What kinds of block are told apart; `other` is anything that holds no problem and ends none. */
 export type BlockType =
@@ -87,10 +86,11 @@ export function parseBlocks(text: string, cache: BlockCache = new BlockCache()):
       const to = Math.min(from + width, cuts.length - 1);
       const start = cuts[from] ?? 0;
       const segment = text.slice(start, cuts[to]);
-      const parsed = used.get(segment) ?? cache.segments.get(segment) ?? parseSegment(segment);
-      const last = parsed.at(-1);
-      if (to < cuts.length - 1 && last !== undefined && isTorn(segment, last)) continue;
-      used.set(segment, parsed);
+      const atEnd = to === cuts.length - 1;
+      const key = segment + (atEnd ? "$" : "#");
+      const parsed = used.get(key) ?? cache.segments.get(key) ?? parseSegment(segment, atEnd);
+      if (parsed === null) continue;
+      used.set(key, parsed);
       for (const block of parsed) blocks.push(shift(block, start));
       from = to;
       break;
@@ -100,21 +100,23 @@ export function parseBlocks(text: string, cache: BlockCache = new BlockCache()):
   return blocks;
 }
 
-/** Whether the segment was cut inside its last block. */
-function isTorn(segment: string, last: Block): boolean {
-  return isOpenLeaf(segment, last, (start) => segment.slice(start, last.end)) || isTornHtml(segment, last);
-}
+/** Stands for the text below a segment: blocks end, or do not, as they would there. */
+const NEXT_HEADING = "#\n";
 
 /** More quotes and list items within each other than any person writes, and than the parser's stack can hold. */
 const TOO_DEEP = /^(?:[ \t]*(?:>|[-+*](?=[ \t])|\d{1,9}[.)](?=[ \t]))){500}/m;
 
-function parseSegment(segment: string): readonly Block[] {
+/** The blocks of a segment; null when it was cut inside its last block. */
+function parseSegment(segment: string, atEnd: boolean): readonly Block[] | null {
   if (TOO_DEEP.test(segment)) {
     return [
       { type: "other", start: 0, end: segment.length, depth: 0, info: "", fenced: false, children: [] },
     ];
   }
-  return fromMarkdown(segment, OPTIONS).children.map((node) => toBlock(node, segment));
+  const source = atEnd ? segment : segment + NEXT_HEADING;
+  const blocks = fromMarkdown(source, OPTIONS).children.map((node) => toBlock(node, source));
+  if (atEnd) return blocks;
+  return blocks.at(-1)?.start === segment.length ? blocks.slice(0, -1) : null;
 }
 
 const TYPES: Readonly<Partial<Record<Nodes["type"], BlockType>>> = {
@@ -132,12 +134,12 @@ const TYPES: Readonly<Partial<Record<Nodes["type"], BlockType>>> = {
 
 const CONTAINERS: ReadonlySet<BlockType> = new Set(["list", "item", "quote", "footnote"]);
 
-function toBlock(node: Nodes, segment: string): Block {
+function toBlock(node: Nodes, source: string): Block {
   const type = TYPES[node.type] ?? "other";
   const start = node.position?.start.offset ?? 0;
-  const fenced = node.type === "code" && isFence(segment.slice(start, start + 3));
+  const fenced = node.type === "code" && /^(?:```|~~~)/.test(source.slice(start, start + 3));
   const children =
-    CONTAINERS.has(type) && "children" in node ? node.children.map((child) => toBlock(child, segment)) : [];
+    CONTAINERS.has(type) && "children" in node ? node.children.map((child) => toBlock(child, source)) : [];
   return {
     type,
     start,

@@ -46,14 +46,3 @@ export function lastLeaf(
     ? { block, containers: outer }
     : lastLeaf(lines, last, containersWithin(lines, block, outer));
 }
-
-/** Whether the block is HTML that only a blank line ends, and none follows it in the text. */
-export function isTornHtml(text: string, block: Block): boolean {
-  if (block.type !== "html" || htmlEnd(text.slice(block.start, block.end)) !== null) return false;
-  return !/^[ \t]*(?:\r\n|\n|\r)[ \t]*(?:\r\n|\n|\r)/.test(text.slice(block.end));
-}
-
-/** Whether the source of a code block begins with a fence. */
-export function isFence(source: string): boolean {
-  return source.startsWith("```") || source.startsWith("~~~");
-}

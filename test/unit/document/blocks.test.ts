@@ -51,6 +51,11 @@ describe("blocks", () => {
       { numRuns: 60 },
     );
   });
+
+  it("end where they do in the whole text when a heading at the margin ends a fence in a list item", () => {
+    const text = "- a\n\n  ```\n  code\n\n# Notes\n";
+    expect(leaves(parseBlocks(text))).toStrictEqual(wholeLeaves(text));
+  });
 });
 
 /** Sections that all differ, with lists and quotes between paragraphs, which micromark alone takes quadratic time for. */
