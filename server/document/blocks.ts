@@ -32,6 +32,7 @@ export type BlockType =
 /** A block of the document. Containers (`list`, `item`, `quote`, `footnote`) have children. */
 export interface Block {
   readonly type: BlockType;
+  /** The first character; of `html`, the indentation before it. */
   readonly start: number;
   readonly end: number;
   /** Level of a heading, 1 to 6; 0 for everything else. */

@@ -362,5 +362,5 @@ class ProblemFinder {
 
 /** Whether HTML folds an answer or a solution away, as notes on GitHub do. */
 function isFoldedAnswer(source: string): boolean {
-  return /^<details[^>]*>\s*<summary>[\s*_]*(?:answer|solution|proof|hint)/i.test(source);
+  return /^\s*<details[^>]*>\s*<summary>[\s*_]*(?:answer|solution|proof|hint)/i.test(source);
 }

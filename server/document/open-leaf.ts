@@ -20,7 +20,7 @@ export function isOpenLeaf(text: string, block: Block, lineFrom: (lineStart: num
       return lastLine === 0 || !closesFence(lineFrom(block.start + lastLine), marks);
     }
     case "html": {
-      const end = htmlEnd(source);
+      const end = htmlEnd(source.trimStart());
       return end !== null && !end.test(source);
     }
     case "heading":

@@ -116,7 +116,7 @@ function firstRemains(
 
 function markersIn(lines: TextLines, block: Block, containers: Containers): readonly FoundMarker[] {
   // Between these tags a marker is text that the author wants to show.
-  if (/^<(?:pre|script|style|textarea)/i.test(lines.text.slice(block.start, block.start + 10))) return [];
+  if (/^\s*<(?:pre|script|style|textarea)/i.test(lines.text.slice(block.start, block.end))) return [];
   const found: FoundMarker[] = [];
   const last = lines.numberAt(block.end);
   for (let number = lines.numberAt(block.start); number <= last; number++) {

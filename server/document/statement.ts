@@ -214,8 +214,9 @@ function clippedContent(lines: TextLines, line: Line, containers: Containers, ra
   };
 }
 
-function isComment(source: string): boolean {
-  return source.startsWith("<!--") && source.indexOf("-->") === source.trimEnd().length - 3;
+function isComment(html: string): boolean {
+  const source = html.trim();
+  return source.startsWith("<!--") && source.indexOf("-->") === source.length - 3;
 }
 
 function holdsComment(text: string, block: Block): boolean {

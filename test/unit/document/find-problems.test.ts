@@ -194,6 +194,15 @@ describe("the rest of a document", () => {
       "heading: C.",
     ]);
   });
+  it("may be HTML that is indented", () => {
+    check("# Problem\nA.\n\n  <details><summary>Answer</summary>\n\n42\n\n</details>", ["heading: A."]);
+    const noted = findProblems("# Problem\nA.\n\n  <!-- a note -->\n\n# Notes\n").problems[0];
+    expect(noted?.statementRange).toStrictEqual({ start: 10, end: 12 });
+    const shown = findProblems("# Problem\nA.\n\n  <pre>\n<!-- rstar:end -->\n</pre>\n");
+    expect(shown.issues).toStrictEqual([]);
+    const open = findProblems("> # Problem\n> A.\n>\n> \t<!-- never closed\n");
+    expect(open.issues).toMatchObject([{ kind: "unclosed-block" }]);
+  });
   it("gets an id for each problem that no other has", () => {
     const ids = findProblems("# Problem\nA.\n# Problem\nB.\n```problem id=problem\nC.\n```").problems.map(
       ({ id }) => id,
