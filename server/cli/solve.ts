@@ -14,6 +14,7 @@ import { solve } from "../search/solve.ts";
 import { toSolution } from "../solutions.ts";
 import { createTraceStore } from "../traces/store.ts";
 import type { Problem } from "../document/problems.ts";
+import type { EngineStats } from "../engine/engine.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { readProblems, writeSolution } from "./files.ts";
@@ -36,6 +37,7 @@ interface Options {
   readonly concurrency: number;
   readonly write?: boolean;
   readonly json?: boolean;
+  readonly stats?: boolean;
 }
 
 /** The command. */
@@ -65,6 +67,7 @@ export function solveCommand(): Command {
     .option("--ppm <id>", "score steps with this process preference model")
     .option("--concurrency <n>", "problems searched side by side", wholeNumber, 4)
     .option("--write", "put the solutions into the file, below their problems")
+    .option("--stats", "say where the time and the tokens went")
     .option("--json", "print one JSON object per problem instead of text")
     .action(run);
 }
@@ -82,6 +85,7 @@ async function run(file: string, options: Options): Promise<void> {
     const traces = await searchAll(file, picked, config, runtime, options, signal, progress);
     progress.close();
     summarise(traces, signal);
+    if (options.stats === true) process.stderr.write(statsText(traces, runtime.stats()));
   } catch (error) {
     if (!signal.aborted) throw error;
     process.exitCode = EXIT.cancelled;
@@ -223,4 +227,22 @@ function share(text: string): number {
 
 function collect<T>(parse: (text: string) => T): (text: string, earlier: T[] | undefined) => T[] {
   return (text, earlier = []) => [...earlier, parse(text)];
+}
+
+/** Where time and tokens went. Times are what the searches waited for, added up over problems searched side by side. */
+function statsText(traces: readonly Trace[], { policy, ppm }: EngineStats): string {
+  const sum = (value: (trace: Trace) => number): number =>
+    traces.reduce((all, trace) => all + value(trace), 0);
+  const total = sum((trace) => trace.ms.total);
+  const part = (ms: number): string => `${((100 * ms) / Math.max(1, total)).toFixed(1)}%`;
+  const known = sum(({ ms }) => ms.policy + ms.ppm + ms.sandbox + ms.grading);
+  const again = (100 * policy.evaluatedAgainTokens) / Math.max(1, policy.evaluatedTokens);
+  return [
+    `Time: policy ${part(sum(({ ms }) => ms.policy))}, PPM ${part(sum(({ ms }) => ms.ppm))}, sandbox ${part(sum(({ ms }) => ms.sandbox))}, grading ${part(sum(({ ms }) => ms.grading))}, rest ${part(total - known)}`,
+    `Policy: ${policy.generatedTokens} tokens generated; ${policy.evaluatedTokens} computed in ${policy.batches} batches, ${again.toFixed(1)}% of them again; ${policy.reusedTokens} reused; ${(policy.decodeMs / 1000).toFixed(1)} s decoding`,
+    ...(ppm.evaluatedTokens === 0
+      ? []
+      : [`PPM: ${ppm.evaluatedTokens} tokens computed, ${ppm.reusedTokens} reused`]),
+    "",
+  ].join("\n");
 }
