@@ -21,7 +21,7 @@ export function renderResult(heading: string, solution: Solution, trace: Trace, 
     const numbers = [
       `Q ${signed(step.q)}`,
       `N ${step.visits}`,
-      ...(step.ppm === null ? [] : [`PPM ${signed(step.ppm)}`]),
+      `PPM ${step.ppm === null ? "–" : signed(step.ppm)}`,
     ].join("  ");
     lines.push(
       `  ${paint("cyan", `Step ${step.number}`)}  ${step.reason || "(no reason given)"}   ${paint("dim", numbers)}`,
