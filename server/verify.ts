@@ -3,6 +3,7 @@ import { EMPTY_STATE, type Grader, type Sandbox } from "./services.ts";
 import type { Solution } from "./document/solution.ts";
 import { extractAnswer } from "./grading/extract.ts";
 import { plainValue } from "./search/final-answer.ts";
+import { rejectionOf } from "./search/verdict.ts";
 import type { Trace } from "./protocol/trace.ts";
 
 /** What came of running a stored step again. */
@@ -31,7 +32,7 @@ export async function verifySolution(
   for (const step of solution.steps) {
     const result = await sandbox.run(state, step.code, signal);
     if (result.kind !== "ok") {
-      steps.push({ kind: "fails", message: describeFailure(result) });
+      steps.push({ kind: "fails", message: rejectionOf(result).message });
       return { steps, answer: solution.answer === null ? "none" : "does-not-follow", holds: false };
     }
     const now = result.output.trimEnd();
@@ -92,24 +93,9 @@ export async function verifyTrace(
     const expected =
       node.rejection === null || node.rejection.kind === "no-output" ? "ok" : node.rejection.kind;
     if (result.kind === "ok") states.set(node.id, result.state);
-    const now = result.kind === "ok" ? result.output : describeFailure(result);
+    const now = result.kind === "ok" ? result.output : rejectionOf(result).message;
     if (result.kind !== expected || (result.kind === "ok" && result.output !== node.output))
       differences.push({ node: node.id, stored: node.rejection?.message ?? node.output, now });
   }
   return { checked, differences };
-}
-
-function describeFailure(result: Exclude<Awaited<ReturnType<Sandbox["run"]>>, { kind: "ok" }>): string {
-  switch (result.kind) {
-    case "error":
-      return `${result.error.type}: ${result.error.message}`;
-    case "timeout":
-      return `still running after ${result.limitMs / 1000} s`;
-    case "memory":
-      return `asked for more than ${result.limitMB} MB`;
-    case "crash":
-      return `the interpreter died: ${result.reason}`;
-    default:
-      return result satisfies never;
-  }
 }

@@ -10,7 +10,6 @@ import type {
   Prefix,
   ProposeRequest,
   ProposeResult,
-  RunResult,
   Sandbox,
 } from "../services.ts";
 import type { Cost, Rejection, TraceNode, Vote } from "../protocol/trace.ts";
@@ -22,19 +21,19 @@ import {
   ANSWER_OPENING,
   ANSWER_STOPS,
   CONTINUATION_STOPS,
-  MARK,
   parseCandidate,
   parseContinuation,
   STEP_STOPS,
   writeAnswer,
   writeOutput,
   writeStep,
-  type ParsedStep,
   type Step,
 } from "./grammar.ts";
 import { promptFor, type PromptFormat } from "./prompt.ts";
 import { candidateSeed } from "./seed.ts";
 import { pathOf, toTraceNode, Tree, type BackupRule, type SearchNode } from "./tree.ts";
+import { costed, type CostedStep, type Trail } from "./trail.ts";
+import { printed, reject, rejectionOf } from "./verdict.ts";
 import { AnswerGroups, isSettled } from "./vote.ts";
 
 /** What a search needs of the outside. The clock is an argument so that a search with fakes is the same every time. */
@@ -475,65 +474,5 @@ export class Search {
       if (at.final && at.kind === "step") pieces.push(writeOutput(printed(at)));
     }
     return pieces;
-  }
-}
-
-/** Steps still to be added below a node. */
-interface Trail {
-  readonly at: SearchNode;
-  readonly steps: readonly CostedStep[];
-}
-
-interface CostedStep {
-  readonly parsed: ParsedStep;
-  readonly tokens: number;
-  readonly logProb: TraceNode["logProb"];
-}
-
-/** Shares a candidate's tokens out among its steps by length: the engine counts them for the whole. */
-function costed(steps: readonly ParsedStep[], candidate: Candidate): CostedStep[] {
-  const lengths = steps.map(
-    (step) => (step.kind === "step" ? step.step.text : step.text).length + MARK.endOfStep.length,
-  );
-  const all = lengths.reduce((sum, length) => sum + length, 0);
-  let given = 0;
-  return steps.map((parsed, index) => {
-    const isLast = index === steps.length - 1;
-    const tokens = isLast
-      ? candidate.tokens - given
-      : Math.floor((candidate.tokens * (lengths[index] ?? 0)) / Math.max(1, all));
-    given += tokens;
-    return { parsed, tokens, logProb: candidate.logProb };
-  });
-}
-
-/** Everything a program printed, the value of its last expression included where it printed nothing at the end. */
-function printed(node: SearchNode): string {
-  const path = pathOf(node);
-  const outputs = path.map((step) => step.output).join("");
-  const own = node.output.trim() === "" && node.value !== null ? node.value : "";
-  return own === "" ? outputs.trim() : `${outputs}${own}`.trim();
-}
-
-function reject(kind: Rejection["kind"], message: string): Rejection {
-  return { kind, message, line: null };
-}
-
-function rejectionOf(result: Exclude<RunResult, { kind: "ok" }>): Rejection {
-  switch (result.kind) {
-    case "error":
-      return {
-        kind: "error",
-        message: `${result.error.type}: ${result.error.message}`,
-        line: result.error.line,
-      };
-    case "timeout":
-      return reject("timeout", `Still running after ${result.limitMs / 1000} s.`);
-    case "memory":
-      return reject("memory", `Asked for more than ${result.limitMB} MB of memory.`);
-    case "crash":
-      return reject("crash", `The interpreter died: ${result.reason}`);
-    default:
-      return result satisfies never;
   }
 }
