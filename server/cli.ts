@@ -9,6 +9,12 @@ import { verifyCommand } from "./cli/verify.ts";
 
 const program = new Command("rstar")
   .description("Solves the math problems of Markdown files with small language models on this machine.")
+  .option("--home <folder>", "where models and traces are kept (else RSTAR_HOME, else the platform's place)")
+  .hook("preAction", (root) => {
+    const { home } = root.opts<{ home?: string }>();
+    // Everything that asks for the folder, child processes too, reads the one variable.
+    if (home !== undefined) process.env["RSTAR_HOME"] = home;
+  })
   .addCommand(solveCommand())
   .addCommand(verifyCommand())
   .addCommand(modelsCommand())

@@ -4,7 +4,7 @@ import { access, readFile, stat } from "node:fs/promises";
 import lockfile from "proper-lockfile";
 import writeFileAtomic from "write-file-atomic";
 import { decode, encode } from "../document/decode.ts";
-import { findProblems, type Problem } from "../document/problems.ts";
+import { findProblems, type Problem, type ProblemOptions } from "../document/problems.ts";
 import { applyEdit, insertSolution } from "../document/edit.ts";
 import type { Solution } from "../document/solution.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
@@ -17,9 +17,9 @@ export interface FileContent {
 }
 
 /** Reads and parses a file. @throws CommandFailure when it is missing, a folder, or not UTF-8. */
-export async function readProblems(file: string): Promise<FileContent> {
+export async function readProblems(file: string, options: ProblemOptions = {}): Promise<FileContent> {
   const { text } = await readText(file);
-  const { problems, issues } = findProblems(text);
+  const { problems, issues } = findProblems(text, options);
   return {
     text,
     problems,
@@ -37,7 +37,12 @@ export interface Written {
  * Puts a solution below its problem in the file as it is now: it is read again under a lock, so two solves on one file
  * both land, and what the person wrote meanwhile stays. Written to a new file that takes the old one's place at once.
  */
-export async function writeSolution(file: string, problem: Problem, solution: Solution): Promise<Written> {
+export async function writeSolution(
+  file: string,
+  problem: Problem,
+  solution: Solution,
+  options: ProblemOptions = {},
+): Promise<Written> {
   const aside = (why: string): Written => ({
     kind: "kept-aside",
     message: `${why}, so the solution was not written. It is kept as trace ${solution.traceId}: \`rstar traces show ${solution.traceId}\`.`,
@@ -49,7 +54,7 @@ export async function writeSolution(file: string, problem: Problem, solution: So
   const release = await lockfile.lock(file, { retries: { retries: 60, minTimeout: 50, maxTimeout: 500 } });
   try {
     const { text, bom } = await readText(file);
-    const now = findProblems(text).problems.find(({ hash }) => hash === problem.hash);
+    const now = findProblems(text, options).problems.find(({ hash }) => hash === problem.hash);
     if (now === undefined) return aside(`Problem ${problem.index} of ${file} was changed meanwhile`);
     const edited = applyEdit(text, insertSolution(text, now, solution));
     await writeFileAtomic(file, Buffer.from(encode(edited, bom)));
@@ -92,4 +97,12 @@ export function lineOf(text: string, offset: number): number {
   let line = 1;
   for (let at = text.indexOf("\n"); at >= 0 && at < offset; at = text.indexOf("\n", at + 1)) line++;
   return line;
+}
+
+/** `Problem,Aufgabe` as the words that begin a problem's heading. */
+export function headingWords(text: string): string[] {
+  return text
+    .split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
 }

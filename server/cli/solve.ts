@@ -17,7 +17,7 @@ import type { Problem } from "../document/problems.ts";
 import type { EngineStats } from "../engine/engine.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
-import { readProblems, writeSolution } from "./files.ts";
+import { headingWords, readProblems, writeSolution } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { createProgress } from "./progress.ts";
@@ -36,6 +36,7 @@ interface Options {
   readonly ppm?: string;
   readonly concurrency: number;
   readonly write?: boolean;
+  readonly headings?: string[];
   readonly json?: boolean;
   readonly stats?: boolean;
 }
@@ -66,6 +67,7 @@ export function solveCommand(): Command {
     .option("--model <id>", "the policy, as `rstar models list` names it")
     .option("--ppm <id>", "score steps with this process preference model")
     .option("--concurrency <n>", "problems searched side by side", wholeNumber, 4)
+    .option("--headings <words>", "words that begin a problem's heading, separated by commas", headingWords)
     .option("--write", "put the solutions into the file, below their problems")
     .option("--stats", "say where the time and the tokens went")
     .option("--json", "print one JSON object per problem instead of text")
@@ -73,7 +75,7 @@ export function solveCommand(): Command {
 }
 
 async function run(file: string, options: Options): Promise<void> {
-  const { problems, issues } = await readProblems(file);
+  const { problems, issues } = await readProblems(file, options);
   for (const issue of issues) process.stderr.write(`${file}: ${issue}\n`);
   const picked = pick(file, problems, options.problem);
   const config = configFrom(options);
@@ -148,7 +150,7 @@ async function searchAll(
       const solution = toSolution(trace, problem.hash);
       const note =
         options.write === true && solution.answer !== null
-          ? await writeSolution(file, problem, solution)
+          ? await writeSolution(file, problem, solution, options)
           : null;
       traces[index] = trace;
       shown[index] =

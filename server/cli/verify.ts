@@ -5,7 +5,7 @@ import { parseSolution } from "../document/solution.ts";
 import { isStale } from "../document/problems.ts";
 import { verifySolution, verifyTrace, type SolutionCheck, type StepCheck } from "../verify.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
-import { readProblems } from "./files.ts";
+import { headingWords, readProblems } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { findTrace } from "./traces.ts";
 
@@ -18,12 +18,13 @@ export function verifyCommand(): Command {
       "--trace <id>",
       "replay a stored trace instead: every candidate that ran, not only the chosen ones",
     )
-    .action(async (file: string | undefined, options: { trace?: string }) => {
+    .option("--headings <words>", "words that begin a problem's heading, separated by commas", headingWords)
+    .action(async (file: string | undefined, options: { trace?: string; headings?: string[] }) => {
       const { signal, release } = interruptSignal();
       const python = openPython();
       try {
         if (options.trace !== undefined) await replay(options.trace, python, signal);
-        else if (file !== undefined) await verifyFile(file, python, signal);
+        else if (file !== undefined) await verifyFile(file, options, python, signal);
         else throw new CommandFailure(EXIT.usage, "Name a Markdown file, or a trace with --trace.");
       } finally {
         release();
@@ -34,8 +35,13 @@ export function verifyCommand(): Command {
 
 type Python = ReturnType<typeof openPython>;
 
-async function verifyFile(file: string, { sandbox, grader }: Python, signal: AbortSignal): Promise<void> {
-  const { text, problems, issues } = await readProblems(file);
+async function verifyFile(
+  file: string,
+  options: { headings?: string[] },
+  { sandbox, grader }: Python,
+  signal: AbortSignal,
+): Promise<void> {
+  const { text, problems, issues } = await readProblems(file, options);
   for (const issue of issues) process.stderr.write(`${file}: ${issue}\n`);
   let solutions = 0;
   let holding = 0;

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { readProblems, writeSolution } from "../../../server/cli/files.ts";
+import { headingWords, readProblems, writeSolution } from "../../../server/cli/files.ts";
 import type { Problem } from "../../../server/document/problems.ts";
 import type { Solution } from "../../../server/document/solution.ts";
 
@@ -104,6 +104,14 @@ describe("a file that cannot be used is refused with what to do", () => {
   it("when it is missing or a folder", async () => {
     await expect(readProblems(join(folder, "none.md"))).rejects.toThrow(/no file/u);
     await expect(readProblems(folder)).rejects.toThrow(/folder/u);
+  });
+});
+
+describe("the words of a problem's heading", () => {
+  it("are a setting", async () => {
+    await writeFile(file, "# Aufgabe 1\n\nWas ist 1 + 1?\n");
+    expect((await readProblems(file)).problems).toHaveLength(0);
+    expect((await readProblems(file, { headings: headingWords("Aufgabe, Frage") })).problems).toHaveLength(1);
   });
 });
 
