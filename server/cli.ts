@@ -6,6 +6,7 @@ import { modelsCommand } from "./cli/models.ts";
 import { solveCommand } from "./cli/solve.ts";
 import { tracesCommand } from "./cli/traces.ts";
 import { verifyCommand } from "./cli/verify.ts";
+import { ServiceUnavailable } from "./services.ts";
 
 const program = new Command("rstar")
   .description("Solves the math problems of Markdown files with small language models on this machine.")
@@ -28,6 +29,9 @@ try {
   if (error instanceof CommandFailure) {
     process.stderr.write(`${error.message}\n`);
     process.exitCode = error.code;
+  } else if (error instanceof ServiceUnavailable) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = EXIT.unavailable;
   } else if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   } else {

@@ -161,6 +161,9 @@ export type RunResult =
   /** The interpreter died (deep recursion, a fatal error); it has been replaced. */
   | { readonly kind: "crash"; readonly reason: string; readonly ms: number };
 
+/** A service that cannot work on this machine as it is. The message says what happened and what to do. */
+export class ServiceUnavailable extends Error {}
+
 /** Runs model-written Python where it can reach no file, network, environment, process or host JavaScript. */
 export interface Sandbox {
   /** Runs `step` on top of `state`. @throws the signal's reason when it is aborted, within 250 ms. */

@@ -16,6 +16,7 @@ import { createTraceStore } from "../traces/store.ts";
 import type { Problem } from "../document/problems.ts";
 import type { EngineStats } from "../engine/engine.ts";
 import type { Trace } from "../protocol/trace.ts";
+import type { TraceStore } from "../services.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { headingWords, readProblems, writeSolution } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -146,7 +147,7 @@ async function searchAll(
         signal,
         (event) => progress.show(problem.index, event),
       );
-      await store.append(trace);
+      await keep(store, trace);
       const solution = toSolution(trace, problem.hash);
       const note =
         options.write === true && solution.answer !== null
@@ -162,6 +163,18 @@ async function searchAll(
   };
   await Promise.all(Array.from({ length: Math.min(options.concurrency, problems.length) }, worker));
   return Object.values(traces);
+}
+
+/** Stores a trace; where that fails (a full disk), the result is still shown and said to be all there is. */
+async function keep(store: TraceStore, trace: Trace): Promise<void> {
+  try {
+    await store.append(trace);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    process.stderr.write(
+      `Trace ${trace.id} could not be stored in ${defaultTraceFile()} (${error.message}); the result shown is complete, but it cannot be replayed.\n`,
+    );
+  }
 }
 
 /** The closing line and the exit code. */

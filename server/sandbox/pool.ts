@@ -1,5 +1,6 @@
 /** Keeps interpreters running and hands them out: starts, queue, affinity to cached states, replacement. */
 import { setMaxListeners } from "node:events";
+import { ServiceUnavailable } from "../services.ts";
 import { Interpreter } from "./interpreter.ts";
 import type { Ready } from "./interpreter.ts";
 import type { WorkerConfig } from "./messages.ts";
@@ -228,7 +229,9 @@ export class Pool {
   }
 
   #giveUp(): void {
-    this.#failure = new Error(`the Python sandbox cannot start: ${this.#lastFailure ?? "unknown"}`);
+    this.#failure = new ServiceUnavailable(
+      `the Python sandbox cannot start: ${this.#lastFailure ?? "unknown"}. \`rstar doctor\` says more; nothing is lost.`,
+    );
     for (const waiter of this.#queue.splice(0)) waiter.fail(this.#failure);
   }
 }

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import type { SearchEvent } from "../protocol/events.ts";
 import { TRACE_VERSION, type Trace } from "../protocol/trace.ts";
+import { ServiceUnavailable } from "../services.ts";
 import type { SearchConfig, StrategyName } from "./config.ts";
 import { promptTemplate } from "./prompt.ts";
 import { Search, SearchFailure, type SearchProblem, type SearchServices } from "./search.ts";
@@ -54,7 +55,7 @@ export async function solve(
     outcome = await STRATEGY[config.strategy](search);
     stop = outcome.stop;
   } catch (error) {
-    if (error instanceof SearchFailure) {
+    if (error instanceof SearchFailure || error instanceof ServiceUnavailable) {
       stop = "failed";
       failure = error.message;
     } else if (!signal.aborted) throw error;

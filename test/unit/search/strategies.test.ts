@@ -5,7 +5,7 @@ import { STRATEGIES, type SearchConfig } from "../../../server/search/config.ts"
 import { MARK } from "../../../server/search/grammar.ts";
 import type { SearchServices } from "../../../server/search/search.ts";
 import { solve } from "../../../server/search/solve.ts";
-import type { PreferenceModel } from "../../../server/services.ts";
+import { ServiceUnavailable, type PreferenceModel } from "../../../server/services.ts";
 import { configOf, fakeServices, scriptedPolicy, STAMP, tablePpm, type Script } from "../../support/fakes.ts";
 
 const PROBLEM = { id: "p", text: "What is 6 times 7?", reference: null };
@@ -229,5 +229,16 @@ describe("a prompt longer than the context", () => {
     expect(trace.stop).toBe("failed");
     expect(trace.failure).toContain("9000");
     expect(trace.failure).toContain("Shorten");
+  });
+});
+
+describe("Python that cannot start", () => {
+  it("ends the search with what happened, not with a crash", async () => {
+    const trace = await run({}, noisy, null, {
+      services: {
+        sandbox: { run: () => Promise.reject(new ServiceUnavailable("the Python sandbox cannot start")) },
+      },
+    });
+    expect(trace).toMatchObject({ stop: "failed", failure: "the Python sandbox cannot start", chosen: null });
   });
 });
