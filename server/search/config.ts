@@ -39,8 +39,12 @@ export const SearchConfig = z.strictObject({
   maxContinuationTokens: z.int().min(16),
   temperature: z.number().nonnegative(),
   topP: z.number().gt(0).max(1),
+  /** At most this many of the likeliest tokens; 0 is off. */
+  topK: z.int().nonnegative(),
+  /** Drops tokens less likely than this share of the likeliest; 0 is off. */
+  minP: z.number().min(0).max(1),
   /** Trajectories that vote, best by PPM first. */
-  topK: z.int().min(1),
+  voters: z.int().min(1),
   /** Sampling stops once the leading answer is the commoner one with this probability; 1 never stops early. */
   settleConfidence: z.number().min(0.5).max(1),
   /** Value of a trajectory that ran into a rejected step; null leaves it out of the backup, as the paper does. */
@@ -68,8 +72,11 @@ const DEFAULT: SearchConfig = {
   maxStepTokens: 128,
   maxContinuationTokens: 384,
   temperature: 0.8,
+  // The filters that llama.cpp's own tools use by default.
   topP: 0.95,
-  topK: 16,
+  topK: 40,
+  minP: 0.05,
+  voters: 16,
   settleConfidence: 0.95,
   deadEndValue: -1,
   annotation: "own",
@@ -96,6 +103,8 @@ export function profile(name: ProfileName): SearchConfig {
         maxContinuationTokens: 2048,
         temperature: 1,
         topP: 1,
+        topK: 0,
+        minP: 0,
         settleConfidence: 1,
         deadEndValue: null,
       };

@@ -182,7 +182,7 @@ export class Search {
 
   /** The vote as it stands, best first. */
   votes(): Vote[] {
-    return this.#groups.votes(this.config.topK);
+    return this.#groups.votes(this.config.voters);
   }
 
   /**
@@ -225,6 +225,7 @@ export class Search {
     maxTokens: number,
     temperature: number,
   ): Promise<(readonly Candidate[])[]> {
+    const { topP, topK, minP } = this.config;
     const requests = draws.map(({ node, n }): ProposeRequest => {
       const seeds = Array.from({ length: n }, () =>
         candidateSeed(this.config.seed, this.problem.id, node.place, node.drawn++),
@@ -232,7 +233,7 @@ export class Search {
       return {
         prefix: this.#prefix(node, this.#root),
         seeds,
-        sampling: { temperature, topP: this.config.topP },
+        sampling: { temperature, topP, topK, minP },
         stop,
         maxTokens: Math.max(8, Math.min(maxTokens, this.remaining)),
       };
