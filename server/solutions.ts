@@ -34,7 +34,7 @@ export function toSolution(trace: Trace, problemHash: string): Solution {
 
 function stepEvidence(node: TraceNode): Evidence[] {
   const evidence: Evidence[] = [
-    { kind: "ran", holds: true, text: `without error in ${node.cost.sandboxMs.toFixed(1)} ms` },
+    { kind: "ran", holds: true, text: `without error in ${milliseconds(node.cost.sandboxMs)}` },
   ];
   if (node.assertions > 0)
     evidence.push({
@@ -43,6 +43,10 @@ function stepEvidence(node: TraceNode): Evidence[] {
       text: node.assertions === 1 ? "its own assertion held" : `its ${node.assertions} own assertions held`,
     });
   return evidence;
+}
+
+function milliseconds(ms: number): string {
+  return ms < 0.1 ? "under 0.1 ms" : `${ms.toFixed(1)} ms`;
 }
 
 /** What speaks for the answer and what against it: other trajectories, other programs, the given answer. */
