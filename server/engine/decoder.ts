@@ -42,6 +42,20 @@ export interface DecoderStats {
   readonly idleMs: number;
 }
 
+/** The counters of a decoder that has done nothing. */
+export const NO_DECODING: DecoderStats = {
+  evaluatedTokens: 0,
+  reusedTokens: 0,
+  evaluatedAgainTokens: 0,
+  batches: 0,
+  forks: 0,
+  decodeMs: 0,
+  readMs: 0,
+  sampleMs: 0,
+  forkMs: 0,
+  idleMs: 0,
+};
+
 /** How a decoder is set up. */
 export interface DecoderOptions {
   /** The most sequences extended at the same time; the others only cache. At most the backend's number. */
@@ -72,18 +86,7 @@ export class Decoder {
   #wake: (() => void) | null = null;
   #closing: string | null = null;
   readonly #finished: Promise<void>;
-  readonly #stats = {
-    evaluatedTokens: 0,
-    reusedTokens: 0,
-    evaluatedAgainTokens: 0,
-    batches: 0,
-    forks: 0,
-    decodeMs: 0,
-    readMs: 0,
-    sampleMs: 0,
-    forkMs: 0,
-    idleMs: 0,
-  };
+  readonly #stats: { -readonly [Key in keyof DecoderStats]: DecoderStats[Key] } = { ...NO_DECODING };
 
   constructor(backend: BatchBackend, options: DecoderOptions) {
     this.#backend = backend;

@@ -4,7 +4,7 @@ import type { ModelIdentity, ResolvedModel } from "../services.ts";
 import { abortion, ContextHost, type OpenContext } from "./context-host.ts";
 import { type ContextInfo, type ContextOptions, ModelContexts, type Surroundings } from "./contexts.ts";
 import { physicalCores } from "./cores.ts";
-import type { DecoderStats } from "./decoder.ts";
+import { type DecoderStats, NO_DECODING } from "./decoder.ts";
 import { ModelFiles, OpenError, type OpenFailure } from "./model-files.ts";
 import { Policy, type PolicyCounters } from "./policy.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
@@ -257,18 +257,6 @@ async function describe(llama: Llama, wanted: EngineOptions["gpu"], threads: num
   };
 }
 
-const NO_DECODING: DecoderStats = {
-  evaluatedTokens: 0,
-  reusedTokens: 0,
-  evaluatedAgainTokens: 0,
-  batches: 0,
-  forks: 0,
-  decodeMs: 0,
-  readMs: 0,
-  sampleMs: 0,
-  forkMs: 0,
-  idleMs: 0,
-};
 const NO_POLICY: PolicyCounters = { candidates: 0, generatedTokens: 0, promptTokens: 0 };
 const NO_PPM: PpmCounters = { scores: 0 };
 
