@@ -1,4 +1,4 @@
-/** Test tiers: `unit` needs no model and takes seconds; `engine` runs a real model and the real sandbox. */
+/** Test tiers: `unit` needs no model and takes seconds; `server` drives the language server; `engine` runs a real model and the real sandbox. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -9,6 +9,15 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts"],
+          setupFiles: ["./test/support/property-seed.ts"],
+          pool: "forks",
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "server",
+          include: ["test/server/**/*.test.ts"],
           setupFiles: ["./test/support/property-seed.ts"],
           pool: "forks",
           testTimeout: 20_000,
