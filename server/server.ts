@@ -20,6 +20,7 @@ import { LazyRuntime } from "./handlers/lazy-runtime.ts";
 import { codeLenses } from "./handlers/lenses.ts";
 import { Marks } from "./handlers/marks.ts";
 import { MathImages } from "./handlers/math-images.ts";
+import { say } from "./handlers/messages.ts";
 import { documentSymbols, foldingRanges } from "./handlers/outline.ts";
 import { registerRequests, requestHandlers } from "./handlers/requests.ts";
 import { Searches } from "./handlers/searches.ts";
@@ -53,7 +54,9 @@ export function startServer(connection: Connection, services: EditorServices): v
     library: new TraceLibrary(
       () => services.traces(folder()),
       (ids) =>
-        connection.window.showInformationMessage(
+        say(
+          connection,
+          "done",
           `${ids.length === 1 ? "A search" : `${ids.length} searches`} that the server's end interrupted ${ids.length === 1 ? "is" : "are"} kept: Resume goes on from there.`,
         ),
     ),
@@ -83,7 +86,7 @@ export function startServer(connection: Connection, services: EditorServices): v
     const { settings, problems } = readSettings(value);
     const before = session.settings;
     session.settings = settings;
-    for (const problem of problems) connection.window.showWarningMessage(problem);
+    for (const problem of problems) say(connection, "trouble", problem);
     documents.use(settings.document);
     if (before.model.dataFolder !== settings.model.dataFolder) session.library.reopen();
     for (const uri of documents.uris()) session.changed(uri);

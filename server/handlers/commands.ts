@@ -7,6 +7,7 @@ import { COMMANDS } from "../protocol/commands.ts";
 import { REQUESTS } from "../protocol/requests.ts";
 import type { SolveOutcome } from "../protocol/solving.ts";
 import { formatBytes } from "../models/outcomes.ts";
+import { say } from "./messages.ts";
 import type { RequestHandlers } from "./requests.ts";
 
 /** What a command came to, to be shown. */
@@ -100,6 +101,5 @@ export function serverCommands(connection: Connection, handlers: RequestHandlers
 /** Shows what a command came to. */
 export function show(connection: Connection, { kind, message }: Shown): void {
   const isTrouble = ["not-started", "not-done", "failed", "unsolved"].includes(kind);
-  if (isTrouble) connection.window.showWarningMessage(message);
-  else connection.window.showInformationMessage(message);
+  say(connection, isTrouble ? "trouble" : "done", message);
 }

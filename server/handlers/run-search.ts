@@ -1,4 +1,5 @@
 /** One search from its place in the queue to its stored trace, whatever ends it. */
+import { formatBytes } from "../models/outcomes.ts";
 import type { SolveOutcome } from "../protocol/solving.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { SearchConfig } from "../search/config.ts";
@@ -61,7 +62,7 @@ export async function runSearch(session: Session, task: SearchTask): Promise<Sea
             return {
               kind: "not-started",
               reason: opening.missing === undefined ? "model-failed" : "model-missing",
-              message: opening.message,
+              message: opening.missing === undefined ? opening.message : notHere(opening.missing),
               ...(opening.missing === undefined ? {} : { model: opening.missing }),
             };
           const { services } = opening.runtime;
@@ -148,4 +149,8 @@ function show(session: Session, tokens: Tokens, display: Display, entry: SearchE
   if (progress === null) return;
   display.report(percentageOf(progress), progressText(progress, rate));
   sendPartial(session, tokens, { traceId, uri, problemHash, progress, rate });
+}
+
+function notHere({ id, bytes }: { readonly id: string; readonly bytes: number }): string {
+  return `The model ${id} (${formatBytes(bytes)}) is not on this machine yet. Download it once and solve again: no network is needed from then on. Nothing was downloaded or changed.`;
 }
