@@ -19,7 +19,7 @@ const STAMP = "dist/.built.json";
 const ENTRIES = [
   { source: "server/cli.ts", output: "dist/cli.mjs", executable: true },
   // What the server imports late stays in files of its own, so that its start loads none of it.
-  { source: "server/main.ts", output: "dist/server.mjs", executable: false, chunks: "dist/server" },
+  { source: "server/main.ts", output: "dist/server.mjs", executable: false, chunks: "server-" },
   { source: "server/sandbox/worker.ts", output: "dist/sandbox-worker.mjs", executable: false },
 ];
 
@@ -63,7 +63,7 @@ const NOT_BUNDLED = ["node-llama-cpp", "pyodide", "@mathjax/*"];
 /** For bundled CommonJS packages that ask for Node's own modules. */
 const REQUIRE = `import { createRequire as createRequireOfNode } from "node:module"; const require = createRequireOfNode(import.meta.url);`;
 
-/** Where an entry goes: one file, or one file and a folder of chunks. */
+/** Where an entry goes: one file, or one file and chunks whose names begin so. */
 function placeOf({ source, output, chunks }) {
   if (chunks === undefined) return { entryPoints: [source], outfile: output, packages: "external" };
   return {
@@ -74,8 +74,16 @@ function placeOf({ source, output, chunks }) {
     outdir: path.dirname(output),
     outExtension: { ".js": ".mjs" },
     splitting: true,
-    chunkNames: `${path.basename(chunks)}/[name]-[hash]`,
+    // Beside the entry, where what they look for beside themselves is.
+    chunkNames: `${chunks}[name]-[hash]`,
   };
+}
+
+/** Chunks have new names when they change; the old ones would stay for ever. */
+function removeChunks(folder, prefix) {
+  if (prefix === undefined || !fs.existsSync(folder)) return;
+  for (const name of fs.readdirSync(folder))
+    if (name.startsWith(prefix)) fs.rmSync(path.join(folder, name), { force: true });
 }
 
 /**
@@ -87,8 +95,7 @@ export async function build(root = ROOT) {
   const files = inputs(root);
   const entries = entriesOf(root);
   const esbuild = await import("esbuild");
-  for (const { chunks } of entries)
-    if (chunks !== undefined) fs.rmSync(path.join(root, chunks), { recursive: true, force: true });
+  for (const { output, chunks } of entries) removeChunks(path.join(root, path.dirname(output)), chunks);
   await Promise.all(
     entries.map((entry) =>
       esbuild.build({

@@ -102,8 +102,9 @@ export function listed(document: OpenDocument, status: ProblemStatus): ListedPro
   };
 }
 
-/** The heading's text, else the statement's first words. */
+/** The heading's text, else the first words of the statement's first paragraph. */
 export function titleOf(problem: Problem): string {
-  const text = problem.title ?? problem.statement.replace(/\s+/gu, " ").trim();
+  const [paragraph = ""] = problem.statement.trim().split(/\n\s*\n/u);
+  const text = problem.title ?? paragraph.replace(/\s+/gu, " ");
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }

@@ -138,7 +138,8 @@ export class Searches {
   #flush(entry: SearchEntry): void {
     if (entry.pending.length === 0) return;
     const { traceId, uri, problemHash, rate } = entry;
-    this.#listener.news({ traceId, uri, problemHash, events: entry.pending.splice(0), rate });
+    const events = withoutOldDrafts(entry.pending.splice(0));
+    this.#listener.news({ traceId, uri, problemHash, events, rate });
   }
 }
 
@@ -147,4 +148,13 @@ function rateOf({ generatedTokens, budget }: SearchProgress, ms: number): Search
   if (generatedTokens === 0 || ms <= 0) return null;
   const tokensPerSecond = (1000 * generatedTokens) / ms;
   return { tokensPerSecond, secondsLeft: Math.max(0, budget - generatedTokens) / tokensPerSecond };
+}
+
+/** Of each draft only its longest text: the ones before are a part of it. */
+function withoutOldDrafts(events: readonly SearchEvent[]): SearchEvent[] {
+  const latest = new Map<string, SearchEvent>();
+  const key = (event: SearchEvent): string =>
+    event.kind === "draft" ? `${event.parent} ${event.draft}` : "";
+  for (const event of events) latest.set(key(event), event);
+  return events.filter((event) => event.kind !== "draft" || latest.get(key(event)) === event);
 }

@@ -3,63 +3,10 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { statementHash } from "../../server/document/problems.ts";
-import { MARK } from "../../server/search/grammar.ts";
 import { solve } from "../../server/search/solve.ts";
-import type { PolicyModel } from "../../server/services.ts";
-import { configOf, fakeServices, scriptedPolicy, STAMP, type Script } from "../support/fakes.ts";
+import { configOf, fakeServices, scriptedPolicy, STAMP } from "../support/fakes.ts";
 import { TestClient, type ClientOptions } from "./client.ts";
-
-const ANSWER = "**Final answer:** $42$";
-const URI = "file:///notes/a.md";
-const TEXT = `# Notes
-
-## Problem 1
-
-What is 6 times 7?
-
-## Problem 2
-
-What is 6 times 8?
-
-Some words at the end.
-`;
-
-/** Two-step programs: the first step and so the answer follow from the seed; 42 is the commonest. */
-const multiply: Script = (_request, seed, prompt) => {
-  const factor = prompt.includes("times 8") ? 8 : 7;
-  const set = /a = (\d+)/u.exec(prompt)?.[1];
-  const a = set ?? String(seed % 4 === 0 ? 5 : 6);
-  const last = `# Step 2: Multiply by $${factor}$ and print.\nprint(${Number(a) * factor})`;
-  return {
-    text: set === undefined ? `# Step 1: Set the first factor.\na = ${a}\n${MARK.endOfStep}\n${last}` : last,
-    stop: MARK.endOfCode,
-  };
-};
-
-/** A policy that waits at each call until it is let go. */
-function gated(script: Script): { policy: PolicyModel; waiting: () => number; release: () => void } {
-  const inner = scriptedPolicy(script);
-  const held: (() => void)[] = [];
-  let open = false;
-  return {
-    waiting: () => held.length,
-    release: () => {
-      open = true;
-      for (const go of held.splice(0)) go();
-    },
-    policy: {
-      ...inner,
-      propose: async (requests, signal) => {
-        if (!open)
-          await new Promise<void>((resolve, reject) => {
-            held.push(resolve);
-            signal.addEventListener("abort", () => reject(new Error("stopped")), { once: true });
-          });
-        return inner.propose(requests, signal);
-      },
-    },
-  };
-}
+import { ANSWER, FIRST, gated, multiply, SECOND, TEXT, until, URI } from "./scripts.ts";
 
 const clients: TestClient[] = [];
 async function client(options: Partial<ClientOptions> = {}): Promise<TestClient> {
@@ -71,22 +18,11 @@ afterEach(async () => {
   await Promise.all(clients.splice(0).map((each) => each.stop()));
 });
 
-const first = { uri: URI, problem: { kind: "index" as const, index: 1 } };
-const second = { uri: URI, problem: { kind: "index" as const, index: 2 } };
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 5000;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error("it did not come to pass within 5 s");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 describe("solving", () => {
   it("inserts the solution below its problem as one edit, and stores the search", async () => {
     const editor = await client();
     await editor.open(URI, TEXT);
-    const outcome = await editor.ask("solve", first);
+    const outcome = await editor.ask("solve", FIRST);
     expect(outcome).toMatchObject({ kind: "solved", answer: "42", inserted: true });
     expect(editor.applied).toHaveLength(1);
     expect(editor.text(URI)).toContain(ANSWER);
@@ -102,10 +38,12 @@ describe("solving", () => {
   it("tells every event of the search, and its progress in words", async () => {
     const editor = await client();
     await editor.open(URI, TEXT);
-    await editor.ask("solve", { ...first, partialResultToken: "p", workDoneToken: "w" });
+    await editor.ask("solve", { ...FIRST, partialResultToken: "p", workDoneToken: "w" });
     await until(() => editor.news.some(({ events }) => events.some(({ kind }) => kind === "finished")));
     const events = editor.news.flatMap((news) => news.events);
     expect(events[0]?.kind).toBe("started");
+    // The first thing to be seen is a candidate while it is written.
+    expect(events[1]).toMatchObject({ kind: "draft", parent: 0, draft: 0 });
     const trace = (await editor.traces.store.query()).traces[0];
     const told = new Set(events.flatMap((event) => (event.kind === "candidate" ? [event.node.id] : [])));
     expect(told.size).toBe((trace?.nodes.length ?? 0) - 1);
@@ -116,7 +54,7 @@ describe("solving", () => {
     const gate = gated(multiply);
     const editor = await client({ services: fakeServices(gate.policy) });
     await editor.open(URI, TEXT);
-    const solving = editor.ask("solve", first);
+    const solving = editor.ask("solve", FIRST);
     await until(() => gate.waiting() > 0);
     await editor.type(URI, 0, 0, "A line above.\n\n");
     await editor.type(URI, editor.text(URI).length, editor.text(URI).length, "A line below.\n");
@@ -140,7 +78,7 @@ describe("solving", () => {
       },
     });
     await editor.open(URI, TEXT);
-    expect(await editor.ask("solve", first)).toMatchObject({ kind: "solved", inserted: true });
+    expect(await editor.ask("solve", FIRST)).toMatchObject({ kind: "solved", inserted: true });
     expect(editor.text(URI).startsWith("Typed in between.\n\n# Notes")).toBe(true);
     expect(editor.text(URI)).toContain(ANSWER);
   });
@@ -156,7 +94,7 @@ describe("solving", () => {
     const gate = gated(multiply);
     const editor = await client({ services: fakeServices(gate.policy) });
     await editor.open(URI, TEXT);
-    const solving = editor.ask("solve", first);
+    const solving = editor.ask("solve", FIRST);
     await until(() => gate.waiting() > 0);
     await act(editor);
     const before = editor.text(URI);
@@ -175,7 +113,7 @@ describe("solving", () => {
   it("keeps the solution when the file is read-only", async () => {
     const editor = await client({ acceptEdit: () => false });
     await editor.open(URI, TEXT);
-    const outcome = await editor.ask("solve", first);
+    const outcome = await editor.ask("solve", FIRST);
     expect(outcome).toMatchObject({ kind: "solved", inserted: false });
     expect("message" in outcome ? outcome.message : "").toMatch(/read-only.*kept as t-1/u);
     expect((await editor.problems(URI))[0]).toMatchObject({ state: "kept", answer: "42", traceId: "t-1" });
@@ -185,7 +123,7 @@ describe("solving", () => {
     const gate = gated(multiply);
     const editor = await client({ services: fakeServices(gate.policy) });
     await editor.open(URI, TEXT);
-    const solving = editor.ask("solve", first);
+    const solving = editor.ask("solve", FIRST);
     await until(() => gate.waiting() > 0);
     const renamed = "file:///notes/b.md";
     await editor.connection.sendNotification("workspace/didRenameFiles", {
@@ -206,7 +144,7 @@ describe("solving", () => {
     const range = { start: { line: 2, character: 0 }, end: { line: 2, character: 28 } };
     const solving = editor.ask("solve", { uri: URI, problem: { kind: "selection", range } });
     await until(() => gate.waiting() > 0);
-    await editor.type(URI, 0, 0, "New first line.\n\n");
+    await editor.type(URI, 0, 0, "New FIRST line.\n\n");
     gate.release();
     expect(await solving).toMatchObject({ kind: "solved", inserted: true });
     const lines = editor.text(URI).split("\n");
@@ -240,11 +178,11 @@ describe("solving", () => {
   it("runs nothing in a workspace that is not trusted, until it is", async () => {
     const editor = await client({ initializationOptions: { trusted: false } });
     await editor.open(URI, TEXT);
-    expect(await editor.ask("solve", first)).toMatchObject({ kind: "not-started", reason: "untrusted" });
+    expect(await editor.ask("solve", FIRST)).toMatchObject({ kind: "not-started", reason: "untrusted" });
     expect(await editor.ask("verify", { uri: URI })).toMatchObject({ kind: "not-done" });
     expect(await editor.ask("verifyStep", { step: "print(1)" })).toMatchObject({ kind: "not-started" });
     await editor.connection.sendNotification("rstar/didGrantTrust", {});
-    expect(await editor.ask("solve", first)).toMatchObject({ kind: "solved" });
+    expect(await editor.ask("solve", FIRST)).toMatchObject({ kind: "solved" });
   });
 
   it("names the model that has to be downloaded", async () => {
@@ -259,7 +197,7 @@ describe("solving", () => {
       },
     });
     await editor.open(URI, TEXT);
-    expect(await editor.ask("solve", first)).toMatchObject({
+    expect(await editor.ask("solve", FIRST)).toMatchObject({
       kind: "not-started",
       reason: "model-missing",
       model: { id: "m", bytes: 5 },
@@ -272,7 +210,7 @@ describe("stopping and going on", () => {
     const gate = gated(multiply);
     const editor = await client({ services: fakeServices(gate.policy) });
     await editor.open(URI, TEXT);
-    const solving = editor.ask("solve", first);
+    const solving = editor.ask("solve", FIRST);
     await until(() => gate.waiting() > 0);
     expect((await editor.problems(URI))[0]).toMatchObject({ state: "searching", traceId: "t-1" });
     expect(await editor.ask("cancel", { traceId: "t-1" })).toEqual({ stopped: true });
@@ -280,7 +218,7 @@ describe("stopping and going on", () => {
     expect(editor.text(URI)).toBe(TEXT);
     expect((await editor.problems(URI))[0]).toMatchObject({ traceId: "t-1", resumable: true });
     gate.release();
-    const outcome = await editor.ask("resume", { traceId: "t-1", place: first });
+    const outcome = await editor.ask("resume", { traceId: "t-1", place: FIRST });
     expect(outcome).toMatchObject({ kind: "solved", traceId: "t-2", inserted: true });
     expect((await editor.traces.store.query({ id: "t-2" })).traces[0]?.continues).toBe("t-1");
   });
@@ -291,7 +229,7 @@ describe("stopping and going on", () => {
     await editor.open(URI, TEXT);
     const { CancellationTokenSource } = await import("vscode-languageserver/node");
     const source = new CancellationTokenSource();
-    const solving = editor.connection.sendRequest("rstar/solve", first, source.token);
+    const solving = editor.connection.sendRequest("rstar/solve", FIRST, source.token);
     await until(() => gate.waiting() > 0);
     source.cancel();
     expect(await solving).toMatchObject({ kind: "cancelled" });
@@ -304,7 +242,7 @@ describe("stopping and going on", () => {
       settings: { search: { concurrentProblems: 1 } },
     });
     await editor.open(URI, TEXT);
-    const both = [editor.ask("solve", first), editor.ask("solve", second)];
+    const both = [editor.ask("solve", FIRST), editor.ask("solve", SECOND)];
     await until(
       async () => (await editor.problems(URI)).some(({ state }) => state === "queued") && gate.waiting() > 0,
     );
@@ -333,7 +271,7 @@ describe("stopping and going on", () => {
     await editor.open(URI, TEXT);
     expect((await editor.problems(URI))[0]).toMatchObject({ traceId: "killed", resumable: true });
     await until(() => editor.messages.some((message) => message.includes("Resume")));
-    expect(await editor.ask("resume", { traceId: "killed", place: first })).toMatchObject({
+    expect(await editor.ask("resume", { traceId: "killed", place: FIRST })).toMatchObject({
       kind: "solved",
       inserted: true,
     });
@@ -344,7 +282,7 @@ describe("stopping and going on", () => {
     const gate = gated(multiply);
     const editor = await client({ services: fakeServices(gate.policy) });
     await editor.open(URI, TEXT);
-    const solving = editor.ask("solve", first);
+    const solving = editor.ask("solve", FIRST);
     const folder = path.join(editor.home, "running");
     await until(() => existsSync(folder) && readdirSync(folder).length > 0);
     gate.release();

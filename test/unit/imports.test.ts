@@ -18,7 +18,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "server/engine": [],
   "server/models": ["server/engine"],
   "server/traces": [],
-  "server/tools": ["server/document", "server/search", "server/solutions.ts"],
+  "server/tools": [
+    "server/document",
+    "server/search",
+    "server/solutions.ts",
+    "server/compose.ts",
+    "server/version.ts",
+  ],
   // What is opened late comes through `compose.ts` and `setup-report.ts`, imported when it is needed.
   "server/handlers": [
     "server/document",
@@ -41,6 +47,7 @@ const OWNED: Record<string, string> = {
   vscode: "src",
   katex: "media",
   "@mathjax/src": "server/handlers",
+  "@modelcontextprotocol/sdk": "server",
 };
 
 interface Import {
