@@ -24,6 +24,10 @@ export default defineConfig({
         },
       },
       {
+        // Only `vitest bench` runs these: what they measure is looked at, not asserted.
+        test: { name: "bench", include: [], benchmark: { include: ["test/bench/**/*.bench.ts"] } },
+      },
+      {
         test: {
           name: "engine",
           include: ["test/engine/**/*.test.ts"],
