@@ -119,8 +119,11 @@ async function watched(
         session.connection.console.warn(`The search ${trace.id} could not be written down: ${String(error)}`),
       );
   }, JOURNAL_EVERY_MS);
+  const tokensBefore = session.runtime.generatedTokens;
   const heart = setInterval(() => {
-    if (entry.progress === null) display.report(undefined, "the first candidates are being written");
+    const written = session.runtime.generatedTokens - tokensBefore;
+    if (entry.progress === null)
+      display.report(undefined, `the first candidates are being written (${written} tokens)`);
   }, HEARTBEAT_MS);
   try {
     return await search.done;

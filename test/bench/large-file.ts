@@ -3,8 +3,8 @@ import { applyEdit, insertSolution } from "../../server/document/edit.ts";
 import { findProblems } from "../../server/document/problems.ts";
 import type { Solution } from "../../server/document/solution.ts";
 
-/** At least so many lines with so many problems; every second problem has a stored solution. */
-export function largeFile(lines: number, problems: number): string {
+/** At least so many lines with so many problems; every second problem has a stored solution, unless none is wanted. */
+export function largeFile(lines: number, problems: number, isSolved = true): string {
   const parts: string[] = ["# Notes\n"];
   const filler = Math.max(1, Math.floor((lines / problems - 30) / 4));
   for (let index = 1; index <= problems; index++) {
@@ -14,7 +14,7 @@ export function largeFile(lines: number, problems: number): string {
       parts.push(`Some *words* on ${index}.${line} with $x_{${line}}^2$ and \`code\`.\n\n- one\n- two\n`);
   }
   let text = parts.join("\n");
-  for (const problem of findProblems(text).problems.toReversed())
+  for (const problem of isSolved ? findProblems(text).problems.toReversed() : [])
     if (problem.index % 2 === 0)
       text = applyEdit(text, insertSolution(text, problem, solutionOf(problem.hash)));
   while (text.split("\n").length < lines) text += "\nOne more line of words.\n";
