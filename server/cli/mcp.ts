@@ -32,8 +32,8 @@ async function run(options: Options): Promise<void> {
   const server = createMcpServer({
     python: () => python,
     async runtime() {
-      // Shared by all calls, so that no single one may stop it.
-      opening ??= openRuntime({ ...options, python }, new AbortController().signal, {
+      // Shared by all calls, so that no single one may stop it. Nobody is there to be asked about a download.
+      opening ??= openRuntime({ ...options, python, offline: true }, new AbortController().signal, {
         say,
         download: () => undefined,
       });

@@ -1,4 +1,8 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { getDefaultEnvironment, StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Runtime, RuntimeOpening } from "../../server/compose.ts";
@@ -104,5 +108,24 @@ describe("MCP", () => {
     expect(await client.callTool({ name: "solve_math_problem", arguments: { problem: 7 } })).toMatchObject({
       isError: true,
     });
+  });
+
+  it("runs as `rstar mcp`, says that the model has to be fetched, and ends with its input", async () => {
+    const home = mkdtempSync(path.join(tmpdir(), "rstar-mcp-"));
+    const transport = new StdioClientTransport({
+      command: process.execPath,
+      args: [path.resolve(import.meta.dirname, "../../dist/cli.mjs"), "mcp"],
+      env: { ...getDefaultEnvironment(), RSTAR_HOME: home },
+    });
+    const client = new Client({ name: "a test", version: "1" });
+    await client.connect(transport);
+    const result = await client.callTool({ name: "solve_math_problem", arguments: { problem: "1 + 1" } });
+    expect(result.structuredContent).toMatchObject({
+      kind: "not-started",
+      text: expect.stringContaining("rstar models fetch") as string,
+    });
+    expect(readdirSync(home)).toEqual([]);
+    await client.close();
+    rmSync(home, { recursive: true, force: true });
   });
 });
