@@ -104,7 +104,7 @@ export function startServer(connection: Connection, services: EditorServices): v
       images.display = options.data.display;
       session.settings = readSettings(options.data.settings).settings;
       documents.use(session.settings.document);
-    }
+    } else connection.console.warn(`The initialization options are not usable: ${options.error.message}`);
     return initializeResult(session, serverCommands(connection, handlers).keys());
   });
   connection.onInitialized(() => {

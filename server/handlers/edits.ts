@@ -14,6 +14,7 @@ export type Planned =
 
 /** A person who types while the edit is on its way makes it miss; then it is planned anew. */
 const TRIES = 5;
+const BEAT_MS = 50;
 
 /**
  * Plans an edit on the open document and has the client apply it to that version only. `kept` says where the result is
@@ -36,6 +37,8 @@ export async function editDocument(
       edit: workspaceEdit(session, document, planned.edit),
     });
     if (result.applied) return { kind: "done", message: planned.done };
+    // A keystroke that made it miss may arrive after the answer.
+    await new Promise((resolve) => setTimeout(resolve, BEAT_MS));
     if (session.documents.get(uri)?.version === document.version)
       return {
         kind: "not-done",

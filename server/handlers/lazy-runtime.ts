@@ -79,8 +79,14 @@ export class LazyRuntime {
     if (this.#open !== null) return { kind: "ready", runtime: this.#open.runtime };
     if (this.#opening?.key === key) return this.#opening.done;
     const signal = this.#loading.signal;
-    const done = this.#openRuntime(model, signal).then((opening) => {
-      if (opening.kind === "ready") this.#open = { key, runtime: opening.runtime };
+    const done = this.#openRuntime(model, signal).then(async (opening) => {
+      if (opening.kind !== "ready") return opening;
+      if (signal.aborted) {
+        // Everything was unloaded in the moment in which this was ready.
+        await opening.runtime.dispose();
+        signal.throwIfAborted();
+      }
+      this.#open = { key, runtime: opening.runtime };
       return opening;
     });
     const opening = { key, done };

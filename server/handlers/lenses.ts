@@ -32,6 +32,11 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
     resumable && stored !== undefined
       ? [command("Resume", COMMANDS.resume, { traceId: stored.id, place })]
       : [];
+  // With the same settings the same search would come out: more of it is what helps.
+  const again =
+    stored === undefined
+      ? [command("Solve Again", COMMANDS.solve, place)]
+      : [command("Search On", COMMANDS.resume, { traceId: stored.id, place })];
   switch (state) {
     case "queued":
     case "searching":
@@ -53,9 +58,8 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
                 place,
               }),
             ]),
-        command("Solve Again", COMMANDS.solve, place),
+        ...again,
         ...solveWith,
-        ...resume,
         ...tree,
       ];
     case "solved":
@@ -66,7 +70,7 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
           COMMANDS.verify,
           place,
         ),
-        command("Solve Again", COMMANDS.solve, place),
+        ...again,
         ...solveWith,
         ...tree,
       ];

@@ -9,6 +9,8 @@ export class TraceLibrary {
   readonly #recovered: (ids: readonly string[]) => void;
   /** The traces last asked for, oldest first. */
   readonly #traces = new Map<string, Trace>();
+  /** Traces that the store did not have, and at which revision. */
+  readonly #missing = new Map<string, string>();
   #files: Promise<TraceFiles> | null = null;
   #newest: ReadonlyMap<string, TraceSummary> = new Map();
   #revision = "";
@@ -39,16 +41,21 @@ export class TraceLibrary {
   async find(id: string): Promise<Trace | null> {
     const known = this.#traces.get(id);
     if (known !== undefined) return known;
-    const { store } = await this.files();
+    const { store, revision } = await this.files();
+    const now = await revision();
+    if (this.#missing.get(id) === now) return null;
     const trace = (await store.query({ id })).traces.find((each) => each.id === id);
     if (trace !== undefined) this.#keep(trace);
+    else this.#missing.set(id, now);
     return trace ?? null;
   }
 
   /** Stores a search durably. */
   async append(trace: Trace): Promise<void> {
-    const { store } = await this.files();
+    const { store, revision } = await this.files();
+    const wasCurrent = (await revision()) === this.#revision;
     await store.append(trace);
+    if (wasCurrent) this.#revision = await revision();
     this.#keep(trace);
     this.#newest = new Map([...this.#newest, [trace.problem.id, summarise(trace)]]);
   }

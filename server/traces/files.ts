@@ -9,7 +9,7 @@ export interface TraceFiles {
   readonly store: TraceStore;
   readonly journal: Journal;
   /** Differs from what it was when some process changed the store. */
-  revision(): Promise<string>;
+  readonly revision: () => Promise<string>;
 }
 
 /** The files around one store. Nothing is read or made yet. */
@@ -17,7 +17,7 @@ export function openTraceFiles(file: string): TraceFiles {
   return {
     store: createTraceStore(file),
     journal: createJournal(path.join(path.dirname(file), "running")),
-    async revision() {
+    revision: async () => {
       const found = await stat(file).catch(() => null);
       return found === null ? "none" : `${found.size} ${found.mtimeMs}`;
     },

@@ -74,7 +74,7 @@ describe("what is shown", () => {
     const editor = await solved();
     expect(await lenses(editor)).toEqual([
       "Re-check",
-      "Solve Again",
+      "Search On",
       "Solve with…",
       "Show Search Tree",
       "Solve",
