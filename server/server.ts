@@ -47,10 +47,12 @@ export function startServer(connection: Connection, services: EditorServices): v
     client: InitializationOptions.parse({}),
     abilities: abilitiesOf({}),
     checks: new Checks(),
-    runtime: new LazyRuntime(services, () => session.settings, {
-      say: (line) => status.say(line),
-      download: () => undefined,
-    }),
+    runtime: new LazyRuntime(
+      services,
+      () => session.settings,
+      { say: (line) => status.say(line), download: () => undefined },
+      () => status.say(null),
+    ),
     library: new TraceLibrary(
       () => services.traces(folder()),
       (ids) =>

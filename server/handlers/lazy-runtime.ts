@@ -20,11 +20,20 @@ export class LazyRuntime {
   #loading = new AbortController();
   /** Searches and checks that use what is open. */
   #users = 0;
+  #idle: NodeJS.Timeout | undefined;
+  readonly #unloaded: () => void;
 
-  constructor(services: EditorServices, settings: () => Settings, listener: RuntimeListener) {
+  /** `unloaded` hears that everything was freed because nobody had used it for as long as the settings say. */
+  constructor(
+    services: EditorServices,
+    settings: () => Settings,
+    listener: RuntimeListener,
+    unloaded: () => void,
+  ) {
     this.#services = services;
     this.#settings = settings;
     this.#listener = listener;
+    this.#unloaded = unloaded;
   }
 
   get state(): RuntimeState {
@@ -43,26 +52,32 @@ export class LazyRuntime {
    * @throws the signal's reason.
    */
   async withRuntime<T>(signal: AbortSignal, work: (opening: RuntimeOpening) => Promise<T>): Promise<T> {
-    this.#users++;
-    try {
-      return await work(await unlessAborted(this.#runtime(), signal));
-    } finally {
-      this.#users--;
-    }
+    return this.#using(async () => work(await unlessAborted(this.#runtime(), signal)));
   }
 
   /** Runs `work` with Python, and without any model. */
   async withPython<T>(work: (python: Python) => Promise<T>): Promise<T> {
+    return this.#using(async () => work(await this.#openPython()));
+  }
+
+  async #using<T>(work: () => Promise<T>): Promise<T> {
+    clearTimeout(this.#idle);
     this.#users++;
     try {
-      return await work(await this.#openPython());
+      return await work();
     } finally {
       this.#users--;
+      if (this.#users === 0) {
+        const minutes = this.#settings().model.idleUnloadMinutes;
+        // Nobody waits for this: a process that could end may end.
+        this.#idle = setTimeout(() => void this.close().then(this.#unloaded), minutes * 60_000).unref();
+      }
     }
   }
 
   /** Frees everything; what is being loaded is given up. */
   async close(): Promise<void> {
+    clearTimeout(this.#idle);
     this.#loading.abort(new Error("unloaded"));
     this.#loading = new AbortController();
     const [open, python] = [this.#open, this.#python];

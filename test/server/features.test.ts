@@ -58,7 +58,7 @@ async function hover(editor: TestClient, needle: string): Promise<string> {
   return found === null ? "" : (found.contents as MarkupContent).value;
 }
 
-async function codes(editor: TestClient): Promise<unknown[]> {
+function codes(editor: TestClient): unknown[] {
   return (editor.diagnostics.get(URI) ?? []).map(({ code }) => code);
 }
 
@@ -150,7 +150,7 @@ describe("a changed document", () => {
     const editor = await solved();
     const at = editor.text(URI).indexOf("6 times 7");
     await editor.type(URI, at, at + 9, "6 times 7, in words");
-    await until(async () => (await codes(editor)).includes("stale-solution"));
+    await until(() => codes(editor).includes("stale-solution"));
     expect((await editor.problems(URI))[0]?.state).toBe("stale");
     expect((await lenses(editor))[0]).toBe("Stale: Problem Changed. Solve Again");
     expect(await hover(editor, "**Step 1.**")).toContain("**Stale**");
@@ -159,14 +159,14 @@ describe("a changed document", () => {
     expect(fix?.title).toBe("Solve Again");
     expect(await editor.ask("solve", FIRST)).toMatchObject({ kind: "solved", inserted: true });
     expect(editor.text(URI).match(/rstar:solution/gu)).toHaveLength(1);
-    await until(async () => (await codes(editor)).length === 0);
+    await until(() => codes(editor).length === 0);
   });
 
   it("tells a damaged solution and leaves it as it is", async () => {
     const editor = await solved();
     const at = editor.text(URI).indexOf("<sub>Q");
     await editor.type(URI, at, at + 5, "broken by hand ");
-    await until(async () => (await codes(editor)).includes("damaged-solution"));
+    await until(() => codes(editor).includes("damaged-solution"));
     expect((await editor.problems(URI))[0]?.state).toBe("damaged");
     expect((await lenses(editor))[0]).toBe("Damaged Solution: Remove");
     expect(await editor.ask("removeSolution", FIRST)).toMatchObject({ kind: "done" });
@@ -218,7 +218,7 @@ describe("checking again", () => {
       kind: "checked",
       solutions: [{ holds: false }],
     });
-    await until(async () => (await codes(editor)).includes("step-no-longer-checks"));
+    await until(() => codes(editor).includes("step-no-longer-checks"));
     expect((await editor.problems(URI))[0]?.state).toBe("broken");
     expect((await lenses(editor))[0]).toContain("No Longer Checks");
     expect((await actions(editor, "**Step 2.**"))[0]).toMatchObject({
