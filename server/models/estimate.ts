@@ -1,15 +1,15 @@
 /** What a model would take of this machine, before anything is downloaded: memory, and speed from the memory's speed. */
 import { freemem } from "node:os";
 
-/** KV state of policy and PPM at most, and work space. */
+/** KV state of policy and PPM at most; work space and two Python interpreters. */
 const KV_BYTES = 1e9;
-const WORK_BYTES = 0.3e9;
+const WORK_BYTES = 0.9e9;
 
 /**
- * Share of the copying speed at which weights are read while decoding. Measured with two threads: 491 MB of weights at
- * 43 to 60 tokens/s on a machine that copies 10 to 14 GB/s (reading and writing, 2x that much traffic).
+ * Decoding reads every weight once a token. Measured with two threads: 491 MB of weights at 43 to 60 tokens/s (21 to
+ * 29 GB/s) on a machine whose `memorySpeed` is 25 GB/s: as fast as copying, reading and writing counted.
  */
-const DECODING_SHARE = 1.0;
+const DECODING_SHARE = 1;
 
 export interface ModelEstimate {
   /** Weights, KV state at most, and work space. */
