@@ -8,6 +8,9 @@ import { unlessAborted } from "./signals.ts";
 export interface RuntimeState {
   readonly kind: "unloaded" | "loading" | "ready";
   readonly backend: Runtime["backend"] | null;
+  /** Ids of the models that are open. */
+  readonly policy: string | null;
+  readonly ppm: string | null;
 }
 
 export class LazyRuntime {
@@ -37,8 +40,16 @@ export class LazyRuntime {
   }
 
   get state(): RuntimeState {
-    if (this.#open !== null) return { kind: "ready", backend: this.#open.runtime.backend };
-    return { kind: this.#opening === null ? "unloaded" : "loading", backend: null };
+    if (this.#open === null)
+      return {
+        kind: this.#opening === null ? "unloaded" : "loading",
+        backend: null,
+        policy: null,
+        ppm: null,
+      };
+    const { backend, services } = this.#open.runtime;
+    const { policy, ppm } = services;
+    return { kind: "ready", backend, policy: policy.identity.id, ppm: ppm?.identity.id ?? null };
   }
 
   /** Tokens generated since the models were opened; 0 while none is. */

@@ -42,12 +42,12 @@ export class StatusReporter {
 
   status(): ServerStatus {
     const { runtime, searches, settings } = this.#session;
-    const { kind, backend } = runtime.state;
+    const { kind, backend, policy, ppm } = runtime.state;
     const queued = searches.all.filter((entry) => entry.state === "queued").length;
     return {
       state: kind,
-      model: settings.model.policy === "" ? "default" : settings.model.policy,
-      ppm: settings.model.ppm === "" ? null : settings.model.ppm,
+      model: policy ?? (settings.model.policy === "" ? "default" : settings.model.policy),
+      ppm: ppm ?? (settings.model.ppm === "" ? null : settings.model.ppm),
       backend: backend?.why ?? null,
       searching: searches.all.length - queued,
       queued,

@@ -62,6 +62,7 @@ export type DownloadProgress = z.infer<typeof DownloadProgress>;
 export const ServerStatus = z.object({
   /** `unloaded`: nothing is in memory; the next solve loads it. */
   state: z.enum(["unloaded", "loading", "ready"]),
+  /** The open models, else those that the settings name; `default` where they name none. */
   model: z.string(),
   ppm: z.string().nullable(),
   /** What computes and why, in words; null until the engine was opened. */

@@ -246,7 +246,12 @@ describe("stopping and going on", () => {
     await until(
       async () => (await editor.problems(URI)).some(({ state }) => state === "queued") && gate.waiting() > 0,
     );
-    expect(await editor.ask("status", {})).toMatchObject({ searching: 1, queued: 1, backend: "a script" });
+    expect(await editor.ask("status", {})).toMatchObject({
+      searching: 1,
+      queued: 1,
+      backend: "a script",
+      model: "scripted",
+    });
     expect(await editor.ask("stopAll", {})).toEqual({ stopped: 2 });
     expect((await Promise.all(both)).map(({ kind }) => kind)).toEqual(["cancelled", "cancelled"]);
     expect(gate.waiting()).toBe(1);

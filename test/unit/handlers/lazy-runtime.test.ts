@@ -20,6 +20,7 @@ afterEach(() => vi.useRealTimers());
 function ready(): RuntimeOpening {
   const runtime = {
     backend: { why: "a script" },
+    services: { policy: { identity: { id: "p" } }, ppm: null },
     dispose: () => {
       log.push("runtime closed");
       return Promise.resolve();
@@ -62,7 +63,7 @@ test("opens once for searches side by side, with Python shared", async () => {
   expect(await use(runtime)).toBe("ready");
   await runtime.withPython(() => Promise.resolve());
   expect(log).toEqual(["python 5000", "open default"]);
-  expect(runtime.state).toEqual({ kind: "ready", backend: { why: "a script" } });
+  expect(runtime.state).toMatchObject({ kind: "ready", policy: "p", ppm: null });
 });
 
 test("frees everything when nobody used it for as long as the settings say, and opens it again", async () => {
