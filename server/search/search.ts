@@ -111,8 +111,7 @@ export class Search {
 
   /** Whether another typical trajectory would exceed the budget. */
   isSpent(): boolean {
-    const usual =
-      this.#continuations === 0 ? USUAL_CONTINUATION : this.#continuationTokens / this.#continuations;
+    const usual = this.#usualContinuation();
     return this.#candidates === 0 ? this.remaining === 0 : this.remaining < usual / 2;
   }
 
@@ -121,9 +120,7 @@ export class Search {
    * run on top of the one before, and the first that fails ends its trajectory. Returns where trajectories ended.
    */
   async sample(draws: readonly Draw[], temperature = this.config.temperature): Promise<SearchNode[]> {
-    const usual =
-      this.#continuations === 0 ? USUAL_CONTINUATION : this.#continuationTokens / this.#continuations;
-    const affordable = this.#affordable(draws, usual);
+    const affordable = this.#affordable(draws, this.#usualContinuation());
     const results = await this.#propose(
       affordable,
       CONTINUATION_STOPS,
@@ -203,8 +200,15 @@ export class Search {
       candidates: this.#candidates,
       rejected: this.#rejected,
       trajectories: this.tree.answers().reduce((sum, node) => sum + node.arrivals, 0),
+      started: this.started,
+      planned: this.started + Math.floor(this.remaining / this.#usualContinuation()),
       best: best === undefined ? null : { answer: best.answer, support: best.count },
     };
+  }
+
+  /** Tokens that a continuation takes, by those seen so far. */
+  #usualContinuation(): number {
+    return this.#continuations === 0 ? USUAL_CONTINUATION : this.#continuationTokens / this.#continuations;
   }
 
   /** Keeps the number of candidates within what the budget still pays for; always at least one in all. */
