@@ -6,7 +6,7 @@
  * sent everything again: no message may be relied on to survive a hidden or reloaded view.
  */
 import { z } from "zod";
-import type { SearchEvent } from "./events.ts";
+import { SearchEvent } from "./events.ts";
 import { DashboardRun, MetricsPoint, RoundReport, RunStatus } from "./dashboard.ts";
 import { Trace, TraceNode } from "./trace.ts";
 
@@ -38,27 +38,6 @@ const Ready = z.strictObject({ kind: z.literal("ready") });
 const Copy = z.strictObject({ kind: z.literal("copy"), text: z.string() });
 
 /* ------------------------------------------------------------- search view */
-
-/** `SearchEvent` as it arrives from another process. */
-const Progress = z.strictObject({
-  generatedTokens: count,
-  budget: count,
-  candidates: count,
-  rejected: count,
-  trajectories: count,
-  best: z.strictObject({ answer: z.string(), support: count }).nullable(),
-});
-export const SearchEventMessage = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("started"),
-    problemId: z.string(),
-    strategy: z.string(),
-    budget: count,
-  }),
-  z.strictObject({ kind: z.literal("candidate"), problemId: z.string(), node: TraceNode }),
-  z.strictObject({ kind: z.literal("progress"), problemId: z.string(), progress: Progress }),
-  z.strictObject({ kind: z.literal("finished"), problemId: z.string(), progress: Progress }),
-]) satisfies z.ZodType<SearchEvent>;
 
 /** What a search view shows: the problem and, once there is one, its stored trace. */
 export const SearchSubject = z.strictObject({
@@ -97,7 +76,7 @@ export const ToSearchView = z.discriminatedUnion("kind", [
     mayRun: z.boolean(),
   }),
   /** What happened since the last batch, oldest first; at most ten batches a second. */
-  z.strictObject({ kind: z.literal("events"), session: z.string(), events: z.array(SearchEventMessage) }),
+  z.strictObject({ kind: z.literal("events"), session: z.string(), events: z.array(SearchEvent) }),
   /** The stored trace: after a search has ended, or after a person's choice was stored. Replaces what came live. */
   z.strictObject({ kind: z.literal("trace"), session: z.string(), trace: Trace }),
   /** A search of the problem shown began or ended; `stopping` from the moment that a stop was asked for. */
