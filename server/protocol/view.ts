@@ -8,10 +8,10 @@
 import { z } from "zod";
 import { SearchEvent } from "./events.ts";
 import { DashboardRun, MetricsPoint, RoundReport, RunStatus } from "./dashboard.ts";
-import { Trace, TraceNode } from "./trace.ts";
+import { SearchRate } from "./solving.ts";
+import { Trace } from "./trace.ts";
 
 const nodeId = z.int().nonnegative();
-const count = z.int().nonnegative();
 
 /* ------------------------------------------------------------------ shared */
 
@@ -76,7 +76,12 @@ export const ToSearchView = z.discriminatedUnion("kind", [
     mayRun: z.boolean(),
   }),
   /** What happened since the last batch, oldest first; at most ten batches a second. */
-  z.strictObject({ kind: z.literal("events"), session: z.string(), events: z.array(SearchEvent) }),
+  z.strictObject({
+    kind: z.literal("events"),
+    session: z.string(),
+    events: z.array(SearchEvent),
+    rate: SearchRate.nullable(),
+  }),
   /** The stored trace: after a search has ended, or after a person's choice was stored. Replaces what came live. */
   z.strictObject({ kind: z.literal("trace"), session: z.string(), trace: Trace }),
   /** A search of the problem shown began or ended; `stopping` from the moment that a stop was asked for. */
@@ -125,15 +130,16 @@ export const FromSearchView = z.discriminatedUnion("kind", [
 export type FromSearchView = z.infer<typeof FromSearchView>;
 
 /** What the search view leaves with `setState`; the extension's panel serializer gets it after a reload. */
-export const SearchViewState = z.strictObject({
+export const SearchViewState = z.object({
   version: z.literal(1),
   documentUri: z.string().nullable(),
   session: z.string().nullable(),
   traceId: z.string().nullable(),
   selected: nodeId.nullable(),
   collapsed: z.array(nodeId),
-  layout: z.enum(["tree", "list", "compare"]),
-  zoom: z.number().positive(),
+  /** Which of the view's pages is shown, and how much of each node the tree shows. */
+  page: z.enum(["tree", "outline", "cost", "compare"]),
+  density: z.enum(["detailed", "compact", "overview"]),
 });
 export type SearchViewState = z.infer<typeof SearchViewState>;
 
