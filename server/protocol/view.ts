@@ -89,6 +89,8 @@ export const ToSearchView = z.discriminatedUnion("kind", [
     kind: z.literal("running"),
     session: z.string(),
     state: z.enum(["running", "stopping", "idle"]),
+    /** The search goes on from the nodes shown; left out, it begins a tree of its own. */
+    continues: z.boolean().optional(),
   }),
   /** All stored traces of the problem shown, newest first; sent after `open` and when one is added. */
   z.strictObject({ kind: z.literal("compare"), session: z.string(), traces: z.array(Trace) }),
