@@ -59,7 +59,10 @@ function answerEvidence(node: TraceNode, tree: TreeModel, trace: Trace | null): 
       evidence.push({ weight: "for", text: t("{0} different programs give it", programs.size) });
     const others = trace?.votes.filter((vote) => vote !== own).slice(0, 3) ?? [];
     for (const vote of others)
-      evidence.push({ weight: "against", text: t("{0} say {1}", vote.count, vote.answer) });
+      evidence.push({
+        weight: "against",
+        text: t("{0} of {1} give {2} instead", vote.count, total, vote.answer),
+      });
   }
   switch (node.graded) {
     case "equal":

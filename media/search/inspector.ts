@@ -75,7 +75,7 @@ export class Inspector {
     ];
     return [
       breadcrumbs(path, this.#actions),
-      h("h2", {}, icon(iconOf(node, isChosen)), heading, ...marks),
+      h("h2", {}, h("span", "badge", icon(iconOf(node, isChosen))), heading, ...marks),
       node.kind === "answer"
         ? h("p", "answer-text", line(titleOf(node)))
         : h("p", "reason", line(titleOf(node))),
@@ -229,7 +229,17 @@ function alternatives(node: TraceNode, model: ViewModel, actions: NodeActions): 
     return h(
       "tr",
       `${sibling.status}${sibling.id === node.id ? " current" : ""}`,
-      h("td", {}, h("span", "badge", icon(iconOf(sibling, model.tree.chosen.has(sibling.id)))), button, why),
+      h(
+        "td",
+        {},
+        h(
+          "div",
+          "candidate",
+          h("span", "badge", icon(iconOf(sibling, model.tree.chosen.has(sibling.id)))),
+          button,
+        ),
+        why,
+      ),
       h("td", "number", q === null ? "–" : signed(q)),
       h("td", "number", whole(sibling.visits)),
       h("td", "number", sibling.ppm === null ? "–" : signed(sibling.ppm)),

@@ -15,8 +15,8 @@ export interface Size {
 }
 
 export const SIZES: Readonly<Record<Density, Size>> = {
-  detailed: { width: 232, height: 52, gapX: 34, gapY: 8 },
-  compact: { width: 200, height: 28, gapX: 30, gapY: 6 },
+  detailed: { width: 260, height: 52, gapX: 34, gapY: 8 },
+  compact: { width: 224, height: 28, gapX: 30, gapY: 6 },
   overview: { width: 18, height: 10, gapX: 20, gapY: 5 },
 };
 const OUTLINE: Size = { width: 0, height: 30, gapX: 18, gapY: 0 };

@@ -1,4 +1,5 @@
 /** Entry of the search view: puts the parts on the page and carries messages between them and the extension. */
+import "../shared/no-eval.ts";
 import { FromSearchView, SearchViewState, ToSearchView } from "../../server/protocol/view.ts";
 import { h } from "../shared/dom.ts";
 import { connect } from "../shared/host.ts";
@@ -84,7 +85,6 @@ class View {
       useAlternative: (node) => this.#postAbout("use-alternative", node),
       pin: (node) => this.#postAbout("pin", node),
       reject: (node) => this.#postAbout("reject", node),
-      unmark: (node) => this.#postAbout("unmark", node),
       edit: (node, reason, code) =>
         this.#post({ kind: "edit", traceId: model.trace?.id ?? null, node, reason, code }),
     });
@@ -163,10 +163,7 @@ class View {
     this.#told = setTimeout(() => this.#postAbout("selected", id), SETTLED_MS);
   }
 
-  #postAbout(
-    kind: "selected" | "reveal" | "use-alternative" | "pin" | "reject" | "unmark",
-    node: number,
-  ): void {
+  #postAbout(kind: "selected" | "reveal" | "use-alternative" | "pin" | "reject", node: number): void {
     this.#post({ kind, traceId: model.trace?.id ?? null, node });
   }
 

@@ -13,7 +13,6 @@ export interface NodeActions {
   useAlternative(id: number): void;
   pin(id: number): void;
   reject(id: number): void;
-  unmark(id: number): void;
   edit(id: number, reason: string, code: string): void;
 }
 
@@ -52,22 +51,11 @@ export function actionsFor(node: TraceNode, model: ViewModel, actions: NodeActio
       ),
     );
   if (!model.mayRun || !isIdle || model.trace === null || node.kind !== "step") return bar;
-  const marked = model.trace.preferences?.some(
-    ({ preferred, rejected }) => preferred === node.id || rejected === node.id,
-  );
-  if (marked === true)
+  if (node.status === "ok")
     bar.append(
-      button("unmark", t("Take Back"), t("Forget what you decided about this step"), () =>
-        actions.unmark(node.id),
-      ),
-    );
-  else {
-    if (node.status === "ok")
-      bar.append(button("pin", t("Pin"), t("Search on from this step only"), () => actions.pin(node.id)));
-    bar.append(
+      button("pin", t("Pin"), t("Search on from this step only"), () => actions.pin(node.id)),
       button("reject", t("Reject"), t("Search on without this step"), () => actions.reject(node.id)),
     );
-  }
   const edit = button("edit", t("Edit…"), t("Write this step yourself and search on from it"), () => {
     const form = editForm(node, actions, () => {
       form.replaceWith(bar);

@@ -59,10 +59,7 @@ function nothingYet({ running, trace }: ViewModel): string {
 function settings({ models, settings: used }: Trace): HTMLElement {
   const rows: [string, string][] = [
     [t("Strategy"), String(used["strategy"] ?? "")],
-    [
-      t("Policy"),
-      [models.policy.id, models.policy.adapter?.id].filter((id) => id !== undefined).join(" + "),
-    ],
+    [t("Policy"), [models.policy.id, models.policy.adapter?.id].filter((id) => id !== undefined).join(" + ")],
     [t("PPM"), models.ppm?.id ?? t("none; values come from agreement")],
     [t("Seed"), String(used["seed"] ?? "")],
     [t("Budget"), t("{0} tokens", whole(Number(used["budgetTokens"] ?? 0)))],

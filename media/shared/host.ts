@@ -1,9 +1,6 @@
 /** The view's end of the line to the extension: posts typed messages, checks what arrives, keeps state over a reload. */
-import { z } from "zod";
+import type { z } from "zod";
 import { parseMessage } from "../../server/protocol/view.ts";
-
-// The page's policy forbids generating code, which zod would otherwise try for speed.
-z.config({ jitless: true });
 
 interface VsCodeApi {
   postMessage(message: unknown): void;
