@@ -47,7 +47,7 @@ export class Minimap {
       x: (WIDTH - 2 * PADDING) / layout.width,
       y: Math.min(height / layout.height, 0.5),
     };
-    const theme = document.body.className + document.documentElement.style.cssText.length;
+    const theme = `${document.body.className} ${document.documentElement.style.cssText.length}`;
     const last = this.#painted;
     if (last?.layout !== layout || last.tree !== tree || last.height !== height || last.theme !== theme) {
       this.#painted = { layout, tree, height, theme };

@@ -81,14 +81,9 @@ export function childrenAt(tree: TreeModel, id: number): readonly number[] {
 /** The nodes from the root's child down to `id`, in order. */
 export function pathTo(tree: TreeModel, id: number): TraceNode[] {
   const path: TraceNode[] = [];
-  for (let node = tree.nodes.get(id); node !== undefined && node.parent !== null;)
-    (path.push(node), (node = tree.nodes.get(node.parent)));
+  for (let node = tree.nodes.get(id); node?.parent != null; node = tree.nodes.get(node.parent))
+    path.push(node);
   return path.reverse();
-}
-
-/** Number of steps from the root. */
-export function depthOf(tree: TreeModel, id: number): number {
-  return pathTo(tree, id).length;
 }
 
 /** `Q = sum / N` (rStar-Math Eq. 1); null for a node never visited. */

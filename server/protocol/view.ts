@@ -7,7 +7,8 @@
  */
 import { z } from "zod";
 import { SearchEvent } from "./events.ts";
-import { DashboardRun, MetricsPoint, RoundReport, RunStatus } from "./dashboard.ts";
+import { DashboardRun, StageProgress, TrainingMetrics } from "./dashboard.ts";
+import { RoundReport, RunState } from "./evolution.ts";
 import { SearchRate } from "./solving.ts";
 import { Trace } from "./trace.ts";
 
@@ -152,20 +153,26 @@ export const ToDashboard = z.discriminatedUnion("kind", [
   Texts,
   Notice,
   /** All runs, newest first; after `ready` and whenever one begins, ends or is removed. */
-  z.strictObject({ kind: z.literal("runs"), runs: z.array(DashboardRun), mayRun: z.boolean() }),
+  z.strictObject({
+    kind: z.literal("runs"),
+    runs: z.array(DashboardRun),
+    /** False in an untrusted workspace: nothing that starts work is offered. */
+    mayRun: z.boolean(),
+  }),
   /** Everything known of one run: answers `open-run`; sent unasked for a run that has just begun. */
   z.strictObject({
     kind: z.literal("run"),
-    run: z.string(),
-    status: RunStatus,
-    metrics: z.array(MetricsPoint),
-    rounds: z.array(RoundReport),
+    state: RunState,
+    reports: z.array(RoundReport),
+    metrics: z.array(TrainingMetrics),
   }),
-  /** New points of a run, oldest first. */
-  z.strictObject({ kind: z.literal("metrics"), run: z.string(), points: z.array(MetricsPoint) }),
-  /** A round's report, new or changed. */
+  /** The state as it is now, after every change of it. */
+  z.strictObject({ kind: z.literal("state"), state: RunState }),
+  z.strictObject({ kind: z.literal("progress"), run: z.string(), progress: StageProgress }),
+  /** New lines of a training, oldest first. */
+  z.strictObject({ kind: z.literal("metrics"), run: z.string(), metrics: TrainingMetrics }),
+  /** A finished round's report. */
   z.strictObject({ kind: z.literal("round"), run: z.string(), report: RoundReport }),
-  z.strictObject({ kind: z.literal("status"), run: z.string(), status: RunStatus }),
 ]);
 export type ToDashboard = z.infer<typeof ToDashboard>;
 

@@ -1,13 +1,11 @@
 /** The search view in Chromium: from a recorded trace, by keyboard, in every theme, under its content policy. */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { FromSearchView } from "../../server/protocol/view.ts";
 import { opening, recorded } from "./fixtures.ts";
+import { seriousFindings } from "./findings.ts";
 import { THEMES, type ThemeName } from "./themes.ts";
 import { ViewBrowser, type OpenOptions, type ViewPage } from "./view-page.ts";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const trace = recorded("mcts");
 const rejected = trace.nodes.find((node) => node.status === "rejected");
 const chosenStep = trace.nodes.find((node) => node.id === trace.nodes[trace.chosen ?? 0]?.parent);
@@ -32,24 +30,6 @@ async function show(options: OpenOptions = {}, changes: Parameters<typeof openin
 
 const text = (selector: string): Promise<string> => view.page.locator(selector).first().innerText();
 const posts = async (kind: string) => (await view.posted()).filter((message) => message.kind === kind);
-
-/** Serious and critical findings of axe-core, as one line each. */
-async function seriousFindings(): Promise<string[]> {
-  await view.page.evaluate(axe);
-  const found = await view.page.evaluate(async () => {
-    interface Axe {
-      run(): Promise<{
-        violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
-      }>;
-    }
-    return (await (window as unknown as { axe: Axe }).axe.run()).violations;
-  });
-  return found
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 140)} ${failureSummary}`),
-    );
-}
 
 describe("from a stored trace", () => {
   it("shows the tree, the answer and the chosen path", async () => {
@@ -201,7 +181,7 @@ describe.each(Object.keys(THEMES) as ThemeName[])("in the %s theme", (theme) => 
       await view.send({ kind: "compare", session: "s1", traces: [trace, recorded("greedy")] });
       await view.send({ kind: "select", session: "s1", node: rejected?.id, focus: false });
       await view.page.locator(`#tab-${page}`).click();
-      expect(await seriousFindings()).toEqual([]);
+      expect(await seriousFindings(view.page)).toEqual([]);
     },
   );
 });

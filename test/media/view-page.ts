@@ -116,7 +116,7 @@ export class ViewBrowser {
           }),
         });
         addEventListener("securitypolicyviolation", (event) => {
-          void (window as unknown as { reportViolation(text: string): void }).reportViolation(
+          void (window as unknown as { reportViolation(text: string): Promise<void> }).reportViolation(
             `${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`,
           );
         });

@@ -27,6 +27,8 @@ const OWNED: Record<string, string> = {
   pyodide: "server/sandbox",
   vscode: "src",
   katex: "media",
+  "d3-hierarchy": "media",
+  "@observablehq/plot": "media",
 };
 
 interface Import {

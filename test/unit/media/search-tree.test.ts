@@ -233,7 +233,9 @@ describe("keyboard", () => {
         for (let id = open.pop(); id !== undefined; id = open.pop())
           for (const key of ["ArrowRight", "ArrowDown", "ArrowUp"]) {
             const made = move(layout, id, key, 5);
-            if (made.kind === "focus" && !reached.has(made.id)) (reached.add(made.id), open.push(made.id));
+            if (made.kind !== "focus" || reached.has(made.id)) continue;
+            reached.add(made.id);
+            open.push(made.id);
           }
         expect(reached.size).toBe(layout.placed.length);
       }),
