@@ -246,8 +246,7 @@ export function heldOutChart(reports: readonly RoundReport[]): HTMLElement {
   );
 }
 
-/** Words in the first column, numbers in the others. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): HTMLTableElement {
+function table(head: readonly string[], rows: readonly (readonly string[])[]): HTMLTableElement {
   return h(
     "table",
     {},
