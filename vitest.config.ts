@@ -1,4 +1,4 @@
-/** Test tiers: `unit` needs no model and takes seconds; `media` shows the webviews in Chromium; `engine` runs a real model and the real sandbox. */
+/** Test tiers: `unit` needs no model and takes seconds; `server` drives the language server; `media` shows the webviews in Chromium; `engine` runs a real model and the real sandbox. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -22,6 +22,19 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
+      },
+      {
+        test: {
+          name: "server",
+          include: ["test/server/**/*.test.ts"],
+          setupFiles: ["./test/support/property-seed.ts"],
+          pool: "forks",
+          testTimeout: 20_000,
+        },
+      },
+      {
+        // Only `vitest bench` runs these: what they measure is looked at, not asserted.
+        test: { name: "bench", include: [], benchmark: { include: ["test/bench/**/*.bench.ts"] } },
       },
       {
         test: {

@@ -47,7 +47,10 @@ function execute(program, args, cwd) {
   const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive", npm_config_yes: "true" };
   // The npm that runs the tests must not hand its own settings of this project on.
   for (const name of Object.keys(environment))
-    if (/^npm_(?:config_|package_|lifecycle)/iu.test(name) && !/registry|proxy|cafile|nodedir|_yes/iu.test(name))
+    if (
+      /^npm_(?:config_|package_|lifecycle)/iu.test(name) &&
+      !/registry|proxy|cafile|nodedir|_yes/iu.test(name)
+    )
       delete environment[name];
   const run = spawnSync(program, args, {
     cwd,
@@ -90,8 +93,7 @@ function installCodeServer(folder, say) {
   say(`installing code-server ${CODE_SERVER} (VS Code in a browser) for the tests; about two minutes, once`);
   fs.mkdirSync(folder, { recursive: true });
   fs.writeFileSync(path.join(folder, "package.json"), '{ "private": true }\n');
-  const npm = (args, cwd) =>
-    execute("npm", [...args, "--no-audit", "--no-fund", "--loglevel=error"], cwd);
+  const npm = (args, cwd) => execute("npm", [...args, "--no-audit", "--no-fund", "--loglevel=error"], cwd);
   npm(["install", `code-server@${CODE_SERVER}`, "--ignore-scripts"], folder);
   const root = path.join(folder, "node_modules", "code-server");
   const vscode = path.join(root, "lib", "vscode");

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { doctorCommand } from "./cli/doctor.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
+import { mcpCommand } from "./cli/mcp.ts";
 import { modelsCommand } from "./cli/models.ts";
 import { solveCommand } from "./cli/solve.ts";
 import { tracesCommand } from "./cli/traces.ts";
@@ -20,6 +21,7 @@ const program = new Command("rstar")
   .addCommand(verifyCommand())
   .addCommand(modelsCommand())
   .addCommand(tracesCommand())
+  .addCommand(mcpCommand())
   .addCommand(doctorCommand());
 throwOnExit(program);
 

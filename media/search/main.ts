@@ -10,6 +10,7 @@ import { comparePage } from "./compare-page.ts";
 import { costPage } from "./cost-page.ts";
 import { Header } from "./header.ts";
 import { Inspector } from "./inspector.ts";
+import { isDraft } from "./tree-model.ts";
 import { TreeView } from "./tree-view.ts";
 import { initialModel, receive, select, stateOf, toggle, type ViewModel } from "./view-model.ts";
 
@@ -157,7 +158,7 @@ class View {
   }
 
   #select(id: number): void {
-    if (id === model.selected) return;
+    if (id === model.selected || isDraft(id)) return;
     this.#change(select(model, id));
     clearTimeout(this.#told);
     this.#told = setTimeout(() => this.#postAbout("selected", id), SETTLED_MS);

@@ -5,7 +5,7 @@ import { icon } from "../shared/icons.ts";
 import { signed, t, whole } from "../shared/l10n.ts";
 import { line } from "../shared/prose.ts";
 import type { Density, Placed } from "./layout.ts";
-import { qOf, type TreeModel } from "./tree-model.ts";
+import { isDraft, qOf, type TreeModel } from "./tree-model.ts";
 import { detailOf, iconOf, labelOf, titleOf } from "./words.ts";
 
 /** How the node is to look now. */
@@ -41,7 +41,16 @@ export function dressNode(element: HTMLElement, look: NodeLook, width: number): 
   const key = [density, isChosen, placed.isOpen, placed.depth, width].join();
   if (shown.get(element)?.node === node && shown.get(element)?.key === key) return;
   shown.set(element, { node, key });
-  element.className = ["node", node.kind, node.status, density, isChosen ? "chosen" : ""].join(" ").trim();
+  element.className = [
+    "node",
+    node.kind,
+    node.status,
+    density,
+    isChosen ? "chosen" : "",
+    isDraft(node.id) ? "draft" : "",
+  ]
+    .join(" ")
+    .trim();
   if (node.graded !== null) element.classList.add(`graded-${node.graded}`);
   element.setAttribute("aria-label", labelOf(node, placed.depth, tree));
   const q = qOf(node);

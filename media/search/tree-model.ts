@@ -55,9 +55,17 @@ export function grow(tree: TreeModel, events: readonly SearchEvent[]): TreeModel
         isNew ||= !nodes.has(event.node.id);
         nodes.set(event.node.id, event.node);
         break;
+      case "draft": {
+        const made = draftNode(event);
+        isNew ||= !nodes.has(made.id);
+        nodes.set(made.id, made);
+        break;
+      }
       case "progress":
       case "finished":
         progress = event.progress;
+        // What the drafts came to has been told before.
+        for (const id of nodes.keys()) if (isDraft(id)) isNew = nodes.delete(id);
         break;
       default:
         event satisfies never;
@@ -71,6 +79,11 @@ export function grow(tree: TreeModel, events: readonly SearchEvent[]): TreeModel
     strategy,
     progress,
   };
+}
+
+/** Whether a node is still being written. Drafts have numbers below the root's, which no candidate has. */
+export function isDraft(id: number): boolean {
+  return id < ROOT;
 }
 
 /** Children of a node that can be drawn. */
@@ -158,6 +171,13 @@ function progressOf(trace: Trace): SearchProgress {
     planned: trace.trajectories.started,
     best: best === undefined ? null : { answer: best.answer, support: best.count },
   };
+}
+
+/** Drafts below one parent are told apart by `draft`; there are never thousands of them. */
+function draftNode({ parent, draft, text }: Extract<SearchEvent, { kind: "draft" }>): TraceNode {
+  const last = text.trimEnd().split("\n").at(-1) ?? "";
+  const reason = last.replace(/^#\s*(?:step\s*\d+\s*[:.)-]?\s*)?/iu, "");
+  return { ...rootNode(), id: -1 - draft - 4096 * parent, parent, kind: "step", text, reason };
 }
 
 function rootNode(): TraceNode {

@@ -3,7 +3,7 @@ import type { SearchRate } from "../../server/protocol/solving.ts";
 import type { Trace } from "../../server/protocol/trace.ts";
 import type { SearchSubject, SearchViewState, ToSearchView } from "../../server/protocol/view.ts";
 import type { z } from "zod";
-import { EMPTY_TREE, fromTrace, grow, ROOT, type TreeModel } from "./tree-model.ts";
+import { EMPTY_TREE, fromTrace, grow, isDraft, ROOT, type TreeModel } from "./tree-model.ts";
 
 export interface Notice {
   readonly severity: "information" | "warning" | "error";
@@ -84,6 +84,7 @@ export function receive(
 
 /** Selects a node and opens everything above it. */
 export function select(model: ViewModel, id: number): ViewModel {
+  if (isDraft(id)) return model;
   const collapsed = new Set(model.collapsed);
   for (let node = model.tree.nodes.get(id); node?.parent != null; node = model.tree.nodes.get(node.parent))
     collapsed.delete(node.parent);

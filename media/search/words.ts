@@ -2,7 +2,7 @@
 import type { TraceNode } from "../../server/protocol/trace.ts";
 import type { IconName } from "../shared/icons.ts";
 import { signed, t, whole } from "../shared/l10n.ts";
-import { qOf, type TreeModel } from "./tree-model.ts";
+import { isDraft, qOf, type TreeModel } from "./tree-model.ts";
 
 /** The node in a few words: its reason, or what stands for it. */
 export function titleOf(node: TraceNode): string {
@@ -41,6 +41,7 @@ export function iconOf(node: TraceNode, isChosen: boolean): IconName {
 /** All of it in one sentence for a screen reader. */
 export function labelOf(node: TraceNode, depth: number, tree: TreeModel): string {
   const parts: string[] = [];
+  if (isDraft(node.id)) return t("Being written: {0}", titleOf(node));
   if (node.kind === "root") parts.push(t("Problem, {0} candidates", whole(tree.nodes.size - 1)));
   else if (node.kind === "answer") parts.push(t("Answer {0}", titleOf(node)));
   else parts.push(t("Step {0}: {1}", depth, titleOf(node)));

@@ -23,7 +23,7 @@ import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { createProgress } from "./progress.ts";
 import { paintFor, renderResult } from "./render.ts";
-import { newTraceId } from "./trace-id.ts";
+import { newTraceId } from "../traces/trace-id.ts";
 
 interface Options {
   readonly problem?: number[];

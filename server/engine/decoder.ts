@@ -6,7 +6,7 @@ import { commonLength, type Sequence } from "./sequences.ts";
 
 /** A run of tokens whose KV state must exist, and what to do with the logits after the last of them. */
 export interface Task {
-  /** The tokens; a task that goes on appends to them. Never empty. */
+  /** The tokens; never empty. The target of the task that goes on starts with them. */
   readonly target: readonly number[];
   readonly readout: Readout;
   /** Tasks with smaller numbers go first: the number of their request. */
@@ -279,7 +279,6 @@ export class Decoder {
     task.evaluated?.(item.tokens.length);
     if (task.cancelled || output === null) return;
     const next = advance(task, output);
-    if (next === task) return;
     const index = this.#lanes.indexOf(lane);
     if (next !== null) this.#lanes[index] = { sequence, task: next };
     else {

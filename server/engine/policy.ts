@@ -67,7 +67,7 @@ export class Policy implements PolicyModel {
 
 type MutableCounters = { -readonly [Key in keyof PolicyCounters]: PolicyCounters[Key] };
 
-/** One request under way: first its prefix, then one task per candidate. */
+/** One request under way: first its prefix, then a task for every branch of its candidates. */
 class ProposeJob {
   readonly result: Promise<ProposeResult>;
   readonly request: ProposeRequest;
@@ -167,41 +167,30 @@ class PrefixTask implements Task {
     this.#job.fail(reason);
   }
 
-  /** The first candidate goes on in this lane; the others fork it as soon as there are lanes for them. */
+  /** One branch goes on in this lane; the others fork it as soon as there are lanes for them. */
   advance(logits: Logits): Task | null {
     const job = this.#job;
-    const open: Task[] = [];
-    for (const [index, seed] of job.request.seeds.entries()) {
-      const task = new CandidateTask(job, index, seed);
-      if (task.accept(logits)) open.push(task);
-    }
-    const [first, ...others] = open;
+    const drafts = job.request.seeds.map((seed, index) => new Draft(job, index, seed));
+    const [first, ...others] = branches(job, job.prompt, drafts, logits);
     if (others.length > 0) job.context.decoder.submit(others);
     return first ?? null;
   }
 }
 
-/** Generates one candidate token by token. */
-class CandidateTask implements Task {
-  readonly target: number[];
+/**
+ * Candidates that have drawn the same tokens so far. What they share is evaluated once, with one place in the batch:
+ * a sibling that repeats another costs nothing until the two part.
+ */
+class BranchTask implements Task {
+  readonly target: readonly number[];
   readonly #job: ProposeJob;
-  readonly #index: number;
-  readonly #seed: number;
-  readonly #stream: TextStream;
-  readonly #stops: StopMatcher;
+  readonly #drafts: readonly Draft[];
   #promptLeft = 0;
-  #tokens = 0;
-  #logProbSum = 0;
-  #logProbMin = 0;
 
-  constructor(job: ProposeJob, index: number, seed: number) {
-    const { vocabulary } = job.context.tokenizer;
+  constructor(job: ProposeJob, target: readonly number[], drafts: readonly Draft[]) {
     this.#job = job;
-    this.#index = index;
-    this.#seed = seed;
-    this.target = [...job.prompt];
-    this.#stream = new TextStream((tokens) => vocabulary.detokenize(tokens));
-    this.#stops = new StopMatcher(job.request.stop);
+    this.target = target;
+    this.#drafts = drafts;
   }
 
   get readout(): Readout {
@@ -215,7 +204,7 @@ class CandidateTask implements Task {
   }
 
   admitted(reused: number): void {
-    // The part of the prompt that was evicted before this candidate had a lane has to be computed again.
+    // The part of the prompt that was evicted before this branch had a lane has to be computed again.
     this.#promptLeft = Math.max(0, this.#job.prompt.length - reused);
   }
 
@@ -230,26 +219,62 @@ class CandidateTask implements Task {
   }
 
   advance(logits: Logits): Task | null {
-    return this.accept(logits) ? this : null;
+    const [first, ...others] = branches(this.#job, this.target, this.#drafts, logits);
+    if (others.length > 0) this.#job.context.decoder.submit(others);
+    return first ?? null;
+  }
+}
+
+/** Draws every draft's next token; those that go on, by the token they drew. */
+function branches(
+  job: ProposeJob,
+  target: readonly number[],
+  drafts: readonly Draft[],
+  logits: Logits,
+): BranchTask[] {
+  const byToken = new Map<number, Draft[]>();
+  for (const draft of drafts) {
+    const token = draft.accept(target, logits);
+    if (token !== null) byToken.set(token, [...(byToken.get(token) ?? []), draft]);
+  }
+  return [...byToken].map(([token, same]) => new BranchTask(job, [...target, token], same));
+}
+
+/** One candidate under way. */
+class Draft {
+  readonly #job: ProposeJob;
+  readonly #index: number;
+  readonly #seed: number;
+  readonly #stream: TextStream;
+  readonly #stops: StopMatcher;
+  #tokens = 0;
+  #logProbSum = 0;
+  #logProbMin = 0;
+
+  constructor(job: ProposeJob, index: number, seed: number) {
+    const { vocabulary } = job.context.tokenizer;
+    this.#job = job;
+    this.#index = index;
+    this.#seed = seed;
+    this.#stream = new TextStream((tokens) => vocabulary.detokenize(tokens));
+    this.#stops = new StopMatcher(job.request.stop);
   }
 
-  /** Draws the next token; false when it ended the candidate. */
-  accept(logits: Logits): boolean {
+  /** Draws the token that follows `target`; null when it ended the candidate. */
+  accept(target: readonly number[], logits: Logits): number | null {
     const { sampling, maxTokens } = this.#job.request;
-    const draw = this.#draw(logits, sampling);
-    if (this.#job.context.tokenizer.vocabulary.isEndOfText(draw.token)) {
-      return this.#end({ kind: "end-of-text" });
-    }
-    this.target.push(draw.token);
-    const state = this.#stops.push(this.#stream.push(draw.token));
+    const { token } = this.#draw(target, logits, sampling);
+    if (this.#job.context.tokenizer.vocabulary.isEndOfText(token)) return this.#end({ kind: "end-of-text" });
+    const piece = this.#stream.push(token);
+    const state = this.#stops.push(piece);
+    if (piece.includes("\n")) this.#job.request.onText?.(this.#index, this.#stops.text);
     if (state.kind === "stop") return this.#end({ kind: "stop", stop: state.stop }, state.text);
-    const full = this.target.length >= this.#job.context.contextLength;
-    if (this.#tokens >= maxTokens || full) return this.#end({ kind: "length" });
-    return true;
+    const full = target.length + 1 >= this.#job.context.contextLength;
+    return this.#tokens >= maxTokens || full ? this.#end({ kind: "length" }) : token;
   }
 
-  #draw(logits: Logits, sampling: SamplingOptions): Draw {
-    const draw = drawToken(logits, sampling, this.target, this.#seed, this.#tokens);
+  #draw(target: readonly number[], logits: Logits, sampling: SamplingOptions): Draw {
+    const draw = drawToken(logits, sampling, target, this.#seed, this.#tokens);
     this.#tokens++;
     this.#job.generated();
     this.#logProbSum += draw.logProb;
@@ -257,18 +282,18 @@ class CandidateTask implements Task {
     return draw;
   }
 
-  #end(finish: Candidate["finish"], text?: string): false {
+  #end(finish: Candidate["finish"], text?: string): null {
     let whole = text;
     if (whole === undefined) {
       const state = this.#stops.push(this.#stream.flush());
       whole = this.#stops.text;
       if (state.kind === "stop") {
         this.#job.finish(this.#index, this.#candidate(state.text, { kind: "stop", stop: state.stop }));
-        return false;
+        return null;
       }
     }
     this.#job.finish(this.#index, this.#candidate(whole, finish));
-    return false;
+    return null;
   }
 
   #candidate(text: string, finish: Candidate["finish"]): Candidate {

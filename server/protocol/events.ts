@@ -33,6 +33,17 @@ export const SearchEvent = z.discriminatedUnion("kind", [
   }),
   /** A candidate came, was run and, where there is a PPM, scored; `node` is its state now. Repeats as values change. */
   z.object({ kind: z.literal("candidate"), problemId, node: TraceNode }),
+  /**
+   * A candidate is being written and has a line more: its text so far, after the node `parent`. `draft` tells the
+   * drafts below one node apart. What it comes to arrives as candidates; a display then drops the drafts.
+   */
+  z.object({
+    kind: z.literal("draft"),
+    problemId,
+    parent: z.int().nonnegative(),
+    draft: z.int().nonnegative(),
+    text: z.string(),
+  }),
   z.object({ kind: z.literal("progress"), problemId, progress: SearchProgress }),
   z.object({ kind: z.literal("finished"), problemId, progress: SearchProgress }),
 ]);

@@ -114,7 +114,7 @@ export const SolveProgress = z.object({
 });
 export type SolveProgress = z.infer<typeof SolveProgress>;
 
-/** What happened in a search since the last such message: at most ten a second, in order, nothing left out. */
+/** What happened in a search since the last such message: at most ten a second, in order; of a draft only its latest text. */
 export const SearchNews = z.object({
   ...SearchIdentity.shape,
   events: z.array(SearchEvent),

@@ -30,7 +30,7 @@ import {
 import { prefixOf, promptFor, type PromptFormat } from "./prompt.ts";
 import { candidateSeed } from "./seed.ts";
 import { isRefused, isWithin, pathOf, toTraceNode, Tree, type SearchNode } from "./tree.ts";
-import { costed, type CostedStep, type Trail } from "./trail.ts";
+import { affordable, costed, type CostedStep, type Draw, type Trail } from "./trail.ts";
 import { printed, reject, rejectionOf } from "./verdict.ts";
 import { AnswerGroups, backupRule, isSettled } from "./vote.ts";
 
@@ -52,12 +52,6 @@ export interface SearchProblem {
   readonly text: string;
   /** The given answer, for grading and terminal-guided annotation. Never part of a prompt. */
   readonly reference: string | null;
-}
-
-/** Where to draw candidates, and how many. */
-export interface Draw {
-  readonly node: SearchNode;
-  readonly n: number;
 }
 
 /** The search cannot go on: what happened, for a person. */
@@ -122,15 +116,15 @@ export class Search {
    * run on top of the one before, and the first that fails ends its trajectory. Returns where trajectories ended.
    */
   async sample(draws: readonly Draw[], temperature = this.config.temperature): Promise<SearchNode[]> {
-    const affordable = this.#affordable(draws, this.#usualContinuation());
+    const paid = affordable(draws, this.remaining, this.#usualContinuation());
     const results = await this.#propose(
-      affordable,
+      paid,
       CONTINUATION_STOPS,
       this.config.maxContinuationTokens,
       temperature,
     );
     const trails: Trail[] = [];
-    for (const [index, draw] of affordable.entries()) {
+    for (const [index, draw] of paid.entries()) {
       for (const candidate of results[index] ?? []) {
         this.started++;
         this.#continuations++;
@@ -147,16 +141,11 @@ export class Search {
    * rejected ones included.
    */
   async expand(draws: readonly Draw[]): Promise<SearchNode[][]> {
-    const affordable = this.#affordable(draws, this.config.maxStepTokens / 2);
-    const results = await this.#propose(
-      affordable,
-      STEP_STOPS,
-      this.config.maxStepTokens,
-      this.config.temperature,
-    );
+    const paid = affordable(draws, this.remaining, this.config.maxStepTokens / 2);
+    const results = await this.#propose(paid, STEP_STOPS, this.config.maxStepTokens, this.config.temperature);
     const trails: Trail[] = [];
     const children = draws.map((draw) => new Set(draw.node.children));
-    for (const [index, draw] of affordable.entries())
+    for (const [index, draw] of paid.entries())
       for (const candidate of results[index] ?? [])
         trails.push({ at: draw.node, steps: costed([parseCandidate(candidate)], candidate) });
     await this.#grow(trails, false);
@@ -247,18 +236,6 @@ export class Search {
     return this.#continuations === 0 ? USUAL_CONTINUATION : this.#continuationTokens / this.#continuations;
   }
 
-  /** Keeps the number of candidates within what the budget still pays for; always at least one in all. */
-  #affordable(draws: readonly Draw[], usual: number): Draw[] {
-    let left = Math.max(1, Math.floor(this.remaining / usual));
-    const kept: Draw[] = [];
-    for (const draw of draws) {
-      const n = Math.min(draw.n, left);
-      if (n > 0) kept.push({ node: draw.node, n });
-      left -= n;
-    }
-    return kept;
-  }
-
   async #propose(
     draws: readonly Draw[],
     stop: readonly string[],
@@ -267,6 +244,7 @@ export class Search {
   ): Promise<(readonly Candidate[])[]> {
     const { topP, topK, minP } = this.config;
     const requests = draws.map(({ node, n }): ProposeRequest => {
+      const first = node.drawn;
       const seeds = Array.from({ length: n }, () =>
         candidateSeed(this.config.seed, this.problem.id, node.place, node.drawn++),
       );
@@ -276,6 +254,14 @@ export class Search {
         sampling: { temperature, topP, topK, minP },
         stop,
         maxTokens: Math.max(8, Math.min(maxTokens, this.remaining)),
+        onText: (candidate, text) =>
+          this.#emit({
+            kind: "draft",
+            problemId: this.problem.id,
+            parent: node.id,
+            draft: first + candidate,
+            text,
+          }),
       };
     });
     return (await this.#ask(requests)).map((result, index) => {

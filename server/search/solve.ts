@@ -36,7 +36,7 @@ export interface SearchStamp {
 /** A search under way. */
 export interface RunningSearch {
   /** What it has so far, as a trace that can be stored and gone on with. */
-  snapshot(): Trace;
+  readonly snapshot: () => Trace;
   readonly done: Promise<Trace>;
 }
 

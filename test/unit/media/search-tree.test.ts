@@ -64,6 +64,31 @@ describe("a growing tree", () => {
     expect(tree.progress?.trajectories).toBe(1);
   });
 
+  it("shows what is being written until it has become candidates", () => {
+    const draft = (text: string) => ({ kind: "draft" as const, problemId: "p", parent: 1, draft: 0, text });
+    const writing = grow(treeOf([0]), [draft("# Step 2: Add"), draft("# Step 2: Add them")]);
+    expect(writing.nodes.size).toBe(3);
+    const [id] = writing.children.get(1) ?? [];
+    expect(writing.nodes.get(id ?? 0)?.reason).toBe("Add them");
+    const told = {
+      kind: "progress" as const,
+      problemId: "p",
+      progress: {
+        generatedTokens: 1,
+        budget: 2,
+        candidates: 2,
+        rejected: 0,
+        trajectories: 0,
+        started: 1,
+        planned: 1,
+        best: null,
+      },
+    };
+    const written = grow(writing, [candidate(node(2, 1)), told]);
+    expect([...written.nodes.keys()]).toEqual([0, 1, 2]);
+    expect(written.children.get(1)).toEqual([2]);
+  });
+
   it("has no Q before the first visit, and Q = sum / N after it", () => {
     expect(qOf({ sum: 0, visits: 0 })).toBeNull();
     expect(qOf({ sum: -1, visits: 4 })).toBe(-0.25);

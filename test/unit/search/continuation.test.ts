@@ -86,7 +86,7 @@ describe("resuming", () => {
     const old: Trace = {
       ...trace,
       version: 1,
-      nodes: trace.nodes.map(({ arrivals: _arrivals, drawn: _drawn, ...node }) => node),
+      nodes: trace.nodes.map((node) => ({ ...node, arrivals: undefined, drawn: undefined })),
     };
     const more = await goOn(old, null);
     const same = await goOn(trace, null);

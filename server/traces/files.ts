@@ -1,0 +1,25 @@
+/** The files of a user's searches: the store, the journal of those under way, and whether either changed. */
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import type { TraceStore } from "../services.ts";
+import { createJournal, type Journal } from "./journal.ts";
+import { createTraceStore } from "./store.ts";
+
+export interface TraceFiles {
+  readonly store: TraceStore;
+  readonly journal: Journal;
+  /** Differs from what it was when some process changed the store. */
+  revision(): Promise<string>;
+}
+
+/** The files around one store. Nothing is read or made yet. */
+export function openTraceFiles(file: string): TraceFiles {
+  return {
+    store: createTraceStore(file),
+    journal: createJournal(path.join(path.dirname(file), "running")),
+    async revision() {
+      const found = await stat(file).catch(() => null);
+      return found === null ? "none" : `${found.size} ${found.mtimeMs}`;
+    },
+  };
+}
