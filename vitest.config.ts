@@ -1,4 +1,4 @@
-/** Test tiers: `unit` needs no model and takes seconds; `server` drives the language server; `engine` runs a real model and the real sandbox. */
+/** Test tiers: `unit` needs no model and takes seconds; `server` drives the language server; `media` shows the webviews in Chromium; `engine` runs a real model and the real sandbox. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -12,6 +12,15 @@ export default defineConfig({
           setupFiles: ["./test/support/property-seed.ts"],
           pool: "forks",
           testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "media",
+          include: ["test/media/**/*.test.ts"],
+          pool: "forks",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

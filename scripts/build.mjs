@@ -21,14 +21,38 @@ const ENTRIES = [
   // What the server imports late stays in files of its own, so that its start loads none of it.
   { source: "server/main.ts", output: "dist/server.mjs", executable: false, chunks: "server-" },
   { source: "server/sandbox/worker.ts", output: "dist/sandbox-worker.mjs", executable: false },
+  // The webviews: a script and a style each; KaTeX's fonts come along into dist/media/fonts/.
+  ...["search", "dashboard"].flatMap((view) => [
+    { source: `media/${view}/main.ts`, output: `dist/media/${view}.js`, browser: true },
+    { source: `media/${view}/main.css`, output: `dist/media/${view}.css`, browser: true },
+  ]),
 ];
+
+const FOR_NODE = {
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  loader: { ".py": "text" },
+};
+
+/** Everything in one file: a webview may load nothing else. Of KaTeX's fonts the one format that Chromium reads. */
+const FOR_BROWSER = {
+  format: "iife",
+  packages: "bundle",
+  platform: "browser",
+  target: "chrome130",
+  minify: true,
+  loader: { ".woff2": "file", ".woff": "empty", ".ttf": "empty" },
+  assetNames: "fonts/[name]",
+};
 
 /** Every file whose change makes the bundles stale, relative to the root, sorted. */
 function inputs(root) {
   const found = ["package.json", "tsconfig.json", "scripts/build.mjs"];
-  for (const room of ["server"]) {
+  for (const room of ["server", "media"]) {
+    if (!fs.existsSync(path.join(root, room))) continue;
     for (const entry of fs.readdirSync(path.join(root, room), { withFileTypes: true, recursive: true })) {
-      if (!entry.isFile() || !/\.(ts|json|py)$/.test(entry.name)) continue;
+      if (!entry.isFile() || !/\.(ts|json|py|css)$/.test(entry.name)) continue;
       found.push(path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name)));
     }
   }
@@ -102,11 +126,8 @@ export async function build(root = ROOT) {
         absWorkingDir: root,
         ...placeOf(entry),
         bundle: true,
-        format: "esm",
-        platform: "node",
-        target: "node20",
-        loader: { ".py": "text" },
-        sourcemap: true,
+        ...(entry.browser ? FOR_BROWSER : FOR_NODE),
+        sourcemap: !entry.browser,
         logLevel: "warning",
         ...(entry.executable ? { banner: { js: "#!/usr/bin/env node" } } : {}),
       }),

@@ -335,7 +335,8 @@ export class Search {
     for (const node of reached) if (countDeadEnds || node.rejection === null) node.arrivals++;
     for (const node of new Set(reached)) if (node.kind === "answer") await this.#grade(node);
     this.backup();
-    this.#tell(made);
+    // The visits above have changed. Agreement can move other values too: the trace has them in the end.
+    this.#tell([...new Set([...reached.flatMap(pathOf), ...made])]);
     return reached;
   }
 

@@ -46,6 +46,8 @@ const OWNED: Record<string, string> = {
   pyodide: "server/sandbox",
   vscode: "src",
   katex: "media",
+  "d3-hierarchy": "media",
+  "@observablehq/plot": "media",
   "@mathjax/src": "server/handlers",
   "@modelcontextprotocol/sdk": "server",
 };

@@ -86,6 +86,17 @@ describe.each(STRATEGIES.map((name) => [name] as const))("%s", (strategy) => {
     }
   });
 
+  it("tells of every node again when its visits change", async () => {
+    const told = new Map<number, number>();
+    const trace = await run({ strategy, budgetTokens: 300 }, noisy, null, {
+      emit: (event) => {
+        if (event.kind === "candidate") told.set(event.node.id, event.node.visits);
+      },
+    });
+    const steps = trace.nodes.filter(({ kind }) => kind !== "root");
+    expect(steps.map(({ id }) => told.get(id))).toEqual(steps.map(({ visits }) => visits));
+  });
+
   it("hands back what it found when it is cancelled", async () => {
     const controller = new AbortController();
     let candidates = 0;

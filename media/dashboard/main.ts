@@ -1,0 +1,68 @@
+/** Entry of the evolution dashboard: messages in, page out. */
+import "../shared/no-eval.ts";
+import { DashboardState, FromDashboard, ToDashboard } from "../../server/protocol/view.ts";
+import { connect } from "../shared/host.ts";
+import { setTexts } from "../shared/l10n.ts";
+import { EMPTY_DASHBOARD, receive } from "./dashboard-model.ts";
+import { dashboardPage, type DashboardActions } from "./page.ts";
+
+/** The page is made anew at most this often: a training tells of several steps a second. */
+const REDRAW_MS = 400;
+
+const host = connect({ incoming: ToDashboard, outgoing: FromDashboard, state: DashboardState });
+const element = document.getElementById("view") ?? document.body;
+let model = EMPTY_DASHBOARD;
+let wanted = host.restored?.run ?? null;
+let drawing: ReturnType<typeof setTimeout> | null = null;
+let drawnAt = -Infinity;
+
+const actions: DashboardActions = {
+  openRun: (run) => host.post({ kind: "open-run", run }),
+  start: () => host.post({ kind: "start" }),
+  stop: (run) => {
+    host.post({ kind: "stop", run });
+    if (model.run !== null) model = { ...model, run: { ...model.run, stopping: true } };
+    draw();
+  },
+  resume: (run) => host.post({ kind: "resume", run }),
+  reveal: (run) => host.post({ kind: "reveal", run }),
+  rollBack: () => host.post({ kind: "roll-back" }),
+};
+
+host.listen((message) => {
+  if (message.kind === "texts") {
+    setTexts(message.texts, message.language);
+    document.documentElement.lang = message.language;
+  }
+  model = receive(model, message, performance.now());
+  if (message.kind === "run") host.save({ version: 1, run: message.state.id });
+  // After a reload the run that was shown comes back, else the newest.
+  if (message.kind === "runs" && model.run === null) {
+    const run = message.runs.find(({ id }) => id === wanted) ?? message.runs[0];
+    wanted = null;
+    if (run !== undefined) host.post({ kind: "open-run", run: run.id });
+  }
+  drawSoon();
+});
+host.post({ kind: "ready" });
+
+function drawSoon(): void {
+  drawing ??= setTimeout(draw, Math.max(0, REDRAW_MS - (performance.now() - drawnAt)));
+}
+
+/** Makes the page anew; the focus and the tables that were opened stay as they were. */
+function draw(): void {
+  if (drawing !== null) clearTimeout(drawing);
+  drawing = null;
+  drawnAt = performance.now();
+  const focused =
+    document.activeElement instanceof HTMLElement ? document.activeElement.dataset["key"] : undefined;
+  const open = [...element.querySelectorAll("details")].map((details) => details.open);
+  const top = element.scrollTop;
+  dashboardPage(element, model, actions);
+  for (const [index, details] of element.querySelectorAll("details").entries())
+    details.open = open[index] ?? false;
+  element.scrollTop = top;
+  if (focused !== undefined)
+    element.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+}

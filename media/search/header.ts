@@ -1,0 +1,241 @@
+/** The top of the search view: the problem, where the search stands, and the pages to choose from. */
+import type { SearchViewState } from "../../server/protocol/view.ts";
+import { fill, h, setAttributes } from "../shared/dom.ts";
+import { icon } from "../shared/icons.ts";
+import { duration, t, whole } from "../shared/l10n.ts";
+import { line, statement } from "../shared/prose.ts";
+import type { ViewModel } from "./view-model.ts";
+
+type Page = SearchViewState["page"];
+type Density = SearchViewState["density"];
+
+/** What the header asks of the view around it. */
+export interface HeaderActions {
+  showPage(page: Page): void;
+  setDensity(density: Density): void;
+  cancel(): void;
+  resume(): void;
+  /** Shows where the chosen answer is in the tree. */
+  goToAnswer(): void;
+}
+
+export const PAGES: readonly Page[] = ["tree", "outline", "cost", "compare"];
+const DENSITIES: readonly Density[] = ["overview", "compact", "detailed"];
+
+export class Header {
+  readonly element: HTMLElement;
+  readonly #actions: HeaderActions;
+  readonly #notice = h("div", { class: "notices", attributes: { role: "status" } });
+  readonly #title = h("h1");
+  readonly #problem = h("div", "problem");
+  readonly #standing = h("div", "standing");
+  readonly #progress = h("div", {
+    class: "progress",
+    attributes: {
+      role: "progressbar",
+      "aria-label": t("Tokens used of the budget"),
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+    },
+  });
+  readonly #buttons = h("div", "actions");
+  readonly #tabs: ReadonlyMap<Page, HTMLElement>;
+  readonly #tools = h("div", { class: "tools", attributes: { role: "toolbar", "aria-label": t("Tree") } });
+  #shown: readonly unknown[] = [];
+
+  constructor(actions: HeaderActions) {
+    this.#actions = actions;
+    const names: Record<Page, string> = {
+      tree: t("Tree"),
+      outline: t("Outline"),
+      cost: t("Time and Tokens"),
+      compare: t("Compare"),
+    };
+    this.#tabs = new Map(
+      PAGES.map((page) => [
+        page,
+        h(
+          "button",
+          {
+            class: "tab",
+            attributes: { type: "button", role: "tab", id: `tab-${page}`, "aria-controls": "page" },
+            on: { click: () => actions.showPage(page), keydown: (event) => this.#tabKey(event, page) },
+          },
+          names[page],
+        ),
+      ]),
+    );
+    this.element = h(
+      "header",
+      {},
+      this.#notice,
+      h("div", "title-row", this.#title, this.#buttons),
+      this.#problem,
+      this.#standing,
+      this.#progress,
+      h(
+        "div",
+        "tab-row",
+        h(
+          "div",
+          { class: "tabs", attributes: { role: "tablist", "aria-label": t("Pages") } },
+          ...this.#tabs.values(),
+        ),
+        this.#tools,
+      ),
+    );
+  }
+
+  show(model: ViewModel): void {
+    const { subject, tree, trace, running, rate, notice, page, density, mayRun } = model;
+    const shown = [subject, tree.progress, tree.answer, trace, running, rate, notice, page, density, mayRun];
+    if (shown.every((value, index) => value === this.#shown[index])) return;
+    if (subject !== this.#shown[0]) this.#showSubject(model);
+    this.#shown = shown;
+    fill(
+      this.#notice,
+      notice === null ? null : h("p", `notice ${notice.severity}`, icon("warning"), notice.text),
+      subject?.stale === true
+        ? h(
+            "p",
+            "notice warning",
+            icon("warning"),
+            t(
+              "Stale: the problem's text has changed since this search. Solve it again to see a tree for the new text.",
+            ),
+          )
+        : null,
+    );
+    fill(this.#standing, ...standing(model));
+    const { generatedTokens = 0, budget = 1 } = tree.progress ?? {};
+    const share = Math.min(1, generatedTokens / Math.max(1, budget));
+    this.#progress.classList.toggle("shown", running !== "idle");
+    this.#progress.style.setProperty("--share", String(share));
+    this.#progress.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+    this.#showButtons(model);
+    for (const [name, tab] of this.#tabs)
+      setAttributes(tab, { "aria-selected": String(name === page), tabindex: name === page ? 0 : -1 });
+    this.#showTools(model);
+  }
+
+  #showSubject({ subject }: ViewModel): void {
+    this.#title.textContent = subject?.title ?? "";
+    document.title = subject?.title ?? "";
+    fill(this.#problem);
+    if (subject === null) return;
+    this.#problem.append(statement(subject.problem));
+  }
+
+  #showButtons({ running, mayRun, trace }: ViewModel): void {
+    const button = (label: string, kind: string, run: () => void): HTMLElement =>
+      h("button", { class: kind, attributes: { type: "button" }, on: { click: run } }, label);
+    const canResume =
+      mayRun && running === "idle" && (trace?.stop === "cancelled" || trace?.stop === "failed");
+    fill(
+      this.#buttons,
+      running === "running" ? button(t("Stop"), "secondary", () => this.#actions.cancel()) : null,
+      // A second press forces it: the extension counts them.
+      running === "stopping" ? button(t("Stopping…"), "secondary", () => this.#actions.cancel()) : null,
+      canResume ? button(t("Resume"), "primary", () => this.#actions.resume()) : null,
+    );
+  }
+
+  #showTools({ page, density, tree }: ViewModel): void {
+    const words: Record<Density, string> = {
+      overview: t("Overview"),
+      compact: t("Compact"),
+      detailed: t("Detailed"),
+    };
+    fill(
+      this.#tools,
+      (page === "tree" || page === "outline") && tree.answer !== null
+        ? h(
+            "button",
+            {
+              class: "quiet",
+              attributes: { type: "button" },
+              on: { click: () => this.#actions.goToAnswer() },
+            },
+            t("Go to Answer"),
+          )
+        : null,
+      page === "tree"
+        ? h(
+            "div",
+            { class: "segments", attributes: { role: "group", "aria-label": t("How much each node shows") } },
+            ...DENSITIES.map((name) =>
+              h(
+                "button",
+                {
+                  class: `segment ${name}`,
+                  attributes: {
+                    type: "button",
+                    "aria-pressed": String(name === density),
+                    title: words[name],
+                  },
+                  on: { click: () => this.#actions.setDensity(name) },
+                },
+                h("span", { class: "glyph", attributes: { "aria-hidden": "true" } }),
+                h("span", "spoken", words[name]),
+              ),
+            ),
+          )
+        : null,
+    );
+  }
+
+  #tabKey(event: KeyboardEvent, page: Page): void {
+    const by = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+    if (by === 0) return;
+    const next = PAGES[(PAGES.indexOf(page) + by + PAGES.length) % PAGES.length];
+    if (next === undefined) return;
+    event.preventDefault();
+    this.#actions.showPage(next);
+    this.#tabs.get(next)?.focus();
+  }
+}
+
+/** One line of facts: the answer and what speaks for it, then how far the search has come. */
+function standing({ tree, trace, running, rate }: ViewModel): (HTMLElement | null)[] {
+  const { progress, strategy } = tree;
+  if (progress === null)
+    return [
+      h("span", "fact", running === "idle" ? t("Not solved yet") : t("Waiting for the first candidates…")),
+    ];
+  const { best, trajectories, candidates, rejected, generatedTokens, budget } = progress;
+  const graded =
+    trace === null || tree.answer === null ? null : (tree.nodes.get(tree.answer)?.graded ?? null);
+  const fact = (label: string, value: string): HTMLElement =>
+    h("span", "fact", h("span", "label", label), h("span", "value", value));
+  return [
+    best === null
+      ? h("span", "fact", t("No answer yet"))
+      : h(
+          "span",
+          "fact best",
+          h("span", "label", running === "idle" ? t("Answer") : t("Best so far")),
+          h("span", "answer", line(best.answer)),
+          h("span", "value", t("{0} of {1} agree", whole(best.support), whole(trajectories))),
+        ),
+    graded === "equal" ? h("span", "chip equal", icon("equal"), t("equals the given answer")) : null,
+    graded === "different"
+      ? h("span", "chip rejected", icon("different"), t("differs from the given answer"))
+      : null,
+    strategy === null ? null : fact(t("Strategy"), strategy),
+    fact(
+      t("Candidates"),
+      rejected === 0 ? whole(candidates) : t("{0}, {1} rejected", whole(candidates), whole(rejected)),
+    ),
+    fact(
+      t("Tokens"),
+      running === "idle" ? whole(generatedTokens) : t("{0} of {1}", whole(generatedTokens), whole(budget)),
+    ),
+    trace === null ? null : fact(t("Time"), duration(trace.ms.total / 1000)),
+    running === "idle" || rate === null
+      ? null
+      : fact(
+          t("Speed"),
+          t("{0} tokens/s, at most {1} left", whole(rate.tokensPerSecond), duration(rate.secondsLeft)),
+        ),
+  ];
+}

@@ -1,0 +1,178 @@
+/** Entry of the search view: puts the parts on the page and carries messages between them and the extension. */
+import "../shared/no-eval.ts";
+import { FromSearchView, SearchViewState, ToSearchView } from "../../server/protocol/view.ts";
+import { h } from "../shared/dom.ts";
+import { connect } from "../shared/host.ts";
+import { setTexts, t } from "../shared/l10n.ts";
+import { setMacros } from "../shared/math.ts";
+import { Announcer } from "./announce.ts";
+import { comparePage } from "./compare-page.ts";
+import { costPage } from "./cost-page.ts";
+import { Header } from "./header.ts";
+import { Inspector } from "./inspector.ts";
+import { isDraft } from "./tree-model.ts";
+import { TreeView } from "./tree-view.ts";
+import { initialModel, receive, select, stateOf, toggle, type ViewModel } from "./view-model.ts";
+
+/** A selection is told to the extension when the person stays on it this long. */
+const SETTLED_MS = 200;
+
+const host = connect({ incoming: ToSearchView, outgoing: FromSearchView, state: SearchViewState });
+let model = initialModel(host.restored);
+let view: View | null = null;
+
+host.listen((message) => {
+  // The parts are made with their texts, which come first.
+  if (message.kind === "texts") {
+    setTexts(message.texts, message.language);
+    document.documentElement.lang = message.language;
+    view = null;
+    return;
+  }
+  if (message.kind === "open") setMacros(message.macros);
+  view ??= new View();
+  const before = model;
+  model = receive(model, message, host.restored);
+  view.show(model);
+  if (message.kind === "open") view.arrive(model, before);
+  if (message.kind === "select" && model !== before) view.revealSelected(message.focus);
+});
+host.post({ kind: "ready" });
+
+/** The parts on the page. */
+class View {
+  readonly #header: Header;
+  readonly #treeView: TreeView;
+  readonly #inspector: Inspector;
+  readonly #announcer = new Announcer();
+  readonly #page = h("div", { class: "page", attributes: { role: "tabpanel", id: "page" } });
+  readonly #body = h("div", "body");
+  #told: ReturnType<typeof setTimeout> | undefined;
+  #drawn: ViewModel | null = null;
+
+  constructor() {
+    const pick = (id: number): void => this.#select(id);
+    this.#header = new Header({
+      showPage: (page) => this.#change({ ...model, page }),
+      setDensity: (density) => {
+        this.#change({ ...model, density });
+        this.#treeView.reveal(model.selected);
+      },
+      cancel: () => this.#post({ kind: "cancel" }),
+      resume: () => {
+        if (model.trace !== null) this.#post({ kind: "resume", traceId: model.trace.id });
+      },
+      goToAnswer: () => {
+        if (model.tree.answer === null) return;
+        this.#select(model.tree.answer);
+        this.#treeView.reveal(model.selected, true);
+      },
+    });
+    this.#treeView = new TreeView(t("Search tree"), {
+      select: pick,
+      toggle: (id) => this.#change(toggle(model, id)),
+      inspect: (id) => {
+        this.#select(id);
+        this.#inspector.focus();
+      },
+    });
+    this.#inspector = new Inspector({
+      select: (id) => {
+        this.#select(id);
+        this.#treeView.reveal(id, true);
+      },
+      copy: (text) => host.post({ kind: "copy", text }),
+      reveal: (node) => this.#postAbout("reveal", node),
+      useAlternative: (node) => this.#postAbout("use-alternative", node),
+      pin: (node) => this.#postAbout("pin", node),
+      reject: (node) => this.#postAbout("reject", node),
+      edit: (node, reason, code) =>
+        this.#post({ kind: "edit", traceId: model.trace?.id ?? null, node, reason, code }),
+    });
+    this.#inspector.element.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || event.target instanceof HTMLTextAreaElement) return;
+      this.#treeView.focus(model.selected);
+    });
+    this.#body.append(this.#page, this.#inspector.element);
+    document
+      .getElementById("view")
+      ?.replaceChildren(this.#header.element, this.#body, this.#announcer.element);
+    // The minimap and the comparison are painted in the theme's colours.
+    new MutationObserver(() => {
+      this.#drawn = null;
+      this.show(model);
+    }).observe(document.body, { attributeFilter: ["class", "data-vscode-theme-id"] });
+  }
+
+  show(shown: ViewModel): void {
+    this.#header.show(shown);
+    this.#announcer.show(shown);
+    const isTree = shown.page === "tree" || shown.page === "outline";
+    this.#body.dataset["page"] = shown.page;
+    this.#page.setAttribute("aria-labelledby", `tab-${shown.page}`);
+    if (isTree) {
+      if (this.#treeView.element.parentElement !== this.#page)
+        this.#page.replaceChildren(this.#treeView.element);
+      this.#treeView.show(shown);
+      this.#inspector.show(shown);
+    } else if (this.#hasPageChanged(shown)) {
+      this.#page.replaceChildren();
+      if (shown.page === "cost") costPage(this.#page, shown);
+      else
+        comparePage(this.#page, shown, {
+          open: (traceId) => this.#post({ kind: "open-trace", traceId }),
+          solve: (strategy) => this.#post({ kind: "solve", strategy }),
+        });
+    }
+    this.#inspector.element.hidden = !isTree;
+    this.#drawn = shown;
+    if (shown.subject !== null) host.save(stateOf(shown));
+  }
+
+  /** A problem that has just been opened: its chosen path, or what was selected before a reload, comes into sight. */
+  arrive(shown: ViewModel, before: ViewModel): void {
+    if (before.subject?.session === shown.subject?.session) return;
+    const firstStep = [...shown.tree.chosen].find((id) => shown.tree.nodes.get(id)?.parent === 0);
+    this.#treeView.reveal(shown.selected === 0 ? (firstStep ?? 0) : shown.selected);
+  }
+
+  revealSelected(focus: boolean): void {
+    if (focus) this.#treeView.focus(model.selected);
+    else this.#treeView.reveal(model.selected, true);
+  }
+
+  #hasPageChanged(shown: ViewModel): boolean {
+    const drawn = this.#drawn;
+    return (
+      drawn?.page !== shown.page ||
+      drawn.trace !== shown.trace ||
+      drawn.comparisons !== shown.comparisons ||
+      drawn.running !== shown.running ||
+      drawn.mayRun !== shown.mayRun
+    );
+  }
+
+  #change(next: ViewModel): void {
+    model = next;
+    this.show(next);
+  }
+
+  #select(id: number): void {
+    if (id === model.selected || isDraft(id)) return;
+    this.#change(select(model, id));
+    clearTimeout(this.#told);
+    this.#told = setTimeout(() => this.#postAbout("selected", id), SETTLED_MS);
+  }
+
+  #postAbout(kind: "selected" | "reveal" | "use-alternative" | "pin" | "reject", node: number): void {
+    this.#post({ kind, traceId: model.trace?.id ?? null, node });
+  }
+
+  /** Adds which problem is meant. */
+  #post(message: WithoutSession): void {
+    if (model.subject !== null) host.post({ ...message, session: model.subject.session });
+  }
+}
+
+type Sessioned = Extract<FromSearchView, { session: string }>;
+type WithoutSession = Sessioned extends infer M ? (M extends Sessioned ? Omit<M, "session"> : never) : never;

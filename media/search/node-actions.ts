@@ -1,0 +1,105 @@
+/** What a person can do with a node: show it in the text, use it, keep it, reject it, write it anew. */
+import type { TraceNode } from "../../server/protocol/trace.ts";
+import { h } from "../shared/dom.ts";
+import { t } from "../shared/l10n.ts";
+import { bestAnswerBelow } from "./tree-model.ts";
+import type { ViewModel } from "./view-model.ts";
+
+/** What the inspector asks of the view around it. */
+export interface NodeActions {
+  select(id: number): void;
+  copy(text: string): void;
+  reveal(id: number): void;
+  useAlternative(id: number): void;
+  pin(id: number): void;
+  reject(id: number): void;
+  edit(id: number, reason: string, code: string): void;
+}
+
+/** The buttons for a node. What cannot be done now is left out, not greyed: each is also a command in the editor. */
+export function actionsFor(node: TraceNode, model: ViewModel, actions: NodeActions): HTMLElement {
+  const bar = h("div", { class: "actions", attributes: { role: "group", "aria-label": t("Actions") } });
+  const button = (
+    key: string,
+    label: string,
+    hint: string,
+    run: () => void,
+    kind = "secondary",
+  ): HTMLElement =>
+    h(
+      "button",
+      { class: kind, attributes: { type: "button", "data-key": key, title: hint }, on: { click: run } },
+      label,
+    );
+  const inDocument = model.subject?.document != null;
+  const isChosen = model.tree.chosen.has(node.id);
+  const isIdle = model.running === "idle";
+  if (inDocument && isChosen && isIdle && model.trace !== null)
+    bar.append(
+      button("reveal", t("Show in Document"), t("Go to this step in the text"), () =>
+        actions.reveal(node.id),
+      ),
+    );
+  if (inDocument && !isChosen && isIdle && bestAnswerBelow(model.tree, node.id) !== null)
+    bar.append(
+      button(
+        "use",
+        t("Use This Instead"),
+        t("Put the best solution through here into the document"),
+        () => actions.useAlternative(node.id),
+        "primary",
+      ),
+    );
+  if (!model.mayRun || !isIdle || model.trace === null || node.kind !== "step") return bar;
+  if (node.status === "ok")
+    bar.append(
+      button("pin", t("Pin"), t("Search on from this step only"), () => actions.pin(node.id)),
+      button("reject", t("Reject"), t("Search on without this step"), () => actions.reject(node.id)),
+    );
+  const edit = button("edit", t("Edit…"), t("Write this step yourself and search on from it"), () => {
+    const form = editForm(node, actions, () => {
+      form.replaceWith(bar);
+      edit.focus();
+    });
+    bar.replaceWith(form);
+    form.querySelector("textarea")?.focus();
+  });
+  bar.append(edit);
+  return bar;
+}
+
+function editForm(node: TraceNode, actions: NodeActions, close: () => void): HTMLFormElement {
+  const reason = h("textarea", { attributes: { rows: 2, name: "reason", spellcheck: "true" } });
+  const code = h("textarea", {
+    class: "code",
+    attributes: { rows: Math.min(14, node.code.split("\n").length + 2), name: "code", spellcheck: "false" },
+  });
+  reason.value = node.reason;
+  code.value = node.code;
+  const form = h(
+    "form",
+    {
+      class: "edit-form",
+      on: {
+        submit: (event) => {
+          event.preventDefault();
+          close();
+          actions.edit(node.id, reason.value.trim(), code.value);
+        },
+        keydown: (event) => {
+          if (event.key === "Escape") close();
+          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+        },
+      },
+    },
+    h("label", {}, t("Why this step"), reason),
+    h("label", {}, t("Python of this step"), code),
+    h(
+      "div",
+      "actions",
+      h("button", { class: "primary", attributes: { type: "submit" } }, t("Search On From Here")),
+      h("button", { class: "secondary", attributes: { type: "button" }, on: { click: close } }, t("Cancel")),
+    ),
+  );
+  return form;
+}

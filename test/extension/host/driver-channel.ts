@@ -1,0 +1,88 @@
+/** The tests' end of the wire to `driver/driver.mjs`: sends a function into the extension host, gets its result. */
+import net from "node:net";
+import type { AddressInfo } from "node:net";
+import type * as vscode from "vscode";
+
+type VsCode = typeof vscode;
+
+/** A function that runs in the extension host. It sees its arguments only, and both ways only what JSON can carry. */
+export type Remote<A, R> = (api: VsCode, argument: A) => R | Promise<R>;
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Waits for one driver to connect, and calls it. */
+export class DriverChannel {
+  readonly #server: net.Server;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #connected: Promise<net.Socket>;
+  #next = 0;
+
+  private constructor(server: net.Server) {
+    this.#server = server;
+    this.#connected = new Promise((resolve) => {
+      server.on("connection", (socket) => {
+        this.#listen(socket);
+        resolve(socket);
+      });
+    });
+  }
+
+  static async open(): Promise<DriverChannel> {
+    const server = net.createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return new DriverChannel(server);
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Resolves once the editor's extension host is there. */
+  async connected(): Promise<void> {
+    await this.#connected;
+  }
+
+  /** Runs `work` in the extension host. @throws what it throws. */
+  async call<A, R>(work: Remote<A, R>, argument: A): Promise<R> {
+    const socket = await this.#connected;
+    const id = this.#next++;
+    const answer = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    socket.write(`${JSON.stringify({ id, source: work.toString(), argument })}\n`);
+    return (await answer) as R;
+  }
+
+  /** Lets the driver go; calls without an answer fail. */
+  close(): void {
+    this.#server.close();
+    void this.#connected.then((socket) => socket.destroy());
+    this.#failAll("the editor was closed");
+  }
+
+  #listen(socket: net.Socket): void {
+    let rest = "";
+    socket.setEncoding("utf8");
+    socket.on("data", (text: string) => {
+      const lines = (rest + text).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) this.#settle(line);
+    });
+    socket.on("close", () => this.#failAll("the extension host ended"));
+    socket.on("error", (error) => this.#failAll(error.message));
+  }
+
+  #settle(line: string): void {
+    const message = JSON.parse(line) as { id: number; value?: unknown; error?: string };
+    const waiting = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
+    if (message.error === undefined) waiting?.resolve(message.value);
+    else waiting?.reject(new Error(`in the editor: ${message.error}`));
+  }
+
+  #failAll(reason: string): void {
+    for (const { reject } of this.#waiting.values()) reject(new Error(reason));
+    this.#waiting.clear();
+  }
+}
