@@ -1,6 +1,7 @@
 /** Entry of the `rstar` command. */
 import { Command, CommanderError } from "commander";
 import { doctorCommand } from "./cli/doctor.ts";
+import { evalCommand } from "./cli/eval.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
 import { modelsCommand } from "./cli/models.ts";
 import { solveCommand } from "./cli/solve.ts";
@@ -18,6 +19,7 @@ const program = new Command("rstar")
   })
   .addCommand(solveCommand())
   .addCommand(verifyCommand())
+  .addCommand(evalCommand())
   .addCommand(modelsCommand())
   .addCommand(tracesCommand())
   .addCommand(doctorCommand());

@@ -48,13 +48,15 @@ export function openPython(): Python {
 export interface RuntimeOptions {
   /** Manifest id of the policy; the manifest's default when left out. */
   readonly model?: string;
-  /** Manifest id of the PPM; the manifest's default when left out, and none where it has none. */
-  readonly ppm?: string;
+  /** Manifest id of the PPM; the manifest's default when left out, and none where it has none. Null is none. */
+  readonly ppm?: string | null;
 }
 
 /** Everything a search needs, ready. */
 export interface Runtime {
   readonly services: SearchServices;
+  /** The files behind the services' models. */
+  readonly models: { readonly policy: ResolvedModel; readonly ppm: ResolvedModel | null };
   readonly backend: BackendInfo;
   readonly stats: () => EngineStats;
   dispose(): Promise<void>;
@@ -90,7 +92,7 @@ export async function openRuntime(
   };
   const policyModel = await resolve(options.model ?? manager.defaultId("policy") ?? "");
   if (typeof policyModel === "string") return { kind: "failed", message: policyModel };
-  const ppmId = options.ppm ?? manager.defaultId("ppm");
+  const ppmId = options.ppm === undefined ? manager.defaultId("ppm") : options.ppm;
   const ppmModel = ppmId === null ? null : await resolve(ppmId);
   if (typeof ppmModel === "string") return { kind: "failed", message: ppmModel };
 
@@ -130,6 +132,7 @@ export async function openRuntime(
         grader: python.grader,
         clock: () => performance.now(),
       },
+      models: { policy: policyModel, ppm: ppmModel },
       backend: engine.backend,
       stats: () => engine.stats(),
       dispose: async () => {
