@@ -85,7 +85,7 @@ export async function drawPictures(report: EvaluationReport): Promise<DrawnPictu
       marginLeft: 56,
       marginRight: 170,
       marginBottom: 44,
-      x: { type: "log", label: x, grid: true, tickFormat: "~s" },
+      x: { type: "log", label: x, grid: true, tickFormat: (value: number) => String(value) },
       y: share,
       marks: [
         Plot.ruleX(drawn, {
@@ -189,7 +189,7 @@ export async function drawPictures(report: EvaluationReport): Promise<DrawnPictu
     marginLeft: 210,
     marginRight: 20,
     fx: { label: "level" },
-    x: { tickFormat: "%", label: "strict accuracy", domain: [0, 1], ticks: 2 },
+    x: { tickFormat: "%", label: "strict accuracy", domain: [0, 1], ticks: [0, 0.5] },
     y: { label: null, domain: rows.map(({ name }) => name) },
     marks: [
       Plot.barX(levels, { fx: "level", x: "value", y: "row", fill: "method", inset: 3 }),
@@ -218,12 +218,15 @@ async function linkedom(): Promise<{
   return await import("linkedom");
 }
 
-/** Names the curves at their ends, moved apart where they would lie on each other. */
+/** Names the curves, the names moved apart where they would lie on each other. */
 function labels(text: typeof plotText, points: readonly Point[]): Markish[] {
+  const edge = Math.max(...points.map(({ x }) => x));
+  // Curves are named at the right edge, where there is room; a single point where it stands.
   const last = new Map<string, Point>();
-  for (const point of points) {
-    const known = last.get(point.method);
-    if (known === undefined || point.x > known.x) last.set(point.method, point);
+  for (const method of new Set(points.map((point) => point.method))) {
+    const own = points.filter((point) => point.method === method).sort((a, b) => a.x - b.x);
+    const end = own.at(-1);
+    if (end !== undefined) last.set(method, own.length === 1 ? end : { ...end, x: edge });
   }
   const span = Math.max(
     0.02,
