@@ -7,6 +7,8 @@ import { CommandFailure, EXIT } from "./exit.ts";
 /** The options as commander hands them over. */
 export interface EvalOptions {
   readonly problems?: string;
+  readonly set?: string;
+  readonly data?: string;
   readonly strategy: string;
   readonly budget: string;
   readonly limit?: number;

@@ -1,12 +1,12 @@
 /** `rstar eval`: searches a set of problems by several methods, grades, and reports with intervals and paired tests. */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { openRuntime, type Runtime } from "../compose.ts";
+import { BENCHMARKS } from "../evaluation/benchmarks.ts";
 import { filesOf, openFolder } from "../evaluation/folder.ts";
 import { budgetName, methodList } from "../evaluation/methods.ts";
-import { problemsHash, readProblems, slice, type EvaluationProblem } from "../evaluation/problems.ts";
+import { problemsHash, slice } from "../evaluation/problems.ts";
 import { openRecords, readRecords } from "../evaluation/records.ts";
 import { cellCount, evaluate, type EvaluationEnd, type EvaluationPlan } from "../evaluation/run.ts";
 import { settingsHash, type EvaluationSettings } from "../evaluation/settings.ts";
@@ -14,6 +14,7 @@ import { writeReports } from "../evaluation/write.ts";
 import { promptTemplate } from "../search/prompt.ts";
 import { planOf, type EvalOptions } from "./eval-options.ts";
 import { createEvalProgress } from "./eval-progress.ts";
+import { problemsFor } from "./eval-problems.ts";
 import { describeModels, describeSession } from "./eval-session.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -25,6 +26,13 @@ export function evalCommand(): Command {
   return new Command("eval")
     .description("Evaluates strategies on a set of problems, side by side, with intervals and paired tests.")
     .option("--problems <file>", "JSON lines: {id, problem, answer, level?}")
+    .addOption(
+      new Option(
+        "--set <name>",
+        "a public benchmark instead, fetched from its home and checked by SHA-256",
+      ).choices(BENCHMARKS.map(({ name }) => name)),
+    )
+    .option("--data <folder>", "with --set: read a local copy from this folder instead of fetching")
     .option("--strategy <names>", "what to compare, separated by commas", "greedy,self-consistency,auto")
     .option("--budget <budgets>", "tokens for one problem, or multiples of greedy's: 800,8x", "8x")
     .option("--limit <n>", "only so many problems", wholeNumber)
@@ -46,10 +54,10 @@ export function evalCommand(): Command {
 
 async function run(options: EvalOptions): Promise<void> {
   if (options.reportOnly === true) return report(options.out);
-  const { plan, set } = await preparePlan(options);
   const { signal, release } = interruptSignal();
   let runtime: Runtime | null = null;
   try {
+    const { plan, set } = await preparePlan(options, signal);
     runtime = await open(options, signal);
     const end = await evaluateInto(options, plan, set, runtime, signal);
     await report(options.out);
@@ -63,41 +71,19 @@ async function run(options: EvalOptions): Promise<void> {
   }
 }
 
-/** The problems and what is to be done with them. @throws CommandFailure with every line that is wrong. */
+/** The problems and what is to be done with them. @throws CommandFailure that says what is wrong. */
 async function preparePlan(
   options: EvalOptions,
+  signal: AbortSignal,
 ): Promise<{ readonly plan: Omit<EvaluationPlan, "name">; readonly set: string }> {
-  if (options.problems === undefined)
-    throw new CommandFailure(EXIT.usage, "Name the problems: --problems FILE.jsonl.");
-  const all = await readProblemFile(options.problems);
+  const { set, all } = await problemsFor(options, signal);
   const problems = slice(all, options.offset, options.limit ?? null);
   if (problems === null)
     throw new CommandFailure(
       EXIT.usage,
-      `${options.problems} has ${all.length} problems; --offset ${options.offset} leaves none of them.`,
+      `${set} has ${all.length} problems; --offset ${options.offset} leaves none of them.`,
     );
-  return { plan: planOf(options, problems), set: path.basename(options.problems) };
-}
-
-async function readProblemFile(file: string): Promise<readonly EvaluationProblem[]> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
-    throw new CommandFailure(
-      EXIT.input,
-      code === "ENOENT" ? `There is no file ${file}.` : `${file} could not be read (${code}).`,
-    );
-  }
-  const reading = readProblems(text);
-  if (reading.kind === "problems") return reading.problems;
-  const shown = reading.issues.slice(0, 10);
-  const more = reading.issues.length - shown.length;
-  throw new CommandFailure(
-    EXIT.input,
-    `${file} cannot be used; nothing was run.\n${shown.map((issue) => `  ${issue}`).join("\n")}${more === 0 ? "" : `\n  and ${more} more`}`,
-  );
+  return { plan: planOf(options, problems), set };
 }
 
 async function open(options: EvalOptions, signal: AbortSignal): Promise<Runtime> {
