@@ -4,6 +4,7 @@ import { doctorCommand } from "./cli/doctor.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
 import { modelsCommand } from "./cli/models.ts";
+import { resultsCommand } from "./cli/results.ts";
 import { solveCommand } from "./cli/solve.ts";
 import { tracesCommand } from "./cli/traces.ts";
 import { verifyCommand } from "./cli/verify.ts";
@@ -20,6 +21,7 @@ const program = new Command("rstar")
   .addCommand(solveCommand())
   .addCommand(verifyCommand())
   .addCommand(evalCommand())
+  .addCommand(resultsCommand())
   .addCommand(modelsCommand())
   .addCommand(tracesCommand())
   .addCommand(doctorCommand());

@@ -18,7 +18,7 @@ export async function describeSession(concurrency: number, backend: BackendInfo)
     startedAt: new Date().toISOString(),
     version,
     commit: await commit(),
-    command: ["rstar", ...process.argv.slice(2)].map(quote).join(" "),
+    command: ["rstar", ...process.argv.slice(2)],
     concurrency,
     threads: backend.threads,
     machine: `${cpus[0]?.model.trim() ?? "processor not known"}, ${cpus.length} logical cores, ${gigabytes} GiB, ${os.type()} ${os.arch()}, Node ${process.version}`,
@@ -36,10 +36,6 @@ async function commit(): Promise<string | null> {
   } catch {
     return null;
   }
-}
-
-function quote(word: string): string {
-  return /^[\w./:=,@+-]+$/u.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** The models with what their files say. */

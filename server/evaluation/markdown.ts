@@ -34,6 +34,45 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
   ].join("\n\n");
 }
 
+/** An evaluation on the results page. */
+export interface PublishedRun {
+  /** Its folder beside the page. */
+  readonly name: string;
+  readonly report: EvaluationReport;
+  readonly pictures: readonly Picture[];
+}
+
+/** The page over all published evaluations. */
+export function resultsPage(runs: readonly PublishedRun[]): string {
+  return [
+    `# Results`,
+    `Made by \`npm run results\` from the traces that lie, compressed, beside each report; nothing here is written by hand, and rows that lose stay in. Statements and reference answers are left out of the traces: the sets' homes are in \`server/evaluation/benchmarks.json\`.`,
+    ...runs.flatMap(({ name, report, pictures }) => [
+      `## ${name}: ${report.settings.set}, ${report.settings.problems.length} problems`,
+      resultTable(report),
+      ...pictures.slice(0, 2).map(({ file, title }) => `![${title}](${name}/${file})`),
+      runTable(report),
+      `[The whole report](${name}/report.md): by level, paired tests, settings.`,
+    ]),
+    "",
+  ].join("\n\n");
+}
+
+/** One line that says what a picture is of, to stand in the picture itself. */
+export function caption({ settings, measured }: EvaluationReport): string {
+  const { policy, ppm } = settings.models;
+  const [session] = measured.sessions;
+  const commits = [...new Set(measured.sessions.map(({ commit }) => commit?.slice(0, 10) ?? "not known"))];
+  return [
+    `${settings.set}, ${settings.problems.length} problems`,
+    `${policy.id} ${policy.quantisation ?? ""} ${policy.sha256.slice(0, 10)}`,
+    ppm === null ? "no PPM" : `PPM ${ppm.id} ${(ppm.adapter ?? ppm).sha256.slice(0, 10)}`,
+    `seeds ${settings.seeds.join(" ")}`,
+    `${session?.threads ?? 0} threads`,
+    `commit ${commits.join(" ")}`,
+  ].join(" · ");
+}
+
 function failures(rows: readonly ReportRow[]): string[] {
   const failed = rows.filter((row) => row.failed > 0);
   if (failed.length === 0) return [];
@@ -135,7 +174,7 @@ function runTable({ settings, settingsSha256, greedyTokens, measured }: Evaluati
     `- ${(measured.seconds / 3600).toFixed(2)} hours of wall time`,
     ...measured.sessions.flatMap((session, index) => [
       `- session ${index + 1}, ${session.startedAt}: version ${session.version}, commit ${session.commit ?? "not known"}, ${session.threads} threads, ${session.concurrency} side by side, ${session.machine}, ${session.engine}`,
-      `  - \`${session.command}\``,
+      `  - \`${session.command.map(quote).join(" ")}\``,
     ]),
   ];
   return lines.join("\n");
@@ -183,4 +222,9 @@ function points(share: number): string {
 
 function chance(p: number): string {
   return p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
+}
+
+/** A word of a command as a shell reads it back. */
+function quote(word: string): string {
+  return /^[\w./:=,@+-]+$/u.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

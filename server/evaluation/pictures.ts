@@ -1,7 +1,7 @@
 /** The pictures of a report, as SVG that is legible on light and dark backgrounds and without colour. */
 import type { Markish, PlotOptions, text as plotText } from "@observablehq/plot";
 import type { EvaluationReport } from "./report-schema.ts";
-import type { Picture } from "./markdown.ts";
+import { caption, type Picture } from "./markdown.ts";
 
 /** A picture and its content. */
 export interface DrawnPicture extends Picture {
@@ -74,7 +74,11 @@ export async function drawPictures(report: EvaluationReport): Promise<DrawnPictu
   };
   const base = { width: WIDTH, className: "plot", color, symbol };
   const draw = (options: Omit<PlotOptions, "document">): string =>
-    finish((Plot.plot({ ...options, document }) as unknown as Drawn).outerHTML, methods.length);
+    finish(
+      (Plot.plot({ ...options, document }) as unknown as Drawn).outerHTML,
+      methods.length,
+      caption(report),
+    );
   const share = { label: "strict accuracy", tickFormat: "%", grid: true, nice: true } as const;
 
   const curve = (points: readonly Point[], x: string): string => {
@@ -250,17 +254,28 @@ function labels(text: typeof plotText, points: readonly Point[]): Markish[] {
     });
 }
 
-/** A whole SVG file: a background and colours of its own for light and for dark. */
-function finish(svg: string, methods: number): string {
+/** Room for the line below a drawing that says what it is of. */
+const CAPTION = 22;
+
+/** A whole SVG file: a background and colours of its own for light and for dark, and a line that says what it is of. */
+function finish(svg: string, methods: number, about: string): string {
   const variables = (colours: readonly string[], ink: string, paper: string): string =>
     `${Array.from({ length: methods }, (_, index) => `--c${index}:${colours[index % colours.length] ?? ink};`).join("")}--ink:${ink};--paper:${paper};`;
   const style = [
     `svg{${variables(LIGHT, "#1f2328", "#ffffff")}color:var(--ink);}`,
     `@media (prefers-color-scheme: dark){svg{${variables(DARK, "#e6edf3", "#0d1117")}}}`,
   ].join("");
-  const start = /^<svg([^>]*)>/u.exec(svg);
+  const start = /^<svg viewBox="0 0 (\d+) (\d+)" height="\d+" width="\d+"([^>]*)>/u.exec(svg);
   if (start === null) throw new Error("the drawing is not an SVG");
-  return `<svg xmlns="http://www.w3.org/2000/svg" role="img"${start[1] ?? ""}><style>${style}</style><rect width="100%" height="100%" style="fill:var(--paper)"/>${svg.slice(start[0].length)}\n`;
+  const [head, width = "", drawn = "", rest = ""] = start;
+  const height = Number(drawn) + CAPTION;
+  const line = `<text x="8" y="${height - 8}" text-anchor="start" font-size="9" opacity="0.8">${escape(about)}</text>`;
+  const body = svg.slice(head.length, svg.lastIndexOf("</svg>"));
+  return `<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"${rest}><style>${style}</style><rect width="100%" height="100%" style="fill:var(--paper)"/>${body}${line}</svg>\n`;
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }
 
 function percent(share: number): string {

@@ -1,7 +1,9 @@
 /** What an evaluation leaves behind for each search: a line of `traces.jsonl`, read back whole or named as unreadable. */
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import { pipeline } from "node:stream";
+import { createBrotliDecompress } from "node:zlib";
 import { z } from "zod";
 import { Trace } from "../protocol/trace.ts";
 
@@ -91,22 +93,16 @@ export async function readRecords(file: string): Promise<RecordsRead> {
   return { outcomes, unreadable };
 }
 
-/** Every line of a file of records in order, with null for one that cannot be read. */
+/** Every line of a file of records, or of its compressed form (`.br`), in order; null for a line that cannot be read. */
 export async function* eachRecord(
   file: string,
 ): AsyncGenerator<{ readonly number: number; readonly record: EvaluationRecord | null }> {
-  const stream = createReadStream(file, "utf8");
-  try {
-    await new Promise<void>((resolve, reject) => {
-      stream.once("open", () => resolve());
-      stream.once("error", reject);
-    });
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return;
-    throw error;
-  }
+  const isPacked = !existsSync(file) && existsSync(`${file}.br`);
+  if (!isPacked && !existsSync(file)) return;
+  const bytes = createReadStream(isPacked ? `${file}.br` : file);
+  const input = isPacked ? pipeline(bytes, createBrotliDecompress(), () => undefined) : bytes;
   let number = 0;
-  for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
+  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
     number++;
     if (line !== "") yield { number, record: parseRecord(line) };
   }

@@ -43,8 +43,8 @@ export const Session = z.strictObject({
   /** The program's version and git commit; the commit ends in `+` when the working tree differed from it. */
   version: z.string(),
   commit: z.string().nullable(),
-  /** The command as it was typed. */
-  command: z.string(),
+  /** The command's words. */
+  command: z.array(z.string()),
   /** Searches side by side. */
   concurrency: z.int().positive(),
   threads: z.int().positive(),

@@ -2,7 +2,7 @@
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import { filesOf, readRun } from "./folder.ts";
-import { toMarkdown } from "./markdown.ts";
+import { toMarkdown, type Picture } from "./markdown.ts";
 import { drawPictures } from "./pictures.ts";
 import { readRecords } from "./records.ts";
 import { makeReport } from "./report.ts";
@@ -13,6 +13,7 @@ export type ReportWriting =
   | {
       readonly kind: "written";
       readonly report: EvaluationReport;
+      readonly pictures: readonly Picture[];
       /** Lines of `traces.jsonl` that could not be read; their searches count as still to do. */
       readonly unreadable: readonly number[];
     }
@@ -31,5 +32,5 @@ export async function writeReports(folder: string): Promise<ReportWriting> {
   await writeFileAtomic(path.join(folder, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
   for (const { file, svg } of pictures) await writeFileAtomic(path.join(folder, file), svg);
   await writeFileAtomic(path.join(folder, "report.md"), toMarkdown(report, pictures));
-  return { kind: "written", report, unreadable };
+  return { kind: "written", report, pictures, unreadable };
 }

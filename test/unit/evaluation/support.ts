@@ -64,7 +64,7 @@ export function sessionOf(changes: Partial<Session> = {}): Session {
     startedAt: "2026-01-01T00:00:00.000Z",
     version: "0.0.0",
     commit: "abc",
-    command: "rstar eval",
+    command: ["rstar", "eval"],
     concurrency: 3,
     threads: 2,
     machine: "test",
