@@ -1,9 +1,11 @@
 /** Entry of the `rstar` command. */
 import { Command, CommanderError } from "commander";
 import { doctorCommand } from "./cli/doctor.ts";
+import { evalCommand } from "./cli/eval.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
 import { mcpCommand } from "./cli/mcp.ts";
 import { modelsCommand } from "./cli/models.ts";
+import { resultsCommand } from "./cli/results.ts";
 import { solveCommand } from "./cli/solve.ts";
 import { tracesCommand } from "./cli/traces.ts";
 import { verifyCommand } from "./cli/verify.ts";
@@ -19,6 +21,8 @@ const program = new Command("rstar")
   })
   .addCommand(solveCommand())
   .addCommand(verifyCommand())
+  .addCommand(evalCommand())
+  .addCommand(resultsCommand())
   .addCommand(modelsCommand())
   .addCommand(tracesCommand())
   .addCommand(mcpCommand())

@@ -60,8 +60,8 @@ export function openPython(limits: PythonLimits = {}): Python {
 export interface RuntimeOptions {
   /** Manifest id of the policy; the manifest's default when left out. */
   readonly model?: string;
-  /** Manifest id of the PPM; the manifest's default when left out, and none where it has none. */
-  readonly ppm?: string;
+  /** Manifest id of the PPM; the manifest's default when left out, and none where it has none. Null is none. */
+  readonly ppm?: string | null;
   /** The data folder that a setting names. */
   readonly folder?: string;
   /** Fail rather than download a model. */
@@ -76,6 +76,8 @@ export interface RuntimeOptions {
 /** Everything a search needs, ready. */
 export interface Runtime {
   readonly services: SearchServices;
+  /** The files behind the services' models. */
+  readonly models: { readonly policy: ResolvedModel; readonly ppm: ResolvedModel | null };
   readonly backend: BackendInfo;
   readonly stats: () => EngineStats;
   dispose(): Promise<void>;
@@ -116,7 +118,7 @@ export async function openRuntime(
   const policyFound = await resolve(options.model ?? manager.defaultId("policy") ?? "");
   if (policyFound.kind === "failed") return notResolved(policyFound);
   const policyModel = policyFound.model;
-  const ppmId = options.ppm ?? manager.defaultId("ppm");
+  const ppmId = options.ppm === undefined ? manager.defaultId("ppm") : options.ppm;
   const ppmFound = ppmId === null ? null : await resolve(ppmId);
   if (ppmFound?.kind === "failed") return notResolved(ppmFound);
   const ppmModel = ppmFound?.model ?? null;
@@ -170,6 +172,7 @@ export async function openRuntime(
         grader: python.grader,
         clock: () => performance.now(),
       },
+      models: { policy: policyModel, ppm: ppmModel },
       backend: engine.backend,
       stats: () => engine.stats(),
       dispose: async () => {

@@ -8,6 +8,8 @@ export interface GgufFacts {
   readonly architecture: string;
   readonly name: string | null;
   readonly license: string | null;
+  /** How most weights are stored, as llama.cpp names it: `Q4_K_M`. Null where the file does not say. */
+  readonly quantisation: string | null;
   /** Tokens. */
   readonly contextLength: number;
   /** Weights that take part in computing one token: a lookup table beside an output matrix of its own is left out. */
@@ -81,8 +83,9 @@ export async function readGguf(file: string, signal: AbortSignal): Promise<GgufR
       detail: "it is one part of a split model; join the parts with llama-gguf-split --merge",
     };
   // Declared as a const enum, which TypeScript does not let one list; at run time it is an object.
-  const { GgufArchitectureType: known } = library as unknown as {
+  const { GgufArchitectureType: known, GgufFileType: fileTypes } = library as unknown as {
     GgufArchitectureType: Record<string, string>;
+    GgufFileType: Record<number, string>;
   };
   if (!Object.values(known).includes(architecture))
     return {
@@ -101,6 +104,7 @@ export async function readGguf(file: string, signal: AbortSignal): Promise<GgufR
       architecture,
       name: textOf(general["name"]),
       license: textOf(general["license"]),
+      quantisation: (fileTypes[Number(general["file_type"])] ?? "").replace(/^MOSTLY_/u, "") || null,
       contextLength,
       parameters: parametersOf(info),
       bytes: size,

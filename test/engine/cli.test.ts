@@ -1,5 +1,4 @@
 /** The built `rstar` command as a person runs it: a real model, real Python, real files. */
-import { spawn } from "node:child_process";
 import {
   copyFileSync,
   mkdirSync,
@@ -17,8 +16,8 @@ import { modelManager } from "../../server/compose.ts";
 import { dataHome } from "../../server/models/home.ts";
 import { packageRoot } from "../../server/models/manifest.ts";
 import { Trace } from "../../server/protocol/trace.ts";
+import { runCommand, type OnError, type Ran } from "./command.ts";
 
-const CLI = path.join(packageRoot(), "dist", "cli.mjs");
 const SMALL = ["--model", "smollm2-135m"];
 
 let folder = "";
@@ -38,33 +37,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Ran {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-/** Runs the command. `onError` sees standard error as it grows, and may signal the process. */
-function rstar(
-  args: readonly string[],
-  onError?: (text: string, kill: (signal: NodeJS.Signals) => void) => void,
-): Promise<Ran> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [CLI, ...args], {
-      env: { ...process.env, RSTAR_HOME: home },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let out = "";
-    let err = "";
-    child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-    child.stderr.on("data", (chunk: Buffer) => {
-      err += chunk.toString();
-      onError?.(err, (signal) => child.kill(signal));
-    });
-    child.on("error", reject);
-    child.on("close", (code) => resolve({ code, out, err }));
-  });
-}
+const rstar = (args: readonly string[], onError?: OnError): Promise<Ran> => runCommand(home, args, onError);
 
 function file(name: string, text: string): string {
   const full = path.join(folder, name);

@@ -37,6 +37,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "server/compose.ts",
     "server/setup-report.ts",
   ],
+  // The statement's hash names a problem in its seeds, as in `rstar solve`.
+  "server/evaluation": ["server/search", "server/document/hash.ts"],
 };
 const OPEN = ["server/services.ts", "server/protocol"];
 

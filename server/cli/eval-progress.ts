@@ -1,0 +1,57 @@
+/** Progress of an evaluation: a bar on a terminal, a line for every percent elsewhere. */
+import cliProgress from "cli-progress";
+import type { SearchOutcome } from "../evaluation/records.ts";
+
+/** What `createEvalProgress` gives. */
+export interface EvalProgress {
+  /** `done` of the `total` searches were there already. */
+  begin(total: number, done: number): void;
+  show(outcome: SearchOutcome): void;
+  end(): void;
+}
+
+/** A view on `stream`, normally `process.stderr`. */
+export function createEvalProgress(stream: NodeJS.WriteStream): EvalProgress {
+  let total = 0;
+  let before = 0;
+  let done = 0;
+  let right = 0;
+  let began = 0;
+  let shown = -1;
+  let bar: cliProgress.SingleBar | null = null;
+  const state = (outcome: SearchOutcome): string => {
+    const left = ((Date.now() - began) / Math.max(1, done - before)) * (total - done);
+    return `${right} of ${done - before} right, about ${duration(left)} left, last: ${outcome.method}${outcome.budget === null ? "" : ` ${outcome.budget}`}, ${outcome.problem}`;
+  };
+  return {
+    begin(all, already) {
+      [total, before, done, began] = [all, already, already, Date.now()];
+      const known = already === 0 ? "" : `, ${already} of them done before`;
+      stream.write(`${all} searches${known}\n`);
+      if (!stream.isTTY) return;
+      bar = new cliProgress.SingleBar({
+        stream,
+        hideCursor: true,
+        clearOnComplete: true,
+        gracefulExit: false,
+        format: " [{bar}] {value}/{total}  {state}",
+      });
+      bar.start(total, done, { state: "" });
+    },
+    show(outcome) {
+      done++;
+      if (outcome.grading.strict === "equal") right++;
+      bar?.update(done, { state: state(outcome) });
+      const percent = Math.floor((100 * done) / Math.max(1, total));
+      if (bar !== null || percent === shown) return;
+      shown = percent;
+      stream.write(`${percent}% (${done}/${total}): ${state(outcome)}\n`);
+    },
+    end: () => bar?.stop(),
+  };
+}
+
+function duration(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+}

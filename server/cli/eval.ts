@@ -1,0 +1,209 @@
+/** `rstar eval`: searches a set of problems by several methods, grades, and reports with intervals and paired tests. */
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { Command, Option } from "commander";
+import { openRuntime, type Runtime } from "../compose.ts";
+import { BENCHMARKS } from "../evaluation/benchmarks.ts";
+import { filesOf, openFolder } from "../evaluation/folder.ts";
+import { budgetName, methodList } from "../evaluation/methods.ts";
+import { problemsHash, slice } from "../evaluation/problems.ts";
+import { openRecords, readRecords } from "../evaluation/records.ts";
+import { cellCount, evaluate, type EvaluationEnd, type EvaluationPlan } from "../evaluation/run.ts";
+import { settingsHash, type EvaluationSettings } from "../evaluation/settings.ts";
+import { writeReports } from "../evaluation/write.ts";
+import { promptTemplate } from "../search/prompt.ts";
+import { planOf, type EvalOptions } from "./eval-options.ts";
+import { createEvalProgress } from "./eval-progress.ts";
+import { problemsFor } from "./eval-problems.ts";
+import { describeModels, describeSession } from "./eval-session.ts";
+import { CommandFailure, EXIT } from "./exit.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { modelProgressView } from "./model-progress.ts";
+import { count, wholeNumber } from "./numbers.ts";
+
+/** The command. */
+export function evalCommand(): Command {
+  return new Command("eval")
+    .description("Evaluates strategies on a set of problems, side by side, with intervals and paired tests.")
+    .option("--problems <file>", "JSON lines: {id, problem, answer, level?}")
+    .addOption(
+      new Option(
+        "--set <name>",
+        "a public benchmark instead, fetched from its home and checked by SHA-256",
+      ).choices(BENCHMARKS.map(({ name }) => name)),
+    )
+    .option("--data <folder>", "with --set: read a local copy from this folder instead of fetching")
+    .option("--strategy <names>", "what to compare, separated by commas", "greedy,self-consistency,auto")
+    .option("--budget <budgets>", "tokens for one problem, or multiples of greedy's: 800,8x", "8x")
+    .option("--limit <n>", "only so many problems", wholeNumber)
+    .option("--offset <n>", "leave out the first problems", count, 0)
+    .option("--seed <n>", "the first seed", count, 1)
+    .option("--seeds <k>", "how many seeds, one after another", wholeNumber, 1)
+    .option("--model <id>", "the policy, as `rstar models list` names it")
+    .option("--ppm <id>", "the process preference model; `none` leaves it out")
+    .option("--concurrency <n>", "searches side by side", wholeNumber, 8)
+    .requiredOption("--out <folder>", "where traces and reports go")
+    .option("--resume", "go on with the evaluation that is in the folder")
+    .option("--report-only", "write the reports of the folder anew from its traces; nothing is searched")
+    .addHelpText(
+      "after",
+      `\nStrategies (a setting may follow after a colon, as in mcts:exploration=2; ppm=none leaves the PPM out):\n${methodList()}`,
+    )
+    .action(run);
+}
+
+async function run(options: EvalOptions): Promise<void> {
+  if (options.reportOnly === true) return report(options.out);
+  const { signal, release } = interruptSignal();
+  let runtime: Runtime | null = null;
+  try {
+    const { plan, set } = await preparePlan(options, signal);
+    runtime = await open(options, signal);
+    const end = await evaluateInto(options, plan, set, runtime, signal);
+    await report(options.out);
+    explain(end, options.out);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    process.exitCode = EXIT.cancelled;
+  } finally {
+    release();
+    await runtime?.dispose();
+  }
+}
+
+/** The problems and what is to be done with them. @throws CommandFailure that says what is wrong. */
+async function preparePlan(
+  options: EvalOptions,
+  signal: AbortSignal,
+): Promise<{ readonly plan: Omit<EvaluationPlan, "name">; readonly set: string }> {
+  const { set, all } = await problemsFor(options, signal);
+  const problems = slice(all, options.offset, options.limit ?? null);
+  if (problems === null)
+    throw new CommandFailure(
+      EXIT.usage,
+      `${set} has ${all.length} problems; --offset ${options.offset} leaves none of them.`,
+    );
+  return { plan: planOf(options, problems), set };
+}
+
+async function open(options: EvalOptions, signal: AbortSignal): Promise<Runtime> {
+  const download = modelProgressView(process.stderr);
+  try {
+    const opening = await openRuntime(
+      {
+        ...(options.model === undefined ? {} : { model: options.model }),
+        ...(options.ppm === undefined ? {} : { ppm: options.ppm === "none" ? null : options.ppm }),
+      },
+      signal,
+      { say: (line) => void process.stderr.write(`${line}\n`), download: download.onProgress },
+    );
+    if (opening.kind === "failed") throw new CommandFailure(EXIT.unavailable, opening.message);
+    return opening.runtime;
+  } finally {
+    download.stop();
+  }
+}
+
+async function evaluateInto(
+  options: EvalOptions,
+  plan: Omit<EvaluationPlan, "name">,
+  set: string,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<EvaluationEnd> {
+  const needsPpm = plan.methods.find((method) => method.ppm === "required");
+  if (needsPpm !== undefined && runtime.services.ppm === null)
+    throw new CommandFailure(
+      EXIT.usage,
+      `${needsPpm.name} weighs by a process preference model, and there is none. Name one with --ppm; nothing was run.`,
+    );
+  const settings = await settingsOf(plan, options.offset, set, runtime, signal);
+  const session = await describeSession(options.concurrency, runtime.backend);
+  const opening = await openFolder(options.out, settings, session, options.resume === true);
+  if (opening.kind === "refused") throw new CommandFailure(EXIT.usage, opening.message);
+  const { traces } = filesOf(options.out);
+  const progress = createEvalProgress(process.stderr);
+  try {
+    const { outcomes } = await readRecords(traces);
+    const done = new Map(outcomes);
+    const writer = await openRecords(traces);
+    const named = { ...plan, name: settingsHash(settings).slice(0, 12) };
+    progress.begin(cellCount(named), done.size);
+    try {
+      return await evaluate(
+        named,
+        done,
+        runtime.services,
+        {
+          concurrency: options.concurrency,
+          session: opening.session,
+          now: () => Date.now(),
+          keep: (record) => writer.append(record),
+          onOutcome: (outcome) => progress.show(outcome),
+        },
+        signal,
+      );
+    } finally {
+      await writer.close();
+    }
+  } finally {
+    progress.end();
+    await opening.release();
+  }
+}
+
+async function settingsOf(
+  plan: Omit<EvaluationPlan, "name">,
+  offset: number,
+  set: string,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<EvaluationSettings> {
+  const format = runtime.services.promptFormat;
+  return {
+    set,
+    problemsSha256: problemsHash(plan.problems),
+    problems: plan.problems.map(({ id, level }) => ({ id, level })),
+    offset,
+    methods: plan.methods.map(({ name, ppm, config }) => ({ name, ppm, config })),
+    budgets: plan.budgets.map(budgetName),
+    seeds: [...plan.seeds],
+    models: await describeModels(runtime.models, signal),
+    prompt: { format, sha256: createHash("sha256").update(promptTemplate(format)).digest("hex") },
+  };
+}
+
+async function report(folder: string): Promise<void> {
+  const writing = await writeReports(folder);
+  if (writing.kind === "failed") throw new CommandFailure(EXIT.input, writing.message);
+  const { report: made, unreadable } = writing;
+  if (unreadable.length > 0)
+    process.stderr.write(
+      `${filesOf(folder).traces}: ${unreadable.length} lines could not be read (${unreadable.slice(0, 5).join(", ")}…), probably cut off by a kill; their searches count as not done.\n`,
+    );
+  for (const row of made.rows)
+    process.stdout.write(
+      `${row.name.padEnd(32)} strict ${(100 * row.strict.mean).toFixed(1).padStart(5)}%  pass@N ${(100 * row.passAtN.mean).toFixed(1).padStart(5)}%  ${row.generatedTokens.mean.toFixed(0).padStart(6)} tokens  ${row.problems} problems${row.missing === 0 ? "" : `, ${row.missing} searches to do`}\n`,
+    );
+  process.stdout.write(`${path.join(folder, "report.md")}\n`);
+}
+
+function explain(end: EvaluationEnd, folder: string): void {
+  switch (end.kind) {
+    case "finished":
+      return;
+    case "stopped":
+      process.stderr.write(
+        `Stopped. What was searched is kept in ${folder}; the same command with --resume goes on.\n`,
+      );
+      process.exitCode = EXIT.cancelled;
+      return;
+    case "failing":
+      throw new CommandFailure(
+        EXIT.unavailable,
+        `The last searches failed one after another, so the evaluation was stopped: ${end.reason} What was searched is kept; the same command with --resume tries the failed ones again.`,
+      );
+    default:
+      end satisfies never;
+  }
+}

@@ -1,0 +1,126 @@
+/** The folder of an evaluation: begun once, resumed only as what it was begun as, and by one process at a time. */
+import { existsSync } from "node:fs";
+import { mkdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import lockfile from "proper-lockfile";
+import writeFileAtomic from "write-file-atomic";
+import { z } from "zod";
+import {
+  differences,
+  RUN_VERSION,
+  RunFile,
+  settingsHash,
+  type EvaluationSettings,
+  type Session,
+} from "./settings.ts";
+
+/** Where things lie in the folder. */
+export function filesOf(folder: string): { readonly run: string; readonly traces: string } {
+  return { run: path.join(folder, "run.json"), traces: path.join(folder, "traces.jsonl") };
+}
+
+/** The folder is this process's, or why not, in words. */
+export type FolderOpening =
+  | {
+      readonly kind: "open";
+      readonly run: RunFile;
+      /** Index of this process's session. */
+      readonly session: number;
+      release(): Promise<void>;
+    }
+  | { readonly kind: "refused"; readonly message: string };
+
+/**
+ * Begins an evaluation in `folder`, or goes on with the one that is there when `resume` is set and its settings are
+ * the same.
+ */
+export async function openFolder(
+  folder: string,
+  settings: EvaluationSettings,
+  session: Session,
+  resume: boolean,
+): Promise<FolderOpening> {
+  await mkdir(folder, { recursive: true });
+  const file = filesOf(folder).run;
+  let release: () => Promise<void>;
+  try {
+    release = await lockfile.lock(file, { realpath: false, stale: 20_000, update: 5_000 });
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ELOCKED")) throw error;
+    return refused(`Another process is evaluating into ${folder}. Wait for it or choose another folder.`);
+  }
+  const before = await readRun(folder);
+  const refusal = refusalOf(folder, before, settings, resume);
+  if (refusal !== null) {
+    await release();
+    return refused(refusal);
+  }
+  const earlier = before.kind === "run" ? before.run.sessions : [];
+  const run: RunFile = {
+    version: RUN_VERSION,
+    settingsSha256: settingsHash(settings),
+    settings,
+    sessions: [...earlier, session],
+  };
+  await writeFileAtomic(file, `${JSON.stringify(run, null, 2)}\n`);
+  return { kind: "open", run, session: earlier.length, release };
+}
+
+function refused(message: string): FolderOpening {
+  return { kind: "refused", message };
+}
+
+function refusalOf(
+  folder: string,
+  before: RunReading,
+  settings: EvaluationSettings,
+  resume: boolean,
+): string | null {
+  switch (before.kind) {
+    case "bad":
+      return before.message;
+    case "missing":
+      return existsSync(filesOf(folder).traces)
+        ? `${folder} holds traces.jsonl but no run.json, so it is not known what they are of. Choose another folder; nothing was changed.`
+        : null;
+    case "run": {
+      if (!resume)
+        return `${folder} already holds an evaluation. Add --resume to go on with it, or choose another folder; nothing was changed.`;
+      const different = differences(before.run.settings, settings);
+      if (different.length === 0) return null;
+      return `The evaluation in ${folder} was begun with other settings, so it is not resumed; nothing was changed. Run it with its own settings, or choose another folder. What differs:\n${different.map((line) => `  ${line}`).join("\n")}`;
+    }
+    default:
+      return before satisfies never;
+  }
+}
+
+/** A folder's `run.json`. */
+export type RunReading =
+  | { readonly kind: "run"; readonly run: RunFile }
+  | { readonly kind: "missing" }
+  | { readonly kind: "bad"; readonly message: string };
+
+/** Reads a folder's `run.json`. */
+export async function readRun(folder: string): Promise<RunReading> {
+  const file = filesOf(folder).run;
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return { kind: "missing" };
+    throw error;
+  }
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch {
+    return { kind: "bad", message: `${file} is not JSON. It was not changed; choose another folder.` };
+  }
+  const parsed = RunFile.safeParse(data);
+  if (parsed.success) return { kind: "run", run: parsed.data };
+  return {
+    kind: "bad",
+    message: `${file} cannot be read by this version of the program; it was not changed.\n${z.prettifyError(parsed.error)}`,
+  };
+}

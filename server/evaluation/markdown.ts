@@ -1,0 +1,230 @@
+/** `report.md`: the report for people, with the losing rows left in and everything needed to run it again. */
+import type { EvaluationReport, ReportRow } from "./report-schema.ts";
+
+/** The pictures beside a report, by file name; those of which nothing can be drawn are left out. */
+export interface Picture {
+  readonly file: string;
+  /** What it shows, for those who do not see it too. */
+  readonly title: string;
+}
+
+/** The report as Markdown. */
+export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[]): string {
+  const { settings, rows } = report;
+  const seeds = settings.seeds.length === 1 ? "seed" : `${settings.seeds.length} seeds`;
+  return [
+    `# ${settings.set}: ${settings.problems.length} problems`,
+    ...(report.complete
+      ? []
+      : [
+          `**Not complete:** ${rows.reduce((sum, { missing }) => sum + missing, 0)} searches are still to do. Rows may stand on different problems; comparisons never do.`,
+        ]),
+    `Strict accuracy is the headline; the lenient grader forgives units, words around the value and rounding. Intervals are 95% bootstrap intervals over problems. pass@N is the share of problems that any trajectory solved: what a perfect choice among them would reach. ◆ marks rows that no other row beats in accuracy at as few generated tokens, ◇ in as little time.`,
+    ...failures(rows),
+    resultTable(report),
+    ...pictures.map(({ file, title }) => `![${title}](${file})`),
+    ...levelTables(rows),
+    `## Compared on the same problems`,
+    `Difference of strict accuracy with a paired 95% bootstrap interval over problems; McNemar's exact test for each ${seeds === "seed" ? "seed" : "seed by itself"} (right by the first alone : by the second alone, p); Holm's correction of the first seed's p for all ${report.comparisons.length} comparisons.`,
+    comparisonTable(report),
+    `## What was run`,
+    runTable(report),
+    settingsTable(rows),
+    "",
+  ].join("\n\n");
+}
+
+/** An evaluation on the results page. */
+export interface PublishedRun {
+  /** Its folder beside the page. */
+  readonly name: string;
+  readonly report: EvaluationReport;
+  readonly pictures: readonly Picture[];
+}
+
+/** The page over all published evaluations. */
+export function resultsPage(runs: readonly PublishedRun[]): string {
+  return [
+    `# Results`,
+    `Made by \`npm run results\` from the traces that lie, compressed, beside each report; nothing here is written by hand, and rows that lose stay in. Statements and reference answers are left out of the traces: the sets' homes are in \`server/evaluation/benchmarks.json\`.`,
+    ...runs.flatMap(({ name, report, pictures }) => [
+      `## ${name}: ${report.settings.set}, ${report.settings.problems.length} problems`,
+      resultTable(report),
+      ...pictures.slice(0, 2).map(({ file, title }) => `![${title}](${name}/${file})`),
+      runTable(report),
+      `[The whole report](${name}/report.md): by level, paired tests, settings.`,
+    ]),
+    "",
+  ].join("\n\n");
+}
+
+/** One line that says what a picture is of, to stand in the picture itself. */
+export function caption({ settings, measured }: EvaluationReport): string {
+  const { policy, ppm } = settings.models;
+  const [session] = measured.sessions;
+  const commits = [...new Set(measured.sessions.map(({ commit }) => commit?.slice(0, 10) ?? "not known"))];
+  return [
+    `${settings.set}, ${settings.problems.length} problems`,
+    `${policy.id} ${policy.quantisation ?? ""} ${policy.sha256.slice(0, 10)}`,
+    ppm === null ? "no PPM" : `PPM ${ppm.id} ${(ppm.adapter ?? ppm).sha256.slice(0, 10)}`,
+    `seeds ${settings.seeds.join(" ")}`,
+    `${session?.threads ?? 0} threads`,
+    `commit ${commits.join(" ")}`,
+  ].join(" · ");
+}
+
+function failures(rows: readonly ReportRow[]): string[] {
+  const failed = rows.filter((row) => row.failed > 0);
+  if (failed.length === 0) return [];
+  return [
+    `**Failed searches** (a model or Python failed; they count as not solved, and \`--resume\` tries them again): ${failed.map((row) => `${row.name} ${row.failed}`).join(", ")}.`,
+  ];
+}
+
+function resultTable({ rows, measured }: EvaluationReport): string {
+  return table(
+    [
+      "method",
+      "strict",
+      "95%",
+      "seeds",
+      "lenient",
+      "pass@N",
+      "N",
+      "tokens",
+      "computed",
+      "PPM tokens",
+      "sandbox s",
+      "s / problem",
+      "latency s",
+      "TFLOP",
+      "",
+    ],
+    rows.map((row, index) => {
+      const cost = measured.rows[index];
+      return [
+        row.name,
+        percent(row.strict.mean),
+        interval(row.strict.interval),
+        row.strict.bySeed.length > 1 ? row.strict.bySeed.map(percent).join(" ") : "",
+        percent(row.lenient.mean),
+        percent(row.passAtN.mean),
+        row.trajectories.started.toFixed(1),
+        row.generatedTokens.mean.toFixed(0),
+        cost?.evaluatedTokens.toFixed(0) ?? "",
+        cost?.ppmTokens.toFixed(0) ?? "",
+        cost?.sandboxSeconds.toFixed(2) ?? "",
+        cost?.seconds.toFixed(2) ?? "",
+        cost?.latency.mean.toFixed(1) ?? "",
+        ((cost?.flops ?? 0) / 1e12).toFixed(2),
+        `${row.onFrontier ? "◆" : ""}${cost?.onTimeFrontier === true ? "◇" : ""}`,
+      ];
+    }),
+  );
+}
+
+function levelTables(rows: readonly ReportRow[]): string[] {
+  const levels = rows[0]?.byLevel ?? [];
+  if (levels.length === 0) return [];
+  return [
+    `## By level`,
+    `Strict accuracy / pass@N.`,
+    table(
+      ["method", ...levels.map(({ level, problems }) => `${level} (${problems})`)],
+      rows.map((row) => [
+        row.name,
+        ...row.byLevel.map(({ strict, passAtN }) => `${percent(strict.mean)} / ${percent(passAtN.mean)}`),
+      ]),
+    ),
+  ];
+}
+
+function comparisonTable({ comparisons }: EvaluationReport): string {
+  return table(
+    ["first", "second", "problems", "difference", "95%", "McNemar by seed", "Holm"],
+    comparisons.map((pair) => [
+      pair.first,
+      pair.second,
+      String(pair.problems),
+      points(pair.difference),
+      `${points(pair.interval[0])} … ${points(pair.interval[1])}`,
+      pair.mcNemar
+        .map(({ onlyFirst, onlySecond, p }) => `${onlyFirst}:${onlySecond}, ${chance(p)}`)
+        .join("; "),
+      chance(pair.holm),
+    ]),
+  );
+}
+
+function runTable({ settings, settingsSha256, greedyTokens, measured }: EvaluationReport): string {
+  const { policy, ppm } = settings.models;
+  const model = (one: typeof policy): string =>
+    `${one.id} (${one.quantisation ?? "quantisation not stated"}), SHA-256 ${one.sha256}${one.adapter === undefined ? "" : `, adapter ${one.adapter.id} ${one.adapter.sha256}`}`;
+  const lines = [
+    `- problems: ${settings.set}, ${settings.problems.length} from number ${settings.offset + 1} on, SHA-256 ${settings.problemsSha256}`,
+    `- policy: ${model(policy)}`,
+    `- PPM: ${ppm === null ? "none" : model(ppm)}`,
+    `- prompt: ${settings.prompt.format}, SHA-256 ${settings.prompt.sha256}`,
+    `- seeds: ${settings.seeds.join(", ")}; settings SHA-256 ${settingsSha256}`,
+    ...(greedyTokens === null
+      ? []
+      : [
+          `- greedy generated ${greedyTokens.toFixed(1)} tokens for a problem: the unit of budgets such as 8x`,
+        ]),
+    `- ${(measured.seconds / 3600).toFixed(2)} hours of wall time`,
+    ...measured.sessions.flatMap((session, index) => [
+      `- session ${index + 1}, ${session.startedAt}: version ${session.version}, commit ${session.commit ?? "not known"}, ${session.threads} threads, ${session.concurrency} side by side, ${session.machine}, ${session.engine}`,
+      `  - \`${session.command.map(quote).join(" ")}\``,
+    ]),
+  ];
+  return lines.join("\n");
+}
+
+/** Settings in which the rows differ. */
+function settingsTable(rows: readonly ReportRow[]): string {
+  const methods = [...new Map(rows.map((row) => [row.method, row])).values()];
+  const keys = Object.keys(methods[0]?.settings ?? {}) as (keyof ReportRow["settings"])[];
+  const differing = keys.filter(
+    (key) => new Set(methods.map(({ settings }) => JSON.stringify(settings[key]))).size > 1,
+  );
+  const same = keys.filter((key) => !differing.includes(key));
+  const shown = (row: ReportRow | undefined, key: keyof ReportRow["settings"]): string =>
+    String(row?.settings[key] ?? "none");
+  return [
+    table(
+      ["settings", ...differing, "PPM"],
+      methods.map((row) => [row.method, ...differing.map((key) => shown(row, key)), row.ppm ? "yes" : "no"]),
+    ),
+    `The same for all: ${same.map((key) => `${key} ${shown(methods[0], key)}`).join(", ")}.`,
+  ].join("\n\n");
+}
+
+function table(head: readonly string[], body: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:"))), ...body.map(line)].join(
+    "\n",
+  );
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)}%`;
+}
+
+function interval([low, high]: readonly [number, number]): string {
+  return `${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`;
+}
+
+function points(share: number): string {
+  const value = (100 * share).toFixed(1);
+  return value === "0.0" || value === "-0.0" ? "0.0" : share > 0 ? `+${value}` : value.replace("-", "−");
+}
+
+function chance(p: number): string {
+  return p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
+}
+
+/** A word of a command as a shell reads it back. */
+function quote(word: string): string {
+  return /^[\w./:=,@+-]+$/u.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

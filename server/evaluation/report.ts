@@ -1,0 +1,255 @@
+/** Makes the report of an evaluation from its records: rows, intervals, comparisons, and what was measured. */
+import { frontier, sharedSeconds } from "./cost.ts";
+import { budgetTokens, readBudget } from "./methods.ts";
+import { cellName, type Grading, type SearchOutcome } from "./records.ts";
+import {
+  REPORT_VERSION,
+  type Accuracy,
+  type Comparison,
+  type EvaluationReport,
+  ReportRow,
+} from "./report-schema.ts";
+import type { EvaluationSettings, RunFile } from "./settings.ts";
+import { bootstrapMean, holm, mcNemarExact, mean, pairedCounts } from "./statistics.ts";
+
+/** Every bootstrap of a report starts from this seed: reports differ when results do, and only then. */
+const BOOTSTRAP_SEED = 20250108;
+
+/** Whether a search counts as solved. */
+type Solved = (grading: Grading) => boolean;
+const STRICT: Solved = ({ strict }) => strict === "equal";
+const LENIENT: Solved = ({ lenient }) => lenient === "equal";
+
+/** The searches of a row: for every seed one per problem, in the problems' order; undefined where still to do. */
+interface RowData {
+  readonly name: string;
+  readonly method: EvaluationSettings["methods"][number];
+  readonly budget: string | null;
+  readonly seeds: readonly number[];
+  readonly table: readonly (readonly (SearchOutcome | undefined)[])[];
+}
+
+/** The report of what is there. */
+export function makeReport(run: RunFile, outcomes: ReadonlyMap<string, SearchOutcome>): EvaluationReport {
+  const { settings } = run;
+  const rows = rowsOf(settings, outcomes);
+  const greedy = rows.find(({ method }) => method.config.strategy === "greedy");
+  const greedySearches = greedy === undefined ? [] : searchesOf(greedy);
+  const greedyTokens =
+    greedySearches.length === 0 ? null : mean(greedySearches.map(({ cost }) => cost.generatedTokens));
+  const reported = rows.map((row) => reportRow(row, settings, greedyTokens));
+  const strict = reported.map((row) => row.strict.mean);
+  const tokens = reported.map((row) => row.generatedTokens.mean);
+  const onFrontier = frontier(tokens, strict);
+  const measured = measuredRows(rows, settings);
+  const inTime = frontier(
+    measured.rows.map(({ seconds }) => seconds),
+    strict,
+  );
+  return {
+    version: REPORT_VERSION,
+    settingsSha256: run.settingsSha256,
+    complete: reported.every(({ missing }) => missing === 0),
+    settings,
+    greedyTokens,
+    rows: reported.map((row, index) => ({ ...row, onFrontier: onFrontier[index] ?? false })),
+    comparisons: compareRows(rows, settings),
+    measured: {
+      sessions: run.sessions,
+      seconds: measured.total,
+      rows: measured.rows.map((row, index) => ({ ...row, onTimeFrontier: inTime[index] ?? false })),
+    },
+  };
+}
+
+function rowsOf(settings: EvaluationSettings, outcomes: ReadonlyMap<string, SearchOutcome>): RowData[] {
+  const row = (method: RowData["method"], budget: string | null, seeds: readonly number[]): RowData => ({
+    name: budget === null ? method.name : `${method.name} ${budget}`,
+    ...{ method, budget, seeds },
+    table: seeds.map((seed) =>
+      settings.problems.map(({ id }) =>
+        outcomes.get(cellName({ method: method.name, budget, seed, problem: id })),
+      ),
+    ),
+  });
+  const isGreedy = (method: RowData["method"]): boolean => method.config.strategy === "greedy";
+  const greedy = settings.methods
+    .filter(isGreedy)
+    .map((method) => row(method, null, settings.seeds.slice(0, 1)));
+  const others = settings.budgets.flatMap((budget) =>
+    settings.methods
+      .filter((method) => !isGreedy(method))
+      .map((method) => row(method, budget, settings.seeds)),
+  );
+  return [...greedy, ...others];
+}
+
+function searchesOf(row: RowData): SearchOutcome[] {
+  return row.table.flat().filter((outcome) => outcome !== undefined);
+}
+
+/** A row's search of a problem under a seed; greedy has one, which stands for every seed. */
+function searchOf(row: RowData, seed: number, at: number): SearchOutcome | undefined {
+  return (row.budget === null ? row.table[0] : row.table[seed])?.[at];
+}
+
+/** 1 for solved, 0 for not. */
+function score(outcome: SearchOutcome, solved: Solved): number {
+  return solved(outcome.grading) ? 1 : 0;
+}
+
+/** Shares over the problems at `positions` that were searched; a problem's value is its mean over the seeds done. */
+function accuracy(row: RowData, positions: readonly number[], solved: Solved): Accuracy {
+  const results = row.table.map((seed) =>
+    positions.map((at) => {
+      const outcome = seed[at];
+      return outcome === undefined ? null : score(outcome, solved);
+    }),
+  );
+  const perProblem = positions.flatMap((_, index) => {
+    const done = results.flatMap((seed) => seed[index] ?? []);
+    return done.length === 0 ? [] : [mean(done)];
+  });
+  return {
+    mean: mean(perProblem),
+    interval: [...bootstrapMean(perProblem, BOOTSTRAP_SEED)],
+    bySeed: results.map((seed) => mean(seed.filter((one) => one !== null))),
+  };
+}
+
+function reportRow(row: RowData, settings: EvaluationSettings, greedyTokens: number | null): ReportRow {
+  const all = settings.problems.map((_, index) => index);
+  const positions = all.filter((at) => row.table.some((seed) => seed[at] !== undefined));
+  const searches = searchesOf(row);
+  const generated = searches.map(({ cost }) => cost.generatedTokens).sort((a, b) => a - b);
+  const budget = row.budget === null ? null : readBudget(row.budget);
+  const stops = [...new Set(searches.map(({ stop }) => stop))].sort();
+  return {
+    name: row.name,
+    method: row.method.name,
+    budget: row.budget,
+    budgetTokens:
+      searches[0]?.budgetTokens ??
+      (budget === null || greedyTokens === null ? null : budgetTokens(budget, greedyTokens)),
+    settings: ReportRow.shape.settings.strip().parse(row.method.config),
+    ppm: row.method.ppm !== "none" && settings.models.ppm !== null,
+    seeds: [...row.seeds],
+    problems: positions.length,
+    missing: row.seeds.length * all.length - searches.length,
+    failed: searches.filter(({ stop }) => stop === "failed").length,
+    strict: accuracy(row, positions, STRICT),
+    lenient: accuracy(row, positions, LENIENT),
+    passAtN: accuracy(row, positions, ({ anyStrict }) => anyStrict),
+    passAtNLenient: accuracy(row, positions, ({ anyLenient }) => anyLenient),
+    answered: mean(searches.map(({ grading }) => (grading.strict === "no-answer" ? 0 : 1))),
+    trajectories: {
+      started: mean(searches.map(({ trajectories }) => trajectories.started)),
+      finished: mean(searches.map(({ trajectories }) => trajectories.finished)),
+    },
+    generatedTokens: { mean: mean(generated), median: quantile(generated, 0.5), max: generated.at(-1) ?? 0 },
+    generatedFlops: 2 * settings.models.policy.parameters * mean(generated),
+    stops: Object.fromEntries(
+      stops.map((stop) => [stop, searches.filter((search) => search.stop === stop).length]),
+    ),
+    byLevel: levels(row, settings, positions),
+    onFrontier: false,
+  };
+}
+
+function levels(
+  row: RowData,
+  settings: EvaluationSettings,
+  positions: readonly number[],
+): ReportRow["byLevel"] {
+  const named = [...new Set(settings.problems.flatMap(({ level }) => (level === null ? [] : [level])))];
+  return named
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+    .map((level) => {
+      const own = positions.filter((at) => settings.problems[at]?.level === level);
+      return {
+        level,
+        problems: own.length,
+        strict: accuracy(row, own, STRICT),
+        lenient: accuracy(row, own, LENIENT),
+        passAtN: accuracy(row, own, ({ anyStrict }) => anyStrict),
+      };
+    });
+}
+
+/** Every two rows of the same budget, and greedy against each. */
+function compareRows(rows: readonly RowData[], settings: EvaluationSettings): Comparison[] {
+  const made = rows.flatMap((second, index) =>
+    rows
+      .slice(index + 1)
+      .filter((first) => second.budget === null || first.budget === second.budget)
+      .map((first) => compareTwo(first, second, settings)),
+  );
+  const corrected = holm(made.map(({ mcNemar }) => mcNemar[0]?.p ?? 1));
+  return made.map((comparison, index) => ({ ...comparison, holm: corrected[index] ?? 1 }));
+}
+
+/** Two rows on the problems that both have searched under the same seed. */
+function compareTwo(first: RowData, second: RowData, settings: EvaluationSettings): Comparison {
+  const seeds = Array.from({ length: Math.max(first.seeds.length, second.seeds.length) }, (_, seed) => seed);
+  const pairs = seeds.map((seed) =>
+    settings.problems.flatMap((_, at) => {
+      const [a, b] = [searchOf(first, seed, at), searchOf(second, seed, at)];
+      return a === undefined || b === undefined ? [] : [{ at, a: score(a, STRICT), b: score(b, STRICT) }];
+    }),
+  );
+  const differences = new Map<number, number[]>();
+  for (const { at, a, b } of pairs.flat()) differences.set(at, [...(differences.get(at) ?? []), a - b]);
+  const perProblem = [...differences].sort(([a], [b]) => a - b).map(([, values]) => mean(values));
+  return {
+    first: first.name,
+    second: second.name,
+    problems: perProblem.length,
+    difference: mean(perProblem),
+    interval: [...bootstrapMean(perProblem, BOOTSTRAP_SEED)],
+    mcNemar: pairs.map((own, seed) => {
+      const counts = pairedCounts(
+        own.map(({ a }) => a === 1),
+        own.map(({ b }) => b === 1),
+      );
+      return { seed: settings.seeds[seed] ?? seed, ...counts, p: mcNemarExact(counts) };
+    }),
+    holm: 1,
+  };
+}
+
+function measuredRows(
+  rows: readonly RowData[],
+  { models }: EvaluationSettings,
+): { total: number; rows: Omit<EvaluationReport["measured"]["rows"][number], "onTimeFrontier">[] } {
+  const searches = rows.map(searchesOf);
+  const { total, shares } = sharedSeconds(searches.flat());
+  const made = rows.map((row, index) => {
+    const own = searches[index] ?? [];
+    const latency = own.map(({ ms }) => ms.total / 1000).sort((a, b) => a - b);
+    const seconds = (part: (search: SearchOutcome) => number): number => mean(own.map(part)) / 1000;
+    const policyTokens = mean(own.map(({ cost }) => cost.generatedTokens + cost.evaluatedTokens));
+    const ppmTokens = mean(own.map(({ cost }) => cost.ppmTokens));
+    return {
+      name: row.name,
+      searches: own.length,
+      seconds: mean(own.map((search) => shares.get(search) ?? 0)),
+      latency: { mean: mean(latency), median: quantile(latency, 0.5), p90: quantile(latency, 0.9) },
+      waiting: {
+        policy: seconds(({ ms }) => ms.policy),
+        ppm: seconds(({ ms }) => ms.ppm),
+        sandbox: seconds(({ ms }) => ms.sandbox),
+        grading: seconds(({ ms }) => ms.grading),
+      },
+      evaluatedTokens: mean(own.map(({ cost }) => cost.evaluatedTokens)),
+      ppmTokens,
+      sandboxSeconds: seconds(({ cost }) => cost.sandboxMs),
+      flops: 2 * (models.policy.parameters * policyTokens + (models.ppm?.parameters ?? 0) * ppmTokens),
+    };
+  });
+  return { total, rows: made };
+}
+
+/** Nearest rank of sorted values; 0 of nothing. */
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1] ?? 0;
+}

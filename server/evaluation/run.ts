@@ -1,0 +1,227 @@
+/** Runs an evaluation: every problem by every method under every seed and budget, several side by side, each recorded once. */
+import { statementHash } from "../document/hash.ts";
+import type { Trace } from "../protocol/trace.ts";
+import type { SearchServices } from "../search/search.ts";
+import { solve } from "../search/solve.ts";
+import type { Grader } from "../services.ts";
+import { budgetName, budgetTokens, type Budget, type Method } from "./methods.ts";
+import type { EvaluationProblem } from "./problems.ts";
+import {
+  cellName,
+  outcomeOf,
+  RECORD_VERSION,
+  type CellKey,
+  type EvaluationRecord,
+  type Grading,
+  type SearchOutcome,
+} from "./records.ts";
+import { mean } from "./statistics.ts";
+
+/** What is to be searched. */
+export interface EvaluationPlan {
+  readonly problems: readonly EvaluationProblem[];
+  readonly methods: readonly Method[];
+  readonly budgets: readonly Budget[];
+  readonly seeds: readonly number[];
+  /** Begins the ids of the traces. */
+  readonly name: string;
+}
+
+/** How it is searched. */
+export interface EvaluationOptions {
+  /** Searches side by side. */
+  readonly concurrency: number;
+  /** Index of this process's session. */
+  readonly session: number;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Called once a search is over, before the next one takes its place; it is on disk when the promise resolves. */
+  readonly keep: (record: EvaluationRecord) => Promise<void>;
+  /** Hears of every search that is over. */
+  readonly onOutcome?: (outcome: SearchOutcome) => void;
+}
+
+/** How it ended. */
+export type EvaluationEnd =
+  | { readonly kind: "finished" }
+  /** The signal was aborted. */
+  | { readonly kind: "stopped" }
+  /** Searches failed one after another: the models or Python do not work. `reason` is the last one's. */
+  | { readonly kind: "failing"; readonly reason: string };
+
+/** One search to do. */
+export interface Cell extends CellKey {
+  readonly at: EvaluationProblem;
+  readonly by: Method;
+  readonly tokens: number;
+}
+
+/** Failures in a row after which going on would only fill the report with failures. */
+const FAILURES_IN_A_ROW = 10;
+
+/** The seed under which methods without any chance are run: the first. */
+function greedySeed(plan: EvaluationPlan): number {
+  return plan.seeds[0] ?? 1;
+}
+
+/** The searches of greedy: one a problem, whatever the seeds and budgets. */
+export function greedyCells(plan: EvaluationPlan): Cell[] {
+  const methods = plan.methods.filter((method) => method.isGreedy);
+  return methods.flatMap((by) =>
+    plan.problems.map((at) => ({
+      ...{ method: by.name, budget: null, seed: greedySeed(plan), problem: at.id },
+      ...{ at, by, tokens: by.config.budgetTokens },
+    })),
+  );
+}
+
+/**
+ * All other searches: seed by seed and problem by problem, so that an evaluation stopped early has compared all methods
+ * on the same problems.
+ */
+export function otherCells(plan: EvaluationPlan, greedyMean: number): Cell[] {
+  const methods = plan.methods.filter((method) => !method.isGreedy);
+  return plan.seeds.flatMap((seed) =>
+    plan.problems.flatMap((at) =>
+      plan.budgets.flatMap((budget) =>
+        methods.map((by) => ({
+          ...{ method: by.name, budget: budgetName(budget), seed, problem: at.id },
+          ...{ at, by, tokens: budgetTokens(budget, greedyMean) },
+        })),
+      ),
+    ),
+  );
+}
+
+/** How many searches the plan has. */
+export function cellCount(plan: EvaluationPlan): number {
+  return greedyCells(plan).length + otherCells(plan, 1).length;
+}
+
+/** Whether a search need not be done again. One that failed is tried again. */
+function isDone(outcome: SearchOutcome | undefined): boolean {
+  return outcome !== undefined && outcome.stop !== "failed";
+}
+
+/**
+ * Does every search of the plan that `done` does not hold, and adds what it finds to it. Greedy goes first: budgets may
+ * be multiples of what it took.
+ */
+export async function evaluate(
+  plan: EvaluationPlan,
+  done: Map<string, SearchOutcome>,
+  services: SearchServices,
+  options: EvaluationOptions,
+  signal: AbortSignal,
+): Promise<EvaluationEnd> {
+  const greedy = greedyCells(plan);
+  const first = await runCells(plan, greedy, done, services, options, signal);
+  if (first.kind !== "finished") return first;
+  return runCells(plan, otherCells(plan, greedyTokens(greedy, done)), done, services, options, signal);
+}
+
+/** Tokens that greedy generated for a problem, on average; of several greedy methods the first one listed counts. */
+function greedyTokens(cells: readonly Cell[], done: ReadonlyMap<string, SearchOutcome>): number {
+  const own = cells.filter(({ method }) => method === cells[0]?.method);
+  return mean(own.map((cell) => done.get(cellName(cell))?.cost.generatedTokens ?? 0));
+}
+
+async function runCells(
+  plan: EvaluationPlan,
+  cells: readonly Cell[],
+  done: Map<string, SearchOutcome>,
+  services: SearchServices,
+  options: EvaluationOptions,
+  signal: AbortSignal,
+): Promise<EvaluationEnd> {
+  const open = cells.filter((cell) => !isDone(done.get(cellName(cell))));
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const failures: string[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let cell = open[next++]; cell !== undefined && !either.aborted; cell = open[next++]) {
+      const record = await searchCell(plan, cell, services, options, either);
+      if (record === null) return;
+      await options.keep(record);
+      const outcome = outcomeOf(record);
+      done.set(cellName(cell), outcome);
+      options.onOutcome?.(outcome);
+      if (outcome.failure === null) failures.length = 0;
+      else if (failures.push(outcome.failure) >= FAILURES_IN_A_ROW) stop.abort();
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(options.concurrency, open.length) }, worker));
+  } catch (error) {
+    // One worker's bug must not leave the others searching.
+    stop.abort();
+    throw error;
+  }
+  if (signal.aborted) return { kind: "stopped" };
+  if (stop.signal.aborted) return { kind: "failing", reason: failures.at(-1) ?? "" };
+  return { kind: "finished" };
+}
+
+/** One search, graded; null when it was cut short by the signal: it will be done again. */
+async function searchCell(
+  plan: EvaluationPlan,
+  cell: Cell,
+  services: SearchServices,
+  options: EvaluationOptions,
+  signal: AbortSignal,
+): Promise<EvaluationRecord | null> {
+  const { at, by, tokens, method, budget, seed, problem } = cell;
+  const begun = options.now();
+  try {
+    const trace = await solve(
+      // The statement's hash is the id, as in `rstar solve`: the same problem is searched the same way everywhere, and
+      // all methods draw the same first candidates.
+      { id: statementHash(at.text), text: at.text, reference: at.answer },
+      { ...by.config, budgetTokens: tokens, seed },
+      by.ppm === "none" ? { ...services, ppm: null } : services,
+      {
+        id: [plan.name, method, ...(budget === null ? [] : [budget]), seed, problem].join("/"),
+        createdAt: new Date(begun).toISOString(),
+        source: at.id,
+      },
+      signal,
+    );
+    if (trace.stop === "cancelled") return null;
+    const grading = await grade(trace, at.answer, services.grader, signal);
+    return {
+      version: RECORD_VERSION,
+      ...{ method, budget, seed, problem, session: options.session, begun, grading, trace },
+    };
+  } catch (error) {
+    if (signal.aborted) return null;
+    throw error;
+  }
+}
+
+/** Grades the chosen answer and every other one against the reference, strictly and leniently. */
+export async function grade(
+  trace: Trace,
+  reference: string,
+  grader: Grader,
+  signal: AbortSignal,
+): Promise<Grading> {
+  const chosen = trace.chosen === null ? null : (trace.nodes[trace.chosen]?.answer ?? null);
+  const compare = async (
+    answer: string,
+    mode: "strict" | "lenient",
+  ): Promise<"equal" | "different" | "undecided"> =>
+    (await grader.equivalent(reference, answer, mode, signal)).kind;
+  const strict = chosen === null ? "no-answer" : await compare(chosen, "strict");
+  const lenient = chosen === null ? "no-answer" : await compare(chosen, "lenient");
+  const answers = new Set(
+    trace.nodes.flatMap((node) => (node.kind === "answer" && node.answer !== null ? [node.answer] : [])),
+  );
+  let anyStrict = strict === "equal";
+  let anyLenient = lenient === "equal" || anyStrict;
+  for (const answer of answers) {
+    if (!anyStrict) anyStrict = (await compare(answer, "strict")) === "equal";
+    if (!anyLenient) anyLenient = (await compare(answer, "lenient")) === "equal";
+  }
+  return { strict, lenient, anyStrict, anyLenient };
+}

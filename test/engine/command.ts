@@ -1,0 +1,35 @@
+/** Runs the built `rstar` command as a person does. */
+import { spawn } from "node:child_process";
+import path from "node:path";
+import { packageRoot } from "../../server/models/manifest.ts";
+
+const CLI = path.join(packageRoot(), "dist", "cli.mjs");
+
+/** What came of it. */
+export interface Ran {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Sees standard error as it grows, and may signal the process. */
+export type OnError = (text: string, kill: (signal: NodeJS.Signals) => void) => void;
+
+/** Runs the command with `home` as its data folder. */
+export function runCommand(home: string, args: readonly string[], onError?: OnError): Promise<Ran> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [CLI, ...args], {
+      env: { ...process.env, RSTAR_HOME: home },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let out = "";
+    let err = "";
+    child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => {
+      err += chunk.toString();
+      onError?.(err, (signal) => child.kill(signal));
+    });
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, out, err }));
+  });
+}

@@ -1,0 +1,203 @@
+/** What a report says of known results, worked out by hand; its schema; its pictures. */
+import { parseHTML } from "linkedom";
+import { describe, expect, it } from "vitest";
+import { toMarkdown } from "../../../server/evaluation/markdown.ts";
+import { drawPictures } from "../../../server/evaluation/pictures.ts";
+import { cellName, type SearchOutcome } from "../../../server/evaluation/records.ts";
+import { EvaluationReport, reportJsonSchema } from "../../../server/evaluation/report-schema.ts";
+import { makeReport } from "../../../server/evaluation/report.ts";
+import { settingsHash, type RunFile } from "../../../server/evaluation/settings.ts";
+import { planFor, problemsOf, sessionOf, settingsFor } from "./support.ts";
+
+const plan = planFor(problemsOf(4), { strategy: "greedy,mcts,auto", seeds: 2 });
+const settings = settingsFor(plan);
+const run: RunFile = {
+  version: 1,
+  settingsSha256: settingsHash(settings),
+  settings,
+  sessions: [sessionOf()],
+};
+
+/** A search whose result is written as `S` strict and lenient, `L` lenient only, `p` wrong but found, `.` wrong. */
+function outcome(
+  method: string,
+  seed: number,
+  problem: number,
+  result: string,
+  tokens: number,
+  begun = 0,
+): SearchOutcome {
+  const isStrict = result === "S";
+  const isLenient = isStrict || result === "L";
+  return {
+    ...{ method, budget: method === "greedy" ? null : "4x", seed, problem: `p${problem}` },
+    ...{ session: 0, begun, budgetTokens: 400, stop: "budget", failure: null },
+    grading: {
+      strict: isStrict ? "equal" : "different",
+      lenient: isLenient ? "equal" : "different",
+      anyStrict: isStrict || result === "p",
+      anyLenient: isLenient || result === "p",
+    },
+    trajectories: { started: 4, finished: 3 },
+    cost: { generatedTokens: tokens, evaluatedTokens: 10, ppmTokens: 0, sandboxMs: 500 },
+    ms: { total: 2000, policy: 1000, ppm: 0, sandbox: 500, grading: 0 },
+  };
+}
+
+function outcomes(rows: readonly (readonly [string, number, string, number])[]): Map<string, SearchOutcome> {
+  const all = rows.flatMap(([method, seed, results, tokens]) =>
+    Array.from(results).flatMap((result, problem) =>
+      result === "?" ? [] : [outcome(method, seed, problem, result, tokens + problem)],
+    ),
+  );
+  return new Map(all.map((one) => [cellName(one), one]));
+}
+
+const DONE = outcomes([
+  ["greedy", 1, "S...", 100],
+  ["mcts", 1, "SS.p", 400],
+  ["mcts", 2, "S..L", 400],
+  ["auto", 1, "SSSS", 200],
+  ["auto", 2, "SSSS", 200],
+]);
+
+describe("a report", () => {
+  const report = makeReport(run, DONE);
+  const row = (name: string) => report.rows.find((one) => one.name === name);
+  const pair = (first: string, second: string) =>
+    report.comparisons.find((one) => one.first === first && one.second === second);
+
+  it("fits its schema, and the schema in the docs is that schema", async () => {
+    expect(EvaluationReport.parse(JSON.parse(JSON.stringify(report)))).toEqual(report);
+    // After a change of the schema (and of REPORT_VERSION): npx vitest run --project unit -u test/unit/evaluation
+    await expect(reportJsonSchema()).toMatchFileSnapshot("../../../docs/report.schema.json");
+  });
+
+  it("has greedy once and the others for every budget", () => {
+    expect(report.rows.map(({ name }) => name)).toEqual(["greedy", "mcts 4x", "auto 4x"]);
+    expect(row("greedy")?.seeds).toEqual([1]);
+    expect(row("mcts 4x")?.seeds).toEqual([1, 2]);
+    expect(report.complete).toBe(true);
+    expect(report.greedyTokens).toBe(101.5);
+  });
+
+  it("averages over problems and tells seeds, graders and pass@N apart", () => {
+    expect(row("mcts 4x")).toMatchObject({
+      problems: 4,
+      strict: { mean: 0.375, bySeed: [0.5, 0.25] },
+      lenient: { mean: 0.5, bySeed: [0.5, 0.5] },
+      passAtN: { mean: 0.5, bySeed: [0.75, 0.25] },
+      generatedTokens: { mean: 401.5, median: 401, max: 403 },
+      generatedFlops: 2 * 1000 * 401.5,
+      trajectories: { started: 4, finished: 3 },
+      answered: 1,
+      stops: { budget: 8 },
+      missing: 0,
+    });
+  });
+
+  it("splits by level", () => {
+    // Levels 1 and 2 in turn: problems 0 and 2, 1 and 3.
+    expect(
+      row("mcts 4x")?.byLevel.map(({ level, problems, strict }) => [level, problems, strict.mean]),
+    ).toEqual([
+      ["1", 2, 0.5],
+      ["2", 2, 0.25],
+    ]);
+  });
+
+  it("compares on the same problems under the same seed, greedy standing for every seed", () => {
+    const autoGreedy = pair("auto 4x", "greedy");
+    expect(autoGreedy).toMatchObject({ problems: 4, difference: 0.75 });
+    expect(autoGreedy?.mcNemar).toEqual([
+      { seed: 1, both: 1, onlyFirst: 3, onlySecond: 0, neither: 0, p: 0.25 },
+      { seed: 2, both: 1, onlyFirst: 3, onlySecond: 0, neither: 0, p: 0.25 },
+    ]);
+    const autoMcts = pair("auto 4x", "mcts 4x");
+    expect(autoMcts?.difference).toBe(0.625);
+    expect(autoMcts?.mcNemar.map(({ onlyFirst, onlySecond }) => [onlyFirst, onlySecond])).toEqual([
+      [2, 0],
+      [3, 0],
+    ]);
+    // Three comparisons, p of the first seed 0.25 (auto, greedy), 1 (mcts, greedy), 0.5 (auto, mcts).
+    expect(report.comparisons.map(({ holm }) => holm)).toEqual([1, 0.75, 1]);
+    expect(report.comparisons).toHaveLength(3);
+  });
+
+  it("marks what nothing beats", () => {
+    expect(report.rows.map(({ onFrontier }) => onFrontier)).toEqual([true, false, true]);
+  });
+
+  it("keeps what was measured apart", () => {
+    expect(report.measured.seconds).toBe(2);
+    // Twenty searches side by side for two seconds.
+    expect(report.measured.rows[0]).toMatchObject({
+      searches: 4,
+      seconds: 0.1,
+      latency: { mean: 2, median: 2, p90: 2 },
+      waiting: { policy: 1, ppm: 0, sandbox: 0.5, grading: 0 },
+      evaluatedTokens: 10,
+      sandboxSeconds: 0.5,
+      flops: 2 * 1000 * 111.5,
+    });
+  });
+
+  it("of a run under way counts what is there and compares only what both have", () => {
+    const partial = makeReport(
+      run,
+      outcomes([
+        ["greedy", 1, "S...", 100],
+        ["mcts", 1, "SS.?", 400],
+        ["auto", 1, "SS??", 200],
+      ]),
+    );
+    expect(partial.complete).toBe(false);
+    const [, mcts, auto] = partial.rows;
+    expect(mcts).toMatchObject({ problems: 3, missing: 5, strict: { mean: 2 / 3 } });
+    expect(auto).toMatchObject({ problems: 2, missing: 6, strict: { mean: 1 } });
+    const both = partial.comparisons.find(({ first, second }) => first === "auto 4x" && second === "mcts 4x");
+    expect(both).toMatchObject({ problems: 2, difference: 0 });
+  });
+
+  it("of nothing at all is still a report", async () => {
+    const empty = makeReport(run, new Map());
+    expect(empty.rows.every(({ problems }) => problems === 0)).toBe(true);
+    expect(await drawPictures(empty)).toEqual([]);
+    expect(toMarkdown(empty, [])).toContain("Not complete");
+  });
+
+  it("in words names every row and all that is needed to run it again", () => {
+    const text = toMarkdown(report, []);
+    for (const { name } of report.rows) expect(text).toContain(`| ${name} |`);
+    for (const fact of [
+      "Q4_K_M",
+      "commit abc",
+      "2 threads",
+      "rstar eval",
+      settings.problemsSha256,
+      "seeds: 1, 2",
+    ])
+      expect(text).toContain(fact);
+  });
+
+  it("has pictures with a name for every method, for light and dark backgrounds", async () => {
+    const pictures = await drawPictures(report);
+    expect(pictures.map(({ file }) => file)).toEqual([
+      "accuracy-tokens.svg",
+      "accuracy-seconds.svg",
+      "pass-at-n.svg",
+      "by-level.svg",
+    ]);
+    for (const { svg } of pictures) {
+      const { document } = parseHTML(svg) as unknown as {
+        readonly document: { readonly documentElement: { readonly textContent: string } };
+      };
+      const text = document.documentElement.textContent;
+      for (const { method } of report.rows) expect(text).toContain(method);
+      expect(svg).toContain("prefers-color-scheme: dark");
+      expect(svg).toContain('xmlns="http://www.w3.org/2000/svg"');
+      expect(svg).not.toMatch(/NaN|undefined|⚠/u);
+    }
+    expect(await drawPictures(report)).toEqual(pictures);
+  });
+});

@@ -1,0 +1,187 @@
+/** Killed anywhere, an evaluation goes on where it was and ends with the same results. */
+import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { filesOf, openFolder } from "../../../server/evaluation/folder.ts";
+import { readRecords } from "../../../server/evaluation/records.ts";
+import { cellCount } from "../../../server/evaluation/run.ts";
+import { writeReports } from "../../../server/evaluation/write.ts";
+import {
+  evaluateInto,
+  namingPolicy,
+  planFor,
+  problemsOf,
+  servicesOf,
+  sessionOf,
+  settingsFor,
+  temporaryFolder,
+} from "./support.ts";
+
+const plan = planFor(problemsOf(4));
+/** 4 of greedy, and 2 methods on 4 problems under 2 seeds. */
+const SEARCHES = 20;
+
+/** What a report says apart from what was measured. */
+async function resultsOf(folder: string): Promise<string> {
+  const writing = await writeReports(folder);
+  if (writing.kind === "failed") throw new Error(writing.message);
+  return JSON.stringify({ ...writing.report, measured: null });
+}
+
+describe("an evaluation", () => {
+  it("does every search once", async () => {
+    const folder = temporaryFolder();
+    expect(cellCount(plan)).toBe(SEARCHES);
+    expect(await evaluateInto(folder, plan)).toEqual({ end: { kind: "finished" }, searched: SEARCHES });
+    expect(await evaluateInto(folder, plan)).toEqual({ end: { kind: "finished" }, searched: 0 });
+    expect((await readRecords(filesOf(folder).traces)).outcomes.size).toBe(SEARCHES);
+  });
+
+  it("gives the same report on another day, on another machine, with other neighbours", async () => {
+    const [one, two] = [temporaryFolder(), temporaryFolder()];
+    await evaluateInto(one, plan);
+    let clock = 1e12;
+    await evaluateInto(two, plan, servicesOf(), {
+      now: () => (clock += 1234),
+      concurrency: 7,
+      session: { machine: "another", commit: null, concurrency: 7 },
+    });
+    expect(await resultsOf(two)).toBe(await resultsOf(one));
+    expect(readFileSync(path.join(two, "report.json"), "utf8")).not.toBe(
+      readFileSync(path.join(one, "report.json"), "utf8"),
+    );
+  });
+
+  it("killed after any byte, it loses at most the search that the byte was of", async () => {
+    const whole = temporaryFolder();
+    await evaluateInto(whole, plan);
+    const expected = await resultsOf(whole);
+    const bytes = readFileSync(filesOf(whole).traces);
+    const run = readFileSync(filesOf(whole).run);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(bytes.length), async (kept) => {
+        const folder = temporaryFolder();
+        writeFileSync(filesOf(folder).run, run);
+        writeFileSync(filesOf(folder).traces, bytes);
+        truncateSync(filesOf(folder).traces, kept);
+        const lines = bytes.subarray(0, kept).toString("utf8").split("\n");
+        // A line without its end is whole when only the line feed is missing.
+        const torn = lines.at(-1) !== "" && bytes[kept] !== 0x0a;
+        const done = lines.filter((line) => line !== "").length - (torn ? 1 : 0);
+        const { searched } = await evaluateInto(folder, plan);
+        expect(searched).toBe(SEARCHES - done);
+        expect(await resultsOf(folder)).toBe(expected);
+      }),
+      { numRuns: 12 },
+    );
+  }, 60_000);
+
+  it("stopped by the signal, it keeps what was done and goes on", async () => {
+    const folder = temporaryFolder();
+    const first = await evaluateInto(folder, plan, servicesOf(), { stopAfter: 7 });
+    expect(first.end).toEqual({ kind: "stopped" });
+    expect(first.searched).toBeGreaterThanOrEqual(7);
+    expect(first.searched).toBeLessThan(SEARCHES);
+    const report = await writeReports(folder);
+    expect(report.kind === "written" && report.report.complete).toBe(false);
+    expect(readFileSync(path.join(folder, "report.md"), "utf8")).toContain("Not complete");
+    const second = await evaluateInto(folder, plan);
+    expect(second).toEqual({ end: { kind: "finished" }, searched: SEARCHES - first.searched });
+    const whole = temporaryFolder();
+    await evaluateInto(whole, plan);
+    expect(await resultsOf(folder)).toBe(await resultsOf(whole));
+  });
+
+  it("says how many lines could not be read, and does their searches again", async () => {
+    const folder = temporaryFolder();
+    await evaluateInto(folder, plan);
+    appendFileSync(filesOf(folder).traces, '{"version":1,"method":"greedy"}\n{"vers');
+    const writing = await writeReports(folder);
+    expect(writing.kind === "written" && writing.unreadable).toEqual([SEARCHES + 1, SEARCHES + 2]);
+  });
+});
+
+describe("a search that fails", () => {
+  it("counts as not solved, is told, and is tried again on resume", async () => {
+    const folder = temporaryFolder();
+    const broken = namingPolicy();
+    const propose = broken.propose.bind(broken);
+    let calls = 0;
+    broken.propose = (requests, signal) =>
+      ++calls % 5 === 0
+        ? Promise.resolve(requests.map(() => ({ kind: "failed" as const, reason: "scripted" })))
+        : propose(requests, signal);
+    await evaluateInto(folder, plan, servicesOf(broken));
+    const before = await writeReports(folder);
+    const failed =
+      before.kind === "written" ? before.report.rows.reduce((sum, row) => sum + row.failed, 0) : 0;
+    expect(failed).toBeGreaterThan(0);
+    expect(readFileSync(path.join(folder, "report.md"), "utf8")).toContain("Failed searches");
+    const again = await evaluateInto(folder, plan);
+    expect(again.searched).toBeGreaterThanOrEqual(failed);
+    const whole = temporaryFolder();
+    await evaluateInto(whole, plan);
+    const after = await writeReports(folder);
+    expect(after.kind === "written" && after.report.rows.every((row) => row.failed === 0)).toBe(true);
+  });
+
+  it("ten times in a row stops the evaluation: it would only fill with failures", async () => {
+    const folder = temporaryFolder();
+    const dead = namingPolicy();
+    dead.propose = (requests) =>
+      Promise.resolve(requests.map(() => ({ kind: "failed" as const, reason: "the model is gone" })));
+    const { end, searched } = await evaluateInto(folder, planFor(problemsOf(30)), servicesOf(dead));
+    expect(end).toMatchObject({ kind: "failing" });
+    expect(end.kind === "failing" ? end.reason : "").toContain("the model is gone");
+    expect(searched).toBeLessThan(20);
+  });
+});
+
+describe("the folder of an evaluation", () => {
+  const settings = settingsFor(plan);
+
+  it("is not taken over without being asked to resume", async () => {
+    const folder = temporaryFolder();
+    await evaluateInto(folder, plan);
+    const opening = await openFolder(folder, settings, sessionOf(), false);
+    expect(opening.kind === "refused" ? opening.message : "").toContain("--resume");
+  });
+
+  it("is not resumed under other settings, and says which differ", async () => {
+    const folder = temporaryFolder();
+    await evaluateInto(folder, plan);
+    const before = readFileSync(filesOf(folder).run, "utf8");
+    const other = { ...settings, budgets: ["8x"], seeds: [1] };
+    const opening = await openFolder(folder, other, sessionOf(), true);
+    const message = opening.kind === "refused" ? opening.message : "";
+    expect(message).toContain('budgets: was ["4x"], is now ["8x"]');
+    expect(message).toContain("seeds: was [1,2], is now [1]");
+    expect(message).not.toContain("models");
+    expect(readFileSync(filesOf(folder).run, "utf8")).toBe(before);
+  });
+
+  it("belongs to one process at a time", async () => {
+    const folder = temporaryFolder();
+    const first = await openFolder(folder, settings, sessionOf(), true);
+    const second = await openFolder(folder, settings, sessionOf(), true);
+    expect(second.kind === "refused" ? second.message : "").toContain("Another process");
+    if (first.kind === "open") await first.release();
+    const third = await openFolder(folder, settings, sessionOf(), true);
+    expect(third).toMatchObject({ kind: "open", session: 1 });
+    if (third.kind === "open") await third.release();
+  });
+
+  it("with traces of unknown origin, a damaged or a newer run.json is refused", async () => {
+    const orphan = temporaryFolder();
+    writeFileSync(filesOf(orphan).traces, "");
+    expect(await openFolder(orphan, settings, sessionOf(), true)).toMatchObject({ kind: "refused" });
+    const damaged = temporaryFolder();
+    writeFileSync(filesOf(damaged).run, "{");
+    expect(await openFolder(damaged, settings, sessionOf(), true)).toMatchObject({ kind: "refused" });
+    writeFileSync(filesOf(damaged).run, '{"version": 99}');
+    const opening = await openFolder(damaged, settings, sessionOf(), true);
+    expect(opening.kind === "refused" ? opening.message : "").toContain("cannot be read by this version");
+    expect(await writeReports(temporaryFolder())).toMatchObject({ kind: "failed" });
+  });
+});
