@@ -8,7 +8,7 @@ import { loadManifest } from "./models/manifest.ts";
 import type { ModelProgress, Resolution } from "./models/outcomes.ts";
 import { createSandbox, type DisposableSandbox } from "./sandbox/sandbox.ts";
 import type { SearchServices } from "./search/search.ts";
-import type { PreferenceModel } from "./services.ts";
+import type { PreferenceModel, ResolvedModel } from "./services.ts";
 import { openTraceFiles, type TraceFiles } from "./traces/files.ts";
 
 /** The manager of this user's models. `folder` is the data folder that a setting names, if one does. */

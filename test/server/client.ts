@@ -17,6 +17,7 @@ import {
 import { TextDocument } from "vscode-languageserver-textdocument";
 import type { z } from "zod";
 import type { EditorServices } from "../../server/handlers/services.ts";
+import type { ResolvedModel } from "../../server/services.ts";
 import type { Python, Runtime } from "../../server/compose.ts";
 import type { ListedProblem } from "../../server/protocol/problem-list.ts";
 import type { SearchNews } from "../../server/protocol/solving.ts";
@@ -88,6 +89,7 @@ export class TestClient {
     } as unknown as Python;
     const runtime: Runtime = {
       services,
+      models: { policy: POLICY_FILE, ppm: null },
       backend: BACKEND,
       stats: () => NO_STATS,
       dispose: () => Promise.resolve(),
@@ -244,6 +246,15 @@ export class TestClient {
   }
 }
 
+const POLICY_FILE: ResolvedModel = {
+  id: "fake",
+  role: "policy",
+  path: "/nowhere/fake.gguf",
+  sha256: "0".repeat(64),
+  contextLength: 2048,
+  parameters: 1,
+  promptFormat: "bare",
+};
 const BACKEND = {
   gpu: false,
   devices: [],
