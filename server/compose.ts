@@ -1,15 +1,15 @@
 /** The one place where real services are built: models, engine, Python, grader and store. */
-import path from "node:path";
 import { openEngine, type BackendInfo, type EngineOptions, type EngineStats } from "./engine/engine.ts";
 import { createGrader, type DisposableGrader } from "./grading/grader.ts";
-import { dataHome } from "./models/home.ts";
+import { dataHome, defaultTraceFile } from "./models/home.ts";
 import { createModelManager, type ModelManager } from "./models/manager.ts";
 import { loadManifest } from "./models/manifest.ts";
 import type { ModelProgress, Resolution } from "./models/outcomes.ts";
 import { createSandbox, type DisposableSandbox } from "./sandbox/sandbox.ts";
 import type { SearchServices } from "./search/search.ts";
 import type { PreferenceModel, ResolvedModel } from "./services.ts";
-import { openTraceFiles, type TraceFiles } from "./traces/files.ts";
+
+export { defaultTraceFile };
 
 /** The manager of this user's models. `folder` is the data folder that a setting names, if one does. */
 export async function modelManager(log?: (line: string) => void, folder?: string): Promise<ModelManager> {
@@ -18,16 +18,6 @@ export async function modelManager(log?: (line: string) => void, folder?: string
     manifest: await loadManifest(),
     ...(log === undefined ? {} : { log }),
   });
-}
-
-/** Where this user's traces are kept. */
-export function defaultTraceFile(folder?: string): string {
-  return path.join(dataHome(folder), "traces", "traces.jsonl");
-}
-
-/** Where this user's searches are kept, those under way too. */
-export function traceFiles(folder?: string): TraceFiles {
-  return openTraceFiles(defaultTraceFile(folder));
 }
 
 /** Python for steps and for grading. */

@@ -1,10 +1,11 @@
 /** What this machine has and what was chosen on it, as a report to paste in a bug. */
 import { cpus, freemem, platform, release, totalmem } from "node:os";
-import { modelManager, openPython, traceFiles } from "./compose.ts";
+import { defaultTraceFile, modelManager, openPython } from "./compose.ts";
 import { probeEngine } from "./engine/probe.ts";
 import { dataHome } from "./models/home.ts";
 import { formatBytes } from "./models/outcomes.ts";
 import { EMPTY_STATE } from "./services.ts";
+import { createTraceStore } from "./traces/store.ts";
 import { version } from "./version.ts";
 
 /** The report, and whether engine and sandbox work. */
@@ -34,7 +35,7 @@ export async function setupReport(
     out(
       `Model ${model.id}: ${model.installed ? `here, ${formatBytes(model.bytes)}` : "not fetched"}${model.isDefault ? ", default" : ""}`,
     );
-  const { traces, bad } = await traceFiles(folder).store.summaries();
+  const { traces, bad } = await createTraceStore(defaultTraceFile(folder)).summaries();
   out(`Traces: ${traces.length}${bad.length === 0 ? "" : `, and ${bad.length} lines that cannot be read`}`);
   const engine = await probeEngine();
   out(engine.text);

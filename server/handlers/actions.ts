@@ -9,6 +9,7 @@ import { DIAGNOSTIC } from "./diagnostics.ts";
 import type { OpenDocument } from "./documents.ts";
 import { statusOf, type ProblemStatus } from "./problem-states.ts";
 import type { Session } from "./session.ts";
+import { shorten } from "./text.ts";
 
 const ALTERNATIVES_SHOWN = 3;
 
@@ -121,11 +122,15 @@ async function stepActions(
     ...alternatives.slice(0, ALTERNATIVES_SHOWN).map((other) => {
       const words = other.reason === "" ? (other.code.split("\n")[0] ?? "") : other.reason;
       const answer = bestAnswerBelow(trace, other.id)?.answer ?? "";
-      return action(`Use Instead: ${short(words)} (answer ${short(answer)})`, COMMANDS.useAlternative, {
-        ...place,
-        traceId: trace.id,
-        node: other.id,
-      });
+      return action(
+        `Use Instead: ${shorten(words, 40)} (answer ${shorten(answer, 40)})`,
+        COMMANDS.useAlternative,
+        {
+          ...place,
+          traceId: trace.id,
+          node: other.id,
+        },
+      );
     }),
   ];
 }
@@ -147,8 +152,4 @@ function action(title: string, command: string, argument: object): CodeAction {
     kind: CodeActionKind.Refactor,
     command: { title, command, arguments: [argument] },
   };
-}
-
-function short(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }

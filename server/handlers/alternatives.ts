@@ -3,6 +3,7 @@ import { insertSolution } from "../document/edit.ts";
 import type { EditOutcome } from "../protocol/places.ts";
 import type { UseAlternativeParams } from "../protocol/requests.ts";
 import { pathTo, TRACE_VERSION, type Trace, type TraceNode } from "../protocol/trace.ts";
+import { qValue } from "../search/tree.ts";
 import { toSolution } from "../solutions.ts";
 import type { z } from "zod";
 import { editDocument } from "./edits.ts";
@@ -10,11 +11,11 @@ import type { Session } from "./session.ts";
 
 /** The other candidates for the same step: those that ran first, best first. */
 export function siblingsOf(trace: Trace, node: TraceNode): TraceNode[] {
-  const q = ({ sum, visits }: TraceNode): number => (visits === 0 ? 0 : sum / visits);
   return trace.nodes
     .filter((each) => each.parent === node.parent && each.id !== node.id && each.kind === "step")
     .sort(
-      (a, b) => Number(a.rejection !== null) - Number(b.rejection !== null) || q(b) - q(a) || a.id - b.id,
+      (a, b) =>
+        Number(a.rejection !== null) - Number(b.rejection !== null) || qValue(b) - qValue(a) || a.id - b.id,
     );
 }
 
@@ -22,14 +23,13 @@ export function siblingsOf(trace: Trace, node: TraceNode): TraceNode[] {
 export function bestAnswerBelow(trace: Trace, node: number): TraceNode | null {
   const weight = ({ id }: TraceNode): number =>
     trace.votes.find((vote) => vote.nodes.includes(id))?.weight ?? 0;
-  const q = ({ sum, visits }: TraceNode): number => (visits === 0 ? 0 : sum / visits);
   const answers = trace.nodes.filter(
     (each) =>
       each.kind === "answer" &&
       each.rejection === null &&
       (each.id === node || pathTo(trace.nodes, each.id).some(({ id }) => id === node)),
   );
-  return answers.sort((a, b) => weight(b) - weight(a) || q(b) - q(a) || a.id - b.id)[0] ?? null;
+  return answers.sort((a, b) => weight(b) - weight(a) || qValue(b) - qValue(a) || a.id - b.id)[0] ?? null;
 }
 
 /** The trace with another trajectory chosen, and the person's preference for its step over the one chosen before. */

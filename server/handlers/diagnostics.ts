@@ -5,6 +5,7 @@ import type { SolutionCheck, StepCheck } from "../verify.ts";
 import type { OpenDocument } from "./documents.ts";
 import { statusOf } from "./problem-states.ts";
 import type { Session } from "./session.ts";
+import { shorten } from "./text.ts";
 
 /** What `Diagnostic.code` says; code actions go by it. */
 export const DIAGNOSTIC = {
@@ -99,5 +100,5 @@ function stepMessage(step: StepCheck): string | null {
 
 function quote(text: string): string {
   const line = text.trim().replace(/\s+/gu, " ");
-  return line === "" ? "nothing" : `“${line.length > 80 ? `${line.slice(0, 79)}…` : line}”`;
+  return line === "" ? "nothing" : `“${shorten(line, 80)}”`;
 }

@@ -5,12 +5,14 @@ import type { Problem } from "../document/problems.ts";
 import { COMMANDS } from "../protocol/commands.ts";
 import type { ProblemPlace, Position } from "../protocol/places.ts";
 import type { Trace, TraceNode } from "../protocol/trace.ts";
+import { qValue } from "../search/tree.ts";
 import { matchSteps } from "../solutions.ts";
 import { siblingsOf } from "./alternatives.ts";
 import { codeSpan, escapeMarkdown, proseWithMath, type Typeset } from "./math-images.ts";
 import type { OpenDocument } from "./documents.ts";
 import { statusOf, stepChecks, type ProblemStatus } from "./problem-states.ts";
 import type { Session } from "./session.ts";
+import { shorten } from "./text.ts";
 
 const SIBLINGS_SHOWN = 4;
 const LONGEST_OUTPUT = 300;
@@ -94,7 +96,7 @@ async function stepText(
 ): Promise<string> {
   const node = nodes[position];
   const siblings = trace === null || node === undefined ? [] : siblingsOf(trace, node);
-  const better = siblings.filter((each) => each.rejection === null && qOf(each) > step.q).length;
+  const better = siblings.filter((each) => each.rejection === null && qValue(each) > step.q).length;
   const rank = siblings.length === 0 ? "" : `${better + 1}. of ${siblings.length + 1} candidates`;
   const lines = [
     [
@@ -119,7 +121,7 @@ async function stepText(
   if (step.value !== null) lines.push(`Value ${codeSpan(cut(step.value))}`);
   if (trace === null)
     lines.push(
-      `The search ${codeSpan(shorten(problem))} is not stored here, so what else was tried is not known.`,
+      `The search ${codeSpan(problem.solution?.traceId ?? "")} is not stored here, so what else was tried is not known.`,
     );
   else if (node === undefined) lines.push("This step was edited by hand: it is in no search yet.");
   else if (siblings.length > 0)
@@ -141,7 +143,7 @@ async function siblingList(
     const words = node.reason === "" ? codeSpan(cut(node.code)) : await proseWithMath(node.reason, typeset);
     const verdict =
       node.rejection === null
-        ? `Q ${qOf(node).toFixed(2)}, ${node.visits} ${node.visits === 1 ? "visit" : "visits"}`
+        ? `Q ${qValue(node).toFixed(2)}, ${node.visits} ${node.visits === 1 ? "visit" : "visits"}`
         : `rejected, ${escapeMarkdown(node.rejection.message)}${node.rejection.line === null ? "" : ` (line ${node.rejection.line})`}`;
     const link =
       node.rejection === null && session.client.commands === "client"
@@ -166,15 +168,6 @@ function commandLink(command: string, argument: object): string {
   return `command:${command}?${encodeURIComponent(JSON.stringify([argument]))}`;
 }
 
-function qOf({ sum, visits }: TraceNode): number {
-  return visits === 0 ? 0 : sum / visits;
-}
-
 function cut(text: string): string {
-  const trimmed = text.trim();
-  return trimmed.length > LONGEST_OUTPUT ? `${trimmed.slice(0, LONGEST_OUTPUT)}…` : trimmed;
-}
-
-function shorten(problem: Problem): string {
-  return problem.solution?.traceId ?? "";
+  return shorten(text.trim(), LONGEST_OUTPUT);
 }

@@ -5,6 +5,7 @@ import type { ProblemPlace } from "../protocol/places.ts";
 import type { OpenDocument } from "./documents.ts";
 import { statusOf, type ProblemStatus } from "./problem-states.ts";
 import type { Session } from "./session.ts";
+import { shorten } from "./text.ts";
 
 /** All lenses of a document. */
 export function codeLenses(session: Session, document: OpenDocument): CodeLens[] {
@@ -53,7 +54,7 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
         ...(stored === undefined
           ? []
           : [
-              command(`Insert ${short(stored.answer ?? "")}`, COMMANDS.insertSolution, {
+              command(`Insert ${shorten(stored.answer ?? "", 24)}`, COMMANDS.insertSolution, {
                 traceId: stored.id,
                 place,
               }),
@@ -86,9 +87,5 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
 function stopTitle({ state, entry }: ProblemStatus): string {
   if (state === "queued") return "Stop (waiting)";
   const best = entry?.progress?.best;
-  return best == null ? "Stop" : `Stop (best so far ${short(best.answer)}, ${best.support} agree)`;
-}
-
-function short(text: string): string {
-  return text.length > 24 ? `${text.slice(0, 23)}…` : text;
+  return best == null ? "Stop" : `Stop (best so far ${shorten(best.answer, 24)}, ${best.support} agree)`;
 }

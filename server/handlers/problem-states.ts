@@ -7,6 +7,7 @@ import type { SolutionCheck } from "../verify.ts";
 import type { OpenDocument } from "./documents.ts";
 import type { SearchEntry } from "./searches.ts";
 import type { Session } from "./session.ts";
+import { shorten } from "./text.ts";
 
 /** A problem and all that bears on its state. */
 export interface ProblemStatus {
@@ -105,6 +106,5 @@ export function listed(document: OpenDocument, status: ProblemStatus): ListedPro
 /** The heading's text, else the first words of the statement's first paragraph. */
 export function titleOf(problem: Problem): string {
   const [paragraph = ""] = problem.statement.trim().split(/\n\s*\n/u);
-  const text = problem.title ?? paragraph.replace(/\s+/gu, " ");
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+  return shorten(problem.title ?? paragraph.replace(/\s+/gu, " "), 60);
 }

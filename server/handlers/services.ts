@@ -25,7 +25,14 @@ export const realServices: EditorServices = {
   openRuntime: async (options, signal, listener) =>
     (await import("../compose.ts")).openRuntime(options, signal, listener),
   openPython: async (limits) => (await import("../compose.ts")).openPython(limits),
-  traces: async (folder) => (await import("../compose.ts")).traceFiles(folder),
+  // Not through `compose.ts`: lenses ask for this, and the engine has no part in it.
+  traces: async (folder) => {
+    const [{ openTraceFiles }, { defaultTraceFile }] = await Promise.all([
+      import("../traces/files.ts"),
+      import("../models/home.ts"),
+    ]);
+    return openTraceFiles(defaultTraceFile(folder));
+  },
   models: async (folder) => (await import("../compose.ts")).modelManager(undefined, folder),
   setupReport: async (folder) => (await (await import("../setup-report.ts")).setupReport(folder)).text,
   now: () => new Date(),

@@ -10,3 +10,8 @@ export function dataHome(setting?: string, environment: NodeJS.ProcessEnv = proc
   const named = [environment["RSTAR_HOME"], setting].find((value) => value !== undefined && value !== "");
   return path.resolve(named ?? envPaths("rstar-math", { suffix: "" }).data);
 }
+
+/** The store of this user's searches. `setting` as for `dataHome`. */
+export function defaultTraceFile(setting?: string): string {
+  return path.join(dataHome(setting), "traces", "traces.jsonl");
+}
