@@ -74,6 +74,8 @@ export function dressNode(element: HTMLElement, look: NodeLook, width: number): 
           icon(placed.isOpen ? "open" : "closed"),
         ),
   );
+  // The label says all of it, in order and without the drawing.
+  for (const child of element.children) child.setAttribute("aria-hidden", "true");
 }
 
 const shown = new WeakMap<Element, { readonly node: TraceNode; readonly key: string }>();
