@@ -13,6 +13,11 @@ const ROWS = 40;
 function figure(title: string, description: string, plot: Element, table: HTMLElement): HTMLElement {
   // Plot brings a style element, which the page's policy would refuse; dashboard.css has its rules.
   plot.querySelector("style")?.remove();
+  // A picture with words of its own: what Plot calls its parts is for the style sheet only.
+  for (const part of plot.querySelectorAll("[aria-label]")) {
+    part.setAttribute("data-part", part.getAttribute("aria-label") ?? "");
+    part.removeAttribute("aria-label");
+  }
   plot.setAttribute("role", "img");
   plot.setAttribute("aria-label", `${title}. ${description}`);
   return h(

@@ -24,7 +24,7 @@ export class Announcer {
 function words({ running, tree }: ViewModel): string {
   if (running === "stopping") return t("Stopping. What was found is kept.");
   const { progress } = tree;
-  if (progress === null) return running === "running" ? t("Searching.") : "";
+  if (progress === null) return running === "running" ? t("Searching.") : t("The search has ended.");
   const { candidates, rejected, best, trajectories } = progress;
   const found =
     best === null

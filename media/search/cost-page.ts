@@ -91,7 +91,7 @@ function account(
             {},
             h("th", { attributes: { scope: "row" } }, h("span", `swatch ${share.kind}`), share.name),
             h("td", "number", format(share.value)),
-            h("td", "number", percent(total === 0 ? 0 : share.value / total)),
+            h("td", "number", percent(total === 0 ? 0 : share.value / total, 1)),
           ),
         ),
       ),

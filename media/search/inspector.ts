@@ -75,7 +75,7 @@ export class Inspector {
     ];
     return [
       breadcrumbs(path, this.#actions),
-      h("h2", {}, h("span", "badge", icon(iconOf(node, isChosen))), heading, ...marks),
+      h("h2", node.status, h("span", "badge", icon(iconOf(node, isChosen))), heading, ...marks),
       node.kind === "answer"
         ? h("p", "answer-text", line(titleOf(node)))
         : h("p", "reason", line(titleOf(node))),

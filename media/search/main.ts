@@ -110,6 +110,9 @@ class View {
     const isTree = shown.page === "tree" || shown.page === "outline";
     this.#body.dataset["page"] = shown.page;
     this.#page.setAttribute("aria-labelledby", `tab-${shown.page}`);
+    // The keyboard must reach what scrolls: in the tree that is its nodes, else the page itself.
+    if (isTree) this.#page.removeAttribute("tabindex");
+    else this.#page.tabIndex = 0;
     if (isTree) {
       if (this.#treeView.element.parentElement !== this.#page)
         this.#page.replaceChildren(this.#treeView.element);

@@ -1,12 +1,12 @@
 /** The element of one node in the tree or the outline. */
 import type { TraceNode } from "../../server/protocol/trace.ts";
-import { fill, h, setAttributes } from "../shared/dom.ts";
+import { fill, h, setAttributes, spoken } from "../shared/dom.ts";
 import { icon } from "../shared/icons.ts";
 import { signed, t, whole } from "../shared/l10n.ts";
 import { line } from "../shared/prose.ts";
 import type { Density, Placed } from "./layout.ts";
 import { isDraft, qOf, type TreeModel } from "./tree-model.ts";
-import { detailOf, iconOf, labelOf, titleOf } from "./words.ts";
+import { detailOf, iconOf, labelOf, leadOf, restOf, titleOf } from "./words.ts";
 
 /** How the node is to look now. */
 export interface NodeLook {
@@ -52,27 +52,35 @@ export function dressNode(element: HTMLElement, look: NodeLook, width: number): 
     .join(" ")
     .trim();
   if (node.graded !== null) element.classList.add(`graded-${node.graded}`);
-  element.setAttribute("aria-label", labelOf(node, placed.depth, tree));
   const q = qOf(node);
   element.style.setProperty("--q", String(q ?? 0));
   if (density === "overview") {
-    element.title = labelOf(node, placed.depth, tree);
+    const label = labelOf(node, placed.depth, tree);
+    setAttributes(element, { "aria-label": label, title: label });
     fill(element);
     return;
   }
-  fill(
-    element,
-    badge(node, placed, isChosen),
-    h("span", "title", line(titleOf(node))),
-    density === "detailed" || density === "outline" ? detail(node) : null,
-    figures(node, q),
+  setAttributes(element, { "aria-label": null, title: null });
+  const [mark, more, values] = [badge(node, placed, isChosen), detail(node), figures(node, q)];
+  const twistie =
     placed.isOpen === null
       ? null
       : h(
           "span",
           { class: "twistie", attributes: { "data-twistie": true } },
           icon(placed.isOpen ? "open" : "closed"),
-        ),
+        );
+  // Read out are the title and, around it in words, what the rest says to the eye.
+  for (const drawn of [mark, more, values, twistie]) drawn?.setAttribute("aria-hidden", "true");
+  fill(
+    element,
+    spoken(leadOf(node, placed.depth)),
+    mark,
+    h("span", "title", line(titleOf(node))),
+    density === "compact" ? null : more,
+    values,
+    twistie,
+    spoken(restOf(node, tree)),
   );
 }
 

@@ -144,7 +144,9 @@ function childrenOf(nodes: Iterable<TraceNode>): Map<number, number[]> {
     if (siblings === undefined) children.set(node.parent, [node.id]);
     else siblings.push(node.id);
   }
-  for (const siblings of children.values()) siblings.sort((a, b) => a - b);
+  // Drafts, whose numbers are negative, come last.
+  const order = (id: number): number => (isDraft(id) ? Number.MAX_SAFE_INTEGER + id : id);
+  for (const siblings of children.values()) siblings.sort((a, b) => order(a) - order(b));
   return children;
 }
 

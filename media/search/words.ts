@@ -40,11 +40,28 @@ export function iconOf(node: TraceNode, isChosen: boolean): IconName {
 
 /** All of it in one sentence for a screen reader. */
 export function labelOf(node: TraceNode, depth: number, tree: TreeModel): string {
+  return `${leadOf(node, depth)} ${titleOf(node)}${restOf(node, tree)}`;
+}
+
+/** What a screen reader says before the title. */
+export function leadOf(node: TraceNode, depth: number): string {
+  if (isDraft(node.id)) return t("Being written:");
+  switch (node.kind) {
+    case "root":
+      return "";
+    case "answer":
+      return t("Answer");
+    case "step":
+      return t("Step {0}:", depth);
+    default:
+      return node.kind satisfies never;
+  }
+}
+
+/** What it says after the title: everything that the drawing says by shape, place and colour. */
+export function restOf(node: TraceNode, tree: TreeModel): string {
   const parts: string[] = [];
-  if (isDraft(node.id)) return t("Being written: {0}", titleOf(node));
-  if (node.kind === "root") parts.push(t("Problem, {0} candidates", whole(tree.nodes.size - 1)));
-  else if (node.kind === "answer") parts.push(t("Answer {0}", titleOf(node)));
-  else parts.push(t("Step {0}: {1}", depth, titleOf(node)));
+  if (node.kind === "root") parts.push(t("{0} candidates", whole(tree.nodes.size - 1)));
   if (node.rejection !== null) parts.push(t("rejected: {0}", node.rejection.message));
   if (node.graded === "equal") parts.push(t("equals the given answer"));
   if (node.graded === "different") parts.push(t("differs from the given answer"));
@@ -53,7 +70,7 @@ export function labelOf(node: TraceNode, depth: number, tree: TreeModel): string
   if (node.ppm !== null) parts.push(t("PPM {0}", signed(node.ppm)));
   if (node.samples > 1) parts.push(t("drawn {0} times", node.samples));
   if (node.kind !== "root" && tree.chosen.has(node.id)) parts.push(t("on the chosen path"));
-  return parts.join(", ");
+  return parts.map((part) => `, ${part}`).join("");
 }
 
 function firstLine(text: string): string {

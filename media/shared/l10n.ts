@@ -42,8 +42,9 @@ export function percent(share: number, digits = 0): string {
   return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: digits }).format(share);
 }
 
-/** A time span a person can grasp: `0.4 s`, `12 s`, `3 min`, `2 h 5 min`. */
+/** A time span a person can grasp: `3 ms`, `0.4 s`, `12 s`, `3 min`, `2 h 5 min`. */
 export function duration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.1) return t("{0} ms", decimal(seconds * 1000, seconds < 0.01 ? 1 : 0));
   if (seconds < 10) return t("{0} s", decimal(seconds, 1));
   if (seconds < 90) return t("{0} s", whole(seconds));
   const minutes = Math.round(seconds / 60);
