@@ -3,6 +3,7 @@
  * `server/compose.ts` builds the real ones; the tests build fakes.
  */
 import type { Trace, TraceSummary } from "./protocol/trace.ts";
+import type { MetricsLine, TrainingJob, TrainingResult } from "./protocol/training.ts";
 
 /* ------------------------------------------------------------------ models */
 
@@ -214,4 +215,19 @@ export interface TraceStore {
 export interface TraceFilter {
   readonly id?: string;
   readonly problemHash?: string;
+}
+
+/* ---------------------------------------------------------------- training */
+
+/** Trains adapters: makes its environment when there is none, trains, exports to GGUF and tests parity. */
+export interface Trainer {
+  /**
+   * Runs the job in `job.out`, which is made when it is missing. Every metrics line is reported as it is written.
+   * An aborted signal ends it with `stopped`, after a checkpoint: the process gets some seconds to write it.
+   */
+  train(
+    job: TrainingJob,
+    signal: AbortSignal,
+    onMetrics?: (line: MetricsLine) => void,
+  ): Promise<TrainingResult>;
 }
