@@ -1,0 +1,44 @@
+"""What PyTorch says on given prompts: token ids and the likeliest next tokens, for comparison with the engine."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .base import load_tokenizer, load_weights, prepare_base, tokenizer_function
+from .job import parse_base
+from .model import load_adapter, logits_at
+from .packing import pack
+
+
+def reference(request: dict[str, Any], bases: Path) -> dict[str, Any]:
+    """Read the request `{base, adapter, prompts, top}` and answer `{prompts, ends}`.
+
+    A prompt is a list of pieces. Its answer has the token ids with the beginning-of-text token in front, and after each
+    piece the `top` likeliest tokens with their natural log-probabilities, in float32.
+    """
+    prepared = prepare_base(parse_base(request["base"]), bases)
+    tokenize = tokenizer_function(load_tokenizer(prepared.folder))
+    model = load_weights(prepared.folder, torch.float32)
+    if request["adapter"] is not None:
+        model = load_adapter(model, Path(request["adapter"]), trainable=False)
+    model.eval()
+    answers = []
+    for prompt in request["prompts"]:
+        tokens, ends = list(prepared.start), []
+        for piece in prompt:
+            tokens += tokenize(piece)
+            ends.append(len(tokens) - 1)
+        with torch.no_grad():
+            packed = pack([tokens])
+            likely = torch.log_softmax(logits_at(model, packed, torch.tensor(ends)), dim=1).topk(request["top"], dim=1)
+        answers.append(
+            {
+                "tokens": tokens,
+                "positions": [
+                    {"tokens": ids, "logProbs": values}
+                    for ids, values in zip(likely.indices.tolist(), likely.values.tolist(), strict=True)
+                ],
+            }
+        )
+    return {"prompts": answers, "ends": prepared.ends}
