@@ -222,6 +222,16 @@ export interface TraceFilter {
 /** Trains adapters: makes its environment when there is none, trains, exports to GGUF and tests parity. */
 export interface Trainer {
   /**
+   * Before anything is spent: Python, space, the environment (made when it is missing), then the whole chain once on a
+   * few lines of the job's kind (train one step, export, load), below `job.out`. The job's data need not exist yet.
+   * @throws the signal's reason when it is aborted.
+   */
+  prepare(
+    job: TrainingJob,
+    signal: AbortSignal,
+    onMetrics?: (line: MetricsLine) => void,
+  ): Promise<TrainingPreparation>;
+  /**
    * Runs the job in `job.out`, which is made when it is missing. Every metrics line is reported as it is written.
    * An aborted signal ends it with `stopped`, after a checkpoint: the process gets some seconds to write it.
    */
@@ -231,3 +241,7 @@ export interface Trainer {
     onMetrics?: (line: MetricsLine) => void,
   ): Promise<TrainingResult>;
 }
+
+/** Whether training can begin. */
+export type TrainingPreparation =
+  { readonly kind: "ready" } | Extract<TrainingResult, { readonly kind: "failed" }>;
