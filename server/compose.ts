@@ -1,6 +1,8 @@
 /** The one place where real services are built: models, engine, Python, grader and store. */
 import path from "node:path";
-import { openEngine, type BackendInfo, type EngineStats } from "./engine/engine.ts";
+import { llamaCppSource } from "./engine/converter-source.ts";
+import { openEngine, type BackendInfo, type Engine, type EngineStats } from "./engine/engine.ts";
+import { type AdaptedModel, PythonTrainer, type ReaderOpening } from "./evolution/python-trainer.ts";
 import { createGrader, type DisposableGrader } from "./grading/grader.ts";
 import { dataHome } from "./models/home.ts";
 import { createModelManager, type ModelManager } from "./models/manager.ts";
@@ -8,7 +10,7 @@ import { loadManifest } from "./models/manifest.ts";
 import type { ModelProgress } from "./models/outcomes.ts";
 import { createSandbox, type DisposableSandbox } from "./sandbox/sandbox.ts";
 import type { SearchServices } from "./search/search.ts";
-import type { PreferenceModel, ResolvedModel } from "./services.ts";
+import type { PreferenceModel, ResolvedModel, Trainer } from "./services.ts";
 
 /** The manager of this user's models. */
 export async function modelManager(log?: (line: string) => void): Promise<ModelManager> {
@@ -137,4 +139,40 @@ export async function openRuntime(
       },
     },
   };
+}
+
+/**
+ * Trains on this machine. Adapters are compared with PyTorch in `engine`, which is asked for when the first is there.
+ *
+ * @param launchConfig A configuration file of `accelerate launch`, for training on many GPUs.
+ */
+export function openTrainer(engine: () => Promise<Engine>, launchConfig?: string): Trainer {
+  return new PythonTrainer({
+    home: dataHome(),
+    source: llamaCppSource,
+    openReader: async (model, signal) => openReader(await engine(), model, signal),
+    ...(launchConfig === undefined ? {} : { launchConfig }),
+  });
+}
+
+async function openReader(
+  engine: Engine,
+  { base, adapter }: AdaptedModel,
+  signal: AbortSignal,
+): Promise<ReaderOpening> {
+  const load = await engine.loadReader(
+    {
+      id: base.id,
+      role: "policy",
+      path: base.gguf.path,
+      sha256: base.gguf.sha256,
+      adapter: { id: "trained", ...adapter },
+      contextLength: 2048,
+      parameters: 0,
+      promptFormat: "bare",
+    },
+    signal,
+  );
+  if (load.kind === "failed") return { kind: "failed", message: load.message };
+  return { kind: "ready", reader: load.reader, close: () => load.reader.dispose() };
 }

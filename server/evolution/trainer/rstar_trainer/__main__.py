@@ -60,6 +60,7 @@ def _train(arguments: argparse.Namespace, stop: StopRequest) -> dict[str, Any] |
         "loss": outcome.loss,
         "held": outcome.held,
         "seconds": outcome.seconds,
+        "base": str(outcome.base),
     }
 
 

@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from .data import Tokenize
 from .failures import BAD_BASE, NO_NETWORK, TrainingError, classify
 from .job import Base
 
@@ -54,16 +56,14 @@ def prepare_base(base: Base, bases: Path) -> PreparedBase:
     return PreparedBase(folder, facts["start"], facts["ends"])
 
 
-def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a prepared base."""
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer.from_pretrained(folder)
-
-
-def tokenizer_function(tokenizer: Any) -> Any:
+def load_tokenizer(folder: Path) -> Tokenize:
     """Tokens of one piece of text: marks that look like special tokens are plain text, as in the engine."""
-    return lambda text: tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+    from tokenizers import Tokenizer
+
+    # Not through transformers, whose class for a model puts its own normaliser back.
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.encode_special_tokens = True
+    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
 
 
 def load_weights(folder: Path, dtype: torch.dtype) -> Any:
@@ -97,13 +97,31 @@ def _write(base: Base, folder: Path) -> None:
         )
     # The converter of llama.cpp knows a model by this name, which a GGUF file does not carry.
     model.config.architectures = [type(model).__name__]
+    fields = _vocabulary_fields(base.gguf)
+    _cut_as_the_engine(tokenizer.backend_tokenizer, fields("pre"))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    facts = {"gguf": base.sha256, **_vocabulary_facts(base.gguf, model.config.vocab_size)}
+    facts = {"gguf": base.sha256, **_vocabulary_facts(fields, model.config.vocab_size)}
     (folder / _FACTS).write_text(json.dumps(facts), "utf-8")
 
 
-def _vocabulary_facts(gguf_file: Path, vocabulary: int) -> dict[str, list[int]]:
+# Names in the field `tokenizer.ggml.pre` for which llama.cpp cuts every digit off before GPT-2's pattern does its work.
+_DIGIT_BY_DIGIT = {"smollm", "codeshell", "exaone", "minerva-7b", "mellum2"}
+
+
+def _cut_as_the_engine(tokenizer: Any, pre: str | None) -> None:
+    """Undo two differences between transformers' reading of a vocabulary and llama.cpp's; parity looks for more."""
+    from tokenizers import pre_tokenizers
+
+    # llama.cpp takes texts as they are: e followed by a combining accent stays two characters.
+    tokenizer.normalizer = None
+    if pre in _DIGIT_BY_DIGIT:
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        )
+
+
+def _vocabulary_fields(gguf_file: Path) -> Callable[[str], Any]:
     from gguf import GGUFReader
 
     fields = GGUFReader(gguf_file).fields
@@ -112,6 +130,10 @@ def _vocabulary_facts(gguf_file: Path, vocabulary: int) -> dict[str, list[int]]:
         field = fields.get(f"tokenizer.ggml.{key}")
         return None if field is None else field.contents()
 
+    return value
+
+
+def _vocabulary_facts(value: Callable[[str], Any], vocabulary: int) -> dict[str, list[int]]:
     bos, eos, eot = value("bos_token_id"), value("eos_token_id"), value("eot_token_id")
     # llama.cpp's own default where the file does not say: only SentencePiece vocabularies start with a token.
     add_bos = value("add_bos_token")

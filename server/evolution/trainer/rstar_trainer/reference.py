@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from .base import load_tokenizer, load_weights, prepare_base, tokenizer_function
+from .base import load_tokenizer, load_weights, prepare_base
 from .job import parse_base
 from .model import load_adapter, logits_at
 from .packing import pack
@@ -15,13 +15,12 @@ def reference(request: dict[str, Any], bases: Path) -> dict[str, Any]:
     """Read the request `{base, adapter, prompts, top}` and answer `{prompts, ends}`.
 
     A prompt is a list of pieces. Its answer has the token ids with the beginning-of-text token in front, and after each
-    piece the `top` likeliest tokens with their natural log-probabilities, in float32.
+    piece the `top` likeliest tokens with their natural log-probabilities, in float32; and what these tokens'
+    log-probabilities are without the adapter.
     """
     prepared = prepare_base(parse_base(request["base"]), bases)
-    tokenize = tokenizer_function(load_tokenizer(prepared.folder))
-    model = load_weights(prepared.folder, torch.float32)
-    if request["adapter"] is not None:
-        model = load_adapter(model, Path(request["adapter"]), trainable=False)
+    tokenize = load_tokenizer(prepared.folder)
+    model = load_adapter(load_weights(prepared.folder, torch.float32), Path(request["adapter"]), trainable=False)
     model.eval()
     answers = []
     for prompt in request["prompts"]:
@@ -29,16 +28,12 @@ def reference(request: dict[str, Any], bases: Path) -> dict[str, Any]:
         for piece in prompt:
             tokens += tokenize(piece)
             ends.append(len(tokens) - 1)
+        packed, places = pack([tokens]), torch.tensor(ends)
         with torch.no_grad():
-            packed = pack([tokens])
-            likely = torch.log_softmax(logits_at(model, packed, torch.tensor(ends)), dim=1).topk(request["top"], dim=1)
-        answers.append(
-            {
-                "tokens": tokens,
-                "positions": [
-                    {"tokens": ids, "logProbs": values}
-                    for ids, values in zip(likely.indices.tolist(), likely.values.tolist(), strict=True)
-                ],
-            }
-        )
+            likely = torch.log_softmax(logits_at(model, packed, places), dim=1).topk(request["top"], dim=1)
+            with model.disable_adapter():
+                plain = torch.log_softmax(logits_at(model, packed, places), dim=1).gather(1, likely.indices)
+        rows = zip(likely.indices.tolist(), likely.values.tolist(), plain.tolist(), strict=True)
+        positions = [{"tokens": ids, "logProbs": values, "plain": without} for ids, values, without in rows]
+        answers.append({"tokens": tokens, "positions": positions})
     return {"prompts": answers, "ends": prepared.ends}

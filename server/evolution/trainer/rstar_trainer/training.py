@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from .base import PreparedBase, load_tokenizer, load_weights, prepare_base, tokenizer_function
+from .base import PreparedBase, load_tokenizer, load_weights, prepare_base
 from .checkpoints import Checkpoint, Partial, discard, newest_checkpoint, replace_folder, write_file
 from .data import DataSet, Item, cut, epoch_order, read_examples, read_pairs, score_tokens
 from .failures import BAD_DATA, NOT_A_NUMBER, TrainingError
@@ -39,6 +39,7 @@ class Outcome:
     loss: float | None
     held: dict[str, float] | None
     seconds: float
+    base: Path
 
 
 class Training:
@@ -94,7 +95,7 @@ class Training:
     def _read_data(self) -> tuple[DataSet, DataSet | None, Objective]:
         job = self._job
         self._reporter.stage("data", "Reading the data set.")
-        tokenize = tokenizer_function(load_tokenizer(self._base.folder))
+        tokenize = load_tokenizer(self._base.folder)
         start, limit = self._base.start, job.hyper.max_tokens
         if job.ppm is None:
             objective = Objective(job.loss, None)
@@ -315,4 +316,6 @@ class Training:
 
     def _outcome(self, kind: str, adapter: Path | None) -> Outcome:
         loss = sum(self._losses) / len(self._losses) if self._losses else None
-        return Outcome(kind, adapter, self._saved, self._step, loss, self._held_result, self._seconds)
+        return Outcome(
+            kind, adapter, self._saved, self._step, loss, self._held_result, self._seconds, self._base.folder
+        )

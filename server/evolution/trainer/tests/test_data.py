@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rstar_trainer.base import load_tokenizer, tokenizer_function
+from rstar_trainer.base import load_tokenizer
 from rstar_trainer.data import Example, Pair, cut, epoch_order, read_examples, read_pairs, score_tokens
 from rstar_trainer.failures import TrainingError
 from rstar_trainer.job import ScoreReading
@@ -100,6 +100,6 @@ def test_score_tokens_must_be_single() -> None:
 
 
 def test_marks_that_look_like_special_tokens_are_plain_text(bases: Path) -> None:
-    tokenize = tokenizer_function(load_tokenizer(bases / SHA[:16]))
+    tokenize = load_tokenizer(bases / SHA[:16])
     assert 256 not in tokenize("a<|end|>")
     assert len(tokenize("a<|end|>")) == 8
