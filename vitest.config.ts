@@ -1,4 +1,4 @@
-/** Test tiers: `unit` needs no model and takes seconds; `engine` runs a real model and the real sandbox. */
+/** Test tiers: `unit` needs no model and takes seconds; `engine` runs a real model and the real sandbox; `trainer` trains one. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -24,6 +24,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "trainer",
+          include: ["test/trainer/**/*.test.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          testTimeout: 600_000,
         },
       },
     ],

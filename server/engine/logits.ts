@@ -3,6 +3,7 @@ import type { Prefix } from "../services.ts";
 import type { Logits, Readout } from "./backend.ts";
 import type { ContextHost, OpenContext } from "./context-host.ts";
 import type { Task } from "./decoder.ts";
+import { logSumExp } from "./sampling.ts";
 import type { Vocabulary } from "./tokenizer.ts";
 
 /** The distribution after one prefix. */
@@ -48,8 +49,8 @@ export class LogitReader {
   }
 }
 
-/** Nats below the likeliest token; what lies further down has less than a millionth of the probability together. */
-const WINDOW = 26;
+/** Nats below the likeliest token: a whole vocabulary of what lies further down has less than 0.0002 of the probability. */
+const WINDOW = 20;
 
 class ReadJob implements Task {
   readonly result: Promise<LogitReading | string>;
@@ -79,8 +80,7 @@ class ReadJob implements Task {
   }
 
   advance({ tokens, logits }: Logits): null {
-    const greatest = Math.max(...logits);
-    const total = greatest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - greatest), 0));
+    const total = logSumExp(logits);
     const logProbs = new Map(tokens.map((token, index) => [token, (logits[index] ?? -Infinity) - total]));
     this.#settle({ tokens: this.target, logProbs });
     return null;

@@ -57,7 +57,10 @@ export function runProgram(
       reject(signal.reason as Error);
     };
     const onAbort = (): void => {
-      if (graceMs === undefined) return end();
+      if (graceMs === undefined) {
+        end();
+        return;
+      }
       if (process.platform !== "win32") child.kill("SIGTERM");
       // The program may be gone already: it then ends as it would have.
       else child.stdin?.on("error", () => undefined).write("stop\n");

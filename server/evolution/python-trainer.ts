@@ -235,10 +235,17 @@ class Run {
     try {
       const { report, faults } = await comparePrompts(prompts, reference, opening.reader, this.#signal);
       if (faults.length === 0) return { kind: "passed", report };
-      return this.#failed(
+      return await this.#failed(
         "parity",
         `The engine does not compute with the adapter what PyTorch computed: ${faults.join("; ")}. It is not used, and kept in ${peft}.`,
         JSON.stringify(report),
+      );
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      const reason = error instanceof Error ? error.message : String(error);
+      return await this.#failed(
+        "parity",
+        `The engine could not compute with the adapter: ${reason}. It is kept in ${peft}.`,
       );
     } finally {
       await opening.close();
@@ -257,7 +264,7 @@ class Run {
       ? [environment.python, "-m", "accelerate.commands.launch", "--config_file", launchConfig]
       : [environment.python];
     const bases = path.join(trainerHome(home), "bases");
-    let result: ProgramResult | null = null;
+    const results: ProgramResult[] = [];
     const end = await runProgram(
       [
         ...python,
@@ -276,13 +283,13 @@ class Run {
         graceMs: GRACE_MS,
         onLine: (line) => {
           const heard = parseLine(line);
-          if (heard?.kind === "result") result = heard.result;
+          if (heard?.kind === "result") results.push(heard.result);
           else if (heard !== null) this.#onMetrics(heard.line);
         },
       },
     );
     if (end.kind !== "not-started") await writeFile(path.join(this.#job.out, `${command}.log`), end.errors);
-    return result ?? withoutResult(end);
+    return results.at(-1) ?? withoutResult(end);
   }
 
   async #failed(reason: string, message: string, log?: string): Promise<Failed> {
