@@ -25,10 +25,9 @@ import {
   parseContinuation,
   STEP_STOPS,
   writeAnswer,
-  writeOutput,
-  writeStep,
   type Step,
 } from "./grammar.ts";
+import { piecesOf } from "./pieces.ts";
 import { promptFor, type PromptFormat } from "./prompt.ts";
 import { candidateSeed } from "./seed.ts";
 import { pathOf, toTraceNode, Tree, type BackupRule, type SearchNode } from "./tree.ts";
@@ -457,7 +456,8 @@ export class Search {
       deadEndValue: this.config.deadEndValue,
       ppmPrior: true,
       terminalValue: (node) => {
-        if (guided && node.graded !== null) return node.graded === "equal" ? 1 : -1;
+        if (guided && node.graded !== null)
+          return node.graded === "equal" ? 1 : node.graded === "different" ? -1 : 0;
         if (node.ppm !== null) return node.ppm;
         // Agreement of the other trajectories, so that a lone one counts neither way.
         const { count, total } = this.#groups.support(node);
@@ -468,12 +468,6 @@ export class Search {
 
   /** The node as the models see it: prompt, accepted steps, and after a closed program its output and answer. */
   #prefix(node: SearchNode, prompt: Prefix): Prefix {
-    const pieces = [...prompt];
-    for (const at of pathOf(node)) {
-      if (at.kind === "answer") pieces.push(`${at.text}\n`);
-      else pieces.push(writeStep(at));
-      if (at.final && at.kind === "step") pieces.push(writeOutput(printed(at)));
-    }
-    return pieces;
+    return [...prompt, ...piecesOf(pathOf(node)).map(({ text }) => text)];
   }
 }
