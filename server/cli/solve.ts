@@ -2,6 +2,7 @@
 import { basename } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { defaultTraceFile, openRuntime, type Runtime } from "../compose.ts";
+import { dataHome } from "../models/home.ts";
 import {
   PROFILES,
   profile,
@@ -12,6 +13,7 @@ import {
 } from "../search/config.ts";
 import { solve } from "../search/solve.ts";
 import { toSolution } from "../solutions.ts";
+import { readConsent, trainingMark } from "../traces/consent.ts";
 import { createTraceStore } from "../traces/store.ts";
 import type { Problem } from "../document/problems.ts";
 import type { EngineStats } from "../engine/engine.ts";
@@ -124,6 +126,7 @@ async function searchAll(
   progress: ReturnType<typeof createProgress>,
 ): Promise<Trace[]> {
   const store = createTraceStore(defaultTraceFile());
+  const training = trainingMark(await readConsent(dataHome()), file);
   const paint = paintFor(process.stdout);
   const shown: (string | undefined)[] = [];
   const traces: Trace[] = [];
@@ -143,6 +146,7 @@ async function searchAll(
           id: newTraceId(),
           createdAt: new Date().toISOString(),
           source: `${basename(file)}#${problem.index}`,
+          training,
         },
         signal,
         (event) => progress.show(problem.index, event),

@@ -1,8 +1,11 @@
 /** The trace: the one form in which a search is stored, sent, replayed and trained on. Versioned plain data. */
 import { z } from "zod";
 
-/** The version this program writes. Readers accept this version only and say so when they meet a newer one. */
-export const TRACE_VERSION = 1;
+/**
+ * The version this program writes. Readers accept it and every older one, and say so when they meet a newer one.
+ * Version 2 added what is needed to go on with a search and what a person chose; all of it may be missing.
+ */
+export const TRACE_VERSION = 2;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
 
@@ -32,6 +35,10 @@ export const Rejection = z.strictObject({
     "timeout",
     "memory",
     "crash",
+    /** The search was stopped before the step was run. */
+    "interrupted",
+    /** A person said no. */
+    "person",
   ]),
   /** One line for a person: what happened. */
   message: z.string(),
@@ -67,6 +74,10 @@ export const TraceNode = z.strictObject({
   visits: z.int().nonnegative(),
   /** How many candidates had exactly this text: identical siblings are merged. */
   samples: z.int().nonnegative(),
+  /** Trajectories that ended here: at an answer, or at a rejected step that a continuation ran into. */
+  arrivals: z.int().nonnegative().optional(),
+  /** Candidates ever drawn from here, merged ones included: the next candidate's seed follows from it. */
+  drawn: z.int().nonnegative().optional(),
   /** Mean and minimum natural log-probability of the generated tokens; null for what no model generated. */
   logProb: z.strictObject({ mean: z.number(), min: z.number() }).nullable(),
   /** The final answer, on nodes of kind `answer`. */
@@ -96,9 +107,20 @@ const Model = z.strictObject({
   adapter: z.strictObject({ id: z.string(), sha256 }).optional(),
 });
 
+/** What a person decided about a step. With both nodes it is a pair to learn from: same prefix, one is better. */
+export const Preference = z.strictObject({
+  kind: z.enum(["pin", "reject", "edit"]),
+  /** The step the person wants; of a rejection, the sibling that the search then chose instead. */
+  preferred: z.int().nonnegative().nullable(),
+  /** The step they do not want; of a pinned one, the sibling that had been chosen. */
+  rejected: z.int().nonnegative().nullable(),
+  createdAt: z.iso.datetime(),
+});
+export type Preference = z.infer<typeof Preference>;
+
 /** A whole search of one problem. */
 export const Trace = z.strictObject({
-  version: z.literal(TRACE_VERSION),
+  version: z.union([z.literal(1), z.literal(TRACE_VERSION)]),
   id: z.string(),
   createdAt: z.iso.datetime(),
   problem: z.strictObject({
@@ -115,6 +137,16 @@ export const Trace = z.strictObject({
   /** The search settings in full, seed included: they and the models' hashes are enough to run it again. */
   settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   nodes: z.array(TraceNode),
+  /** The stored search that this one went on from; its nodes are all here too, in the same order. */
+  continues: z.string().optional(),
+  /** The node that every solution has to go through, by a person's choice. Left out, it is the root. */
+  origin: z.int().nonnegative().optional(),
+  preferences: z.array(Preference).optional(),
+  /**
+   * Whether it may train models, as the person had decided when it was made: `agreed` to collecting, or not, or this
+   * file left out. Absent in traces of searches that were made for training.
+   */
+  training: z.enum(["agreed", "not-agreed", "opted-out"]).optional(),
   /** Best first. */
   votes: z.array(Vote),
   /** The answer node chosen, or null when no trajectory reached an answer. */
@@ -141,7 +173,10 @@ export interface TraceSummary {
   readonly id: string;
   readonly createdAt: string;
   readonly problem: string;
+  /** The problem's id; the statement's hash where a document's problem was solved. */
+  readonly problemId: string;
   readonly strategy: string;
+  readonly stop: Trace["stop"];
   readonly answer: string | null;
   readonly graded: TraceNode["graded"];
   readonly nodes: number;
@@ -155,6 +190,8 @@ export function summarise(trace: Trace): TraceSummary {
     id: trace.id,
     createdAt: trace.createdAt,
     problem: trace.problem.text,
+    problemId: trace.problem.id,
+    stop: trace.stop,
     strategy: String(trace.settings["strategy"] ?? ""),
     answer: chosen?.answer ?? null,
     graded: chosen?.graded ?? null,
