@@ -1,5 +1,6 @@
 /** Entry of the `rstar` command. */
 import { Command, CommanderError } from "commander";
+import { adaptersCommand } from "./cli/adapters.ts";
 import { doctorCommand } from "./cli/doctor.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
 import { modelsCommand } from "./cli/models.ts";
@@ -20,6 +21,7 @@ const program = new Command("rstar")
   .addCommand(verifyCommand())
   .addCommand(modelsCommand())
   .addCommand(tracesCommand())
+  .addCommand(adaptersCommand())
   .addCommand(doctorCommand());
 throwOnExit(program);
 

@@ -48,10 +48,10 @@ export function openPython(): Python {
 
 /** What a solve asks for. */
 export interface RuntimeOptions {
-  /** Manifest id of the policy; the manifest's default when left out. */
+  /** Id of the policy; the one in use when left out: an adapter that was adopted, else the manifest's default. */
   readonly model?: string;
-  /** Manifest id of the PPM; the manifest's default when left out, and none where it has none. */
-  readonly ppm?: string;
+  /** Id of the PPM; the one in use when left out. Null searches without. */
+  readonly ppm?: string | null;
 }
 
 /** Everything a search needs, ready. */
@@ -90,9 +90,9 @@ export async function openRuntime(
     });
     return resolution.kind === "ready" ? resolution.model : resolution.message;
   };
-  const policyModel = await resolve(options.model ?? manager.defaultId("policy") ?? "");
+  const policyModel = await resolve(options.model ?? (await manager.idInUse("policy")) ?? "");
   if (typeof policyModel === "string") return { kind: "failed", message: policyModel };
-  const ppmId = options.ppm ?? manager.defaultId("ppm");
+  const ppmId = options.ppm === undefined ? await manager.idInUse("ppm") : options.ppm;
   const ppmModel = ppmId === null ? null : await resolve(ppmId);
   if (typeof ppmModel === "string") return { kind: "failed", message: ppmModel };
 

@@ -80,9 +80,9 @@ export const GateReport = z.strictObject({
   challengerOnly: count,
   incumbentOnly: count,
   neither: count,
-  /** One-sided exact test: the chance of so many or more challenger-only among the discordant pairs if neither is better. */
+  /** McNemar's exact test, two-sided: how likely so uneven a split is if neither is better. */
   pValue: share,
-  /** Adopted when `pValue` is at most this. */
+  /** Adopted when the challenger has more of the discordant problems and `pValue` is at most this. */
   level: share,
   adopted: z.boolean(),
   /** For a person: why it was adopted or kept aside. */
@@ -98,31 +98,59 @@ export const ANNOTATIONS = ["terminal-guided", "ppm-augmented"] as const;
 /** What one round does. */
 export const RoundPlan = z.strictObject({
   annotation: z.enum(ANNOTATIONS),
-  /** Rollouts of a problem's first search; more for what is unsolved: each rung of the ladder with a new seed. */
+  /** Trajectories asked for in a problem's first search. */
   rollouts: z.int().positive(),
+  /** The same for what is still unsolved, one search after the other, each with a new seed. */
   ladder: z.array(z.int().positive()),
+  /** Candidates of an expansion. */
   candidates: z.int().positive(),
-  /** `base`: the untouched base or the given bootstrap model. `adopted`: the policy of the lineage, as do later rounds. */
+  /** Who searches: the given bootstrap model, or the policy adopted so far (the base where none is). */
   policy: z.enum(["bootstrap", "adopted"]),
 });
 export type RoundPlan = z.infer<typeof RoundPlan>;
 
+/** The rules of data selection that are settings. */
+export const SelectionSettings = z.strictObject({
+  /** Right trajectories of a problem that train the policy. */
+  trajectories: z.int().positive(),
+  /** Best and worst siblings of a step that make pairs. */
+  perSide: z.int().positive(),
+  /** Least distance of their Q-values, and of their texts in characters. */
+  minMargin: z.number().nonnegative(),
+  minEdits: count,
+  /** For problems without a given answer; null leaves them out. */
+  agreement: z.strictObject({ count: z.int().positive(), share }).nullable(),
+  /** `agreed`: only traces whose collecting the person agreed to. `any`: all but those of files they opted out. */
+  consent: z.enum(["agreed", "any"]),
+  /** SHA-256 of the policies whose traces may train; null for all. */
+  policies: z.array(sha256).nullable(),
+  /** Share of the problems with examples that only the trainer's `evaluation` metrics see. */
+  curveShare: z.number().min(0).lt(1),
+});
+export type SelectionSettings = z.infer<typeof SelectionSettings>;
+
 /** The settings of a run, fixed when it begins. */
 export const EvolutionSettings = z.strictObject({
-  /** Manifest ids: what is trained, and what searches in the first round (the same model when none is given). */
+  /** Model ids: what is trained, and what searches in the first round (the same model when none is given). */
   base: id,
   bootstrap: id,
   rounds: z.array(RoundPlan).min(1),
+  /** `given`: a single fine-tuning on traces that were there; its one round searches nothing. */
+  traces: z.enum(["searched", "given"]),
+  /** The search profile whose settings the searches take, apart from those of the round's plan. */
+  searchProfile: z.enum(["default", "paper"]),
   /** Problems searched side by side. */
   concurrency: z.int().positive(),
-  /** Tokens the policy may generate for a rollout of a problem, at most. */
+  /** Tokens the policy may generate for one trajectory, on average over a problem's search. */
   tokensPerRollout: z.int().positive(),
   seed: count,
   /** Share of the problems that never train and on which the gate compares. */
-  heldOutShare: z.number().gt(0).lt(1),
+  heldOutShare: z.number().min(0).lt(1),
+  /** A new adapter is adopted when the paired comparison is at most this likely by chance. */
   gateLevel: share,
-  /** Tokens the policy may generate for one problem when a PPM is compared with the incumbent. */
+  /** Tokens the policy may generate for one held-out problem when PPMs are compared. */
   gateTokens: z.int().positive(),
+  selection: SelectionSettings,
   profile: z.enum(TRAINING_PROFILES),
   policyTraining: HyperParameters,
   ppmTraining: HyperParameters,
@@ -149,7 +177,7 @@ export const TrainingReport = z.discriminatedUnion("kind", [
 ]);
 export type TrainingReport = z.infer<typeof TrainingReport>;
 
-/** What a round did, as one line of `rounds.jsonl`. */
+/** What a round did, as `report.json` in the round's folder. */
 export const RoundReport = z.strictObject({
   version,
   /** From 1. */
@@ -159,7 +187,7 @@ export const RoundReport = z.strictObject({
   plan: RoundPlan,
   /** Model ids with their adapters' ids, such as `qwen2.5-coder-0.5b + r1-policy`, that searched. */
   searchedBy: z.strictObject({ policy: z.string(), ppm: z.string().nullable() }),
-  /** Problems with a trace of this round, and by what rung of the ladder each was first solved. */
+  /** Problems with a trace of this round, and by rung of the ladder how many were searched and first solved there. */
   problems: count,
   rungs: z.array(z.strictObject({ rollouts: z.int().positive(), searched: count, solved: count })),
   generatedTokens: count,
@@ -191,7 +219,7 @@ export const RunState = z.strictObject({
   updatedAt: at,
   settings: EvolutionSettings,
   /** SHA-256 of the problems' ids and texts: another file is another run. */
-  problems: z.strictObject({ file: z.string(), sha256, train: count, held: count }),
+  problems: z.strictObject({ sha256, train: count, held: count }),
   /** From 1; one more than the number of plans when all are done. */
   round: z.int().positive(),
   stage: z.enum(STAGES),
