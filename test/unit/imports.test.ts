@@ -18,6 +18,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "server/engine": [],
   "server/models": ["server/engine"],
   "server/traces": [],
+  "server/evaluation": ["server/search"],
+  "server/evolution": [
+    "server/search",
+    "server/grading/fast.ts",
+    "server/traces",
+    "server/models",
+    "server/evaluation/statistics.ts",
+  ],
 };
 const OPEN = ["server/services.ts", "server/protocol"];
 

@@ -1,0 +1,94 @@
+/** Statistics of paired yes/no results: seeded bootstrap intervals, McNemar's exact test, Holm's correction. Pure. */
+
+/** A closed interval. */
+export type Interval = readonly [low: number, high: number];
+
+/** Resamples of a bootstrap. The ends of a 95% interval then move by well under a point from one seed to the next. */
+export const RESAMPLES = 10_000;
+
+/** Pseudo-random numbers in [0, 1) from a 32-bit seed (mulberry32): the same seed gives the same intervals anywhere. */
+export function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Arithmetic mean; 0 of nothing. */
+export function mean(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/**
+ * 95% percentile-bootstrap interval of the mean (Efron). One value per problem: where a problem was searched under
+ * several seeds its value is the mean over them, so that problems are what is resampled and not seeds. The percentiles
+ * are the 2.5th and 97.5th in the sense of "nearest rank".
+ */
+export function bootstrapMean(values: readonly number[], seed: number, resamples = RESAMPLES): Interval {
+  const n = values.length;
+  if (n === 0) return [0, 0];
+  const random = randomNumbers(seed);
+  const means = new Float64Array(resamples);
+  for (let resample = 0; resample < resamples; resample++) {
+    let sum = 0;
+    for (let draw = 0; draw < n; draw++) sum += values[Math.floor(random() * n)] ?? 0;
+    means[resample] = sum / n;
+  }
+  means.sort();
+  return [nearestRank(means, 0.025), nearestRank(means, 0.975)];
+}
+
+function nearestRank(sorted: Float64Array, share: number): number {
+  const rank = Math.max(1, Math.ceil(share * sorted.length));
+  return sorted[rank - 1] ?? 0;
+}
+
+/** What two methods did on the same problems: `onlyFirst` were right by the first alone, and so on. */
+export interface PairedCounts {
+  readonly both: number;
+  readonly onlyFirst: number;
+  readonly onlySecond: number;
+  readonly neither: number;
+}
+
+/** Counts pairs of results; the lists belong together by position. */
+export function pairedCounts(first: readonly boolean[], second: readonly boolean[]): PairedCounts {
+  const counts = { both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 };
+  for (const [index, a] of first.entries()) {
+    const b = second[index] ?? false;
+    counts[a ? (b ? "both" : "onlyFirst") : b ? "onlySecond" : "neither"]++;
+  }
+  return counts;
+}
+
+/**
+ * McNemar's exact test, two-sided: how likely a split of the discordant pairs at least this uneven is when each of them
+ * falls either way with probability one half. 1 when nothing is discordant.
+ */
+export function mcNemarExact({ onlyFirst, onlySecond }: PairedCounts): number {
+  const n = onlyFirst + onlySecond;
+  const fewer = Math.min(onlyFirst, onlySecond);
+  // Sums of logarithms, because 2^-n is zero in floating point long before the tail is.
+  let logTerm = -n * Math.LN2;
+  let tail = Math.exp(logTerm);
+  for (let k = 1; k <= fewer; k++) {
+    logTerm += Math.log((n - k + 1) / k);
+    tail += Math.exp(logTerm);
+  }
+  return Math.min(1, 2 * tail);
+}
+
+/** Holm's step-down correction: the same p-values, in their order, made safe against looking at many of them. */
+export function holm(pValues: readonly number[]): number[] {
+  const order = pValues.map((p, index) => ({ p, index })).sort((a, b) => a.p - b.p || a.index - b.index);
+  const adjusted = new Array<number>(pValues.length).fill(1);
+  let least = 0;
+  for (const [rank, { p, index }] of order.entries()) {
+    least = Math.max(least, Math.min(1, p * (pValues.length - rank)));
+    adjusted[index] = least;
+  }
+  return adjusted;
+}
