@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { adaptersCommand } from "./cli/adapters.ts";
 import { doctorCommand } from "./cli/doctor.ts";
+import { evolveCommand, finetuneCommand } from "./cli/evolve.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
 import { modelsCommand } from "./cli/models.ts";
 import { solveCommand } from "./cli/solve.ts";
@@ -21,6 +22,8 @@ const program = new Command("rstar")
   .addCommand(verifyCommand())
   .addCommand(modelsCommand())
   .addCommand(tracesCommand())
+  .addCommand(finetuneCommand())
+  .addCommand(evolveCommand())
   .addCommand(adaptersCommand())
   .addCommand(doctorCommand());
 throwOnExit(program);

@@ -2,6 +2,7 @@
 import path from "node:path";
 import { llamaCppSource } from "./engine/converter-source.ts";
 import { openEngine, type BackendInfo, type Engine, type EngineStats } from "./engine/engine.ts";
+import type { EvolutionServices } from "./evolution/context.ts";
 import { type AdaptedModel, PythonTrainer, type ReaderOpening } from "./evolution/python-trainer.ts";
 import { createGrader, type DisposableGrader } from "./grading/grader.ts";
 import { dataHome } from "./models/home.ts";
@@ -10,7 +11,7 @@ import { loadManifest } from "./models/manifest.ts";
 import type { ModelProgress } from "./models/outcomes.ts";
 import { createSandbox, type DisposableSandbox } from "./sandbox/sandbox.ts";
 import type { SearchServices } from "./search/search.ts";
-import type { PreferenceModel, ResolvedModel, Trainer } from "./services.ts";
+import { ServiceUnavailable, type PreferenceModel, type ResolvedModel, type Trainer } from "./services.ts";
 
 /** The manager of this user's models. */
 export async function modelManager(log?: (line: string) => void): Promise<ModelManager> {
@@ -175,4 +176,54 @@ async function openReader(
   );
   if (load.kind === "failed") return { kind: "failed", message: load.message };
   return { kind: "ready", reader: load.reader, close: () => load.reader.dispose() };
+}
+
+/** Everything that rounds need, ready. */
+export interface EvolutionRuntime {
+  readonly services: EvolutionServices;
+  dispose(): Promise<void>;
+}
+
+/** What rounds need: searches by the same runtime as everywhere, the trainer, this user's data folder. */
+export async function openEvolution(
+  listener: RuntimeListener,
+  launchConfig?: string,
+): Promise<EvolutionRuntime> {
+  const manager = await modelManager((line) => listener.say(line));
+  let engine: Promise<Engine> | null = null;
+  const trainer = openTrainer(() => (engine ??= engineOrFailure()), launchConfig);
+  return {
+    services: {
+      home: dataHome(),
+      now: () => new Date(),
+      trainer,
+      openSearch: async ({ policy, ppm }, signal) => {
+        const opening = await openRuntime({ model: policy, ppm }, signal, listener);
+        if (opening.kind === "failed") return opening;
+        const { runtime } = opening;
+        return { kind: "ready", services: runtime.services, dispose: () => runtime.dispose() };
+      },
+      resolveBase: async (id, signal) => {
+        const resolution = await manager.resolve(id, {
+          signal,
+          onProgress: (progress) => listener.download(progress),
+        });
+        if (resolution.kind === "failed") return { kind: "failed", message: resolution.message };
+        const { path: file, sha256 } = resolution.model;
+        return { kind: "base", id, path: file, sha256 };
+      },
+    },
+    dispose: async () => {
+      await (await engine)?.dispose();
+    },
+  };
+}
+
+/** @throws ServiceUnavailable when the engine cannot be opened. */
+async function engineOrFailure(): Promise<Engine> {
+  const opening = await openEngine();
+  if (opening.kind === "ready") return opening.engine;
+  throw new ServiceUnavailable(
+    `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,
+  );
 }

@@ -23,6 +23,7 @@ import { CommandFailure, EXIT } from "./exit.ts";
 import { headingWords, readProblems, writeSolution } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
+import { wholeNumber } from "./numbers.ts";
 import { createProgress } from "./progress.ts";
 import { paintFor, renderResult } from "./render.ts";
 import { newTraceId } from "./trace-id.ts";
@@ -229,13 +230,6 @@ function configFrom(options: Options): SearchConfig {
 function firstWords(text: string): string {
   const line = text.replace(/\s+/gu, " ").trim();
   return line.length > 60 ? `${line.slice(0, 59)}…` : line;
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new InvalidArgumentError("a whole number of at least 1 is needed.");
-  return value;
 }
 
 function share(text: string): number {

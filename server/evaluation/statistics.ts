@@ -30,15 +30,34 @@ export function mean(values: readonly number[]): number {
 export function bootstrapMean(values: readonly number[], seed: number, resamples = RESAMPLES): Interval {
   const n = values.length;
   if (n === 0) return [0, 0];
-  const random = randomNumbers(seed);
+  const own = Float64Array.from(values);
+  const drawn = draws(n, seed, resamples);
   const means = new Float64Array(resamples);
   for (let resample = 0; resample < resamples; resample++) {
     let sum = 0;
-    for (let draw = 0; draw < n; draw++) sum += values[Math.floor(random() * n)] ?? 0;
+    const end = (resample + 1) * n;
+    for (let at = resample * n; at < end; at++) sum += own[drawn[at] ?? 0] ?? 0;
     means[resample] = sum / n;
   }
   means.sort();
   return [nearestRank(means, 0.025), nearestRank(means, 0.975)];
+}
+
+/** The draws of the last few sizes: a report asks for hundreds of intervals over the same problems. */
+const KNOWN_DRAWS = new Map<string, Uint32Array>();
+const REMEMBERED = 8;
+
+/** Positions drawn with replacement from `n`, for all resamples one after another. */
+function draws(n: number, seed: number, resamples: number): Uint32Array {
+  const key = `${n} ${seed} ${resamples}`;
+  const known = KNOWN_DRAWS.get(key);
+  if (known !== undefined) return known;
+  const random = randomNumbers(seed);
+  const drawn = Uint32Array.from({ length: resamples * n }, () => Math.floor(random() * n));
+  KNOWN_DRAWS.set(key, drawn);
+  const [oldest] = KNOWN_DRAWS.keys();
+  if (KNOWN_DRAWS.size > REMEMBERED && oldest !== undefined) KNOWN_DRAWS.delete(oldest);
+  return drawn;
 }
 
 function nearestRank(sorted: Float64Array, share: number): number {
@@ -78,7 +97,8 @@ export function mcNemarExact({ onlyFirst, onlySecond }: PairedCounts): number {
     logTerm += Math.log((n - k + 1) / k);
     tail += Math.exp(logTerm);
   }
-  return Math.min(1, 2 * tail);
+  // Six digits: what exponentials and logarithms leave in the last ones is noise.
+  return Math.min(1, Number((2 * tail).toPrecision(6)));
 }
 
 /** Holm's step-down correction: the same p-values, in their order, made safe against looking at many of them. */

@@ -1,6 +1,6 @@
 /** Trains one adapter of a round, always from the base, and puts it into the lineage, in use by nobody yet. */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { LineageEntry, RunState, TrainingReport } from "../protocol/evolution.ts";
 import { TRAINING_VERSION, type TrainingJob, type TrainingResult } from "../protocol/training.ts";
@@ -29,14 +29,13 @@ export function jobOf(
 ): TrainingJob {
   const { settings, round } = state;
   const own = context.folder.round(round);
-  const held = own.data(role, "held");
   const isPolicy = role === "policy";
   return {
     version: TRAINING_VERSION,
     id: adapterId(state, role),
     kind: isPolicy ? "sft" : "ppm",
     loss: isPolicy ? "sft" : settings.ppmLoss,
-    data: { train: own.data(role, "train"), held: existsSync(held) ? held : null },
+    data: { train: own.data(role, "train"), held: unlessEmpty(own.data(role, "held")) },
     base: { id: base.id, gguf: { path: base.path, sha256: base.sha256 }, weights: { kind: "gguf" } },
     startFrom,
     ppm: isPolicy ? null : settings.ppm,
@@ -123,6 +122,11 @@ function failedTraining(role: Role, result: Extract<TrainingResult, { kind: "fai
     default:
       return reason satisfies never;
   }
+}
+
+/** The file, unless it is missing or empty. */
+function unlessEmpty(file: string): string | null {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0 ? file : null;
 }
 
 function ended(role: Role, report: TrainingReport): StageEnd {
