@@ -93,6 +93,11 @@ export function evolveCommand(): Command {
         .default("pairwise"),
     )
     .action(async (flags: EvolveFlags) => {
+      if (flags.resume === true && flags.problems !== undefined)
+        throw new CommandFailure(
+          EXIT.usage,
+          "A run that goes on keeps its own problems: leave --problems out, or begin a new run without --resume.",
+        );
       await start(flags, async () => await newEvolution(flags));
     });
 }
