@@ -1,4 +1,4 @@
-/** Test tiers: `unit` needs no model and takes seconds; `engine` runs a real model and the real sandbox; `trainer` trains one. */
+/** Test tiers: `unit` needs no model and takes seconds; `server` drives the language server; `engine` runs a real model and the real sandbox; `trainer` trains a model. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -13,6 +13,19 @@ export default defineConfig({
           pool: "forks",
           testTimeout: 20_000,
         },
+      },
+      {
+        test: {
+          name: "server",
+          include: ["test/server/**/*.test.ts"],
+          setupFiles: ["./test/support/property-seed.ts"],
+          pool: "forks",
+          testTimeout: 20_000,
+        },
+      },
+      {
+        // Only `vitest bench` runs these: what they measure is looked at, not asserted.
+        test: { name: "bench", include: [], benchmark: { include: ["test/bench/**/*.bench.ts"] } },
       },
       {
         test: {

@@ -4,6 +4,7 @@ import { adaptersCommand } from "./cli/adapters.ts";
 import { doctorCommand } from "./cli/doctor.ts";
 import { evolveCommand, finetuneCommand } from "./cli/evolve.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
+import { mcpCommand } from "./cli/mcp.ts";
 import { modelsCommand } from "./cli/models.ts";
 import { solveCommand } from "./cli/solve.ts";
 import { tracesCommand } from "./cli/traces.ts";
@@ -25,6 +26,7 @@ const program = new Command("rstar")
   .addCommand(finetuneCommand())
   .addCommand(evolveCommand())
   .addCommand(adaptersCommand())
+  .addCommand(mcpCommand())
   .addCommand(doctorCommand());
 throwOnExit(program);
 

@@ -1,30 +1,42 @@
 /** The one place where real services are built: models, engine, Python, grader and store. */
 import path from "node:path";
 import { llamaCppSource } from "./engine/converter-source.ts";
-import { openEngine, type BackendInfo, type Engine, type EngineStats } from "./engine/engine.ts";
+import {
+  openEngine,
+  type BackendInfo,
+  type Engine,
+  type EngineOptions,
+  type EngineStats,
+} from "./engine/engine.ts";
 import type { EvolutionServices } from "./evolution/context.ts";
 import { type AdaptedModel, PythonTrainer, type ReaderOpening } from "./evolution/python-trainer.ts";
 import { createGrader, type DisposableGrader } from "./grading/grader.ts";
 import { dataHome } from "./models/home.ts";
 import { createModelManager, type ModelManager } from "./models/manager.ts";
 import { loadManifest } from "./models/manifest.ts";
-import type { ModelProgress } from "./models/outcomes.ts";
+import type { ModelProgress, Resolution } from "./models/outcomes.ts";
 import { createSandbox, type DisposableSandbox } from "./sandbox/sandbox.ts";
 import type { SearchServices } from "./search/search.ts";
-import { ServiceUnavailable, type PreferenceModel, type ResolvedModel, type Trainer } from "./services.ts";
+import { ServiceUnavailable, type PreferenceModel, type Trainer } from "./services.ts";
+import { openTraceFiles, type TraceFiles } from "./traces/files.ts";
 
-/** The manager of this user's models. */
-export async function modelManager(log?: (line: string) => void): Promise<ModelManager> {
+/** The manager of this user's models. `folder` is the data folder that a setting names, if one does. */
+export async function modelManager(log?: (line: string) => void, folder?: string): Promise<ModelManager> {
   return createModelManager({
-    home: dataHome(),
+    home: dataHome(folder),
     manifest: await loadManifest(),
     ...(log === undefined ? {} : { log }),
   });
 }
 
 /** Where this user's traces are kept. */
-export function defaultTraceFile(): string {
-  return path.join(dataHome(), "traces", "traces.jsonl");
+export function defaultTraceFile(folder?: string): string {
+  return path.join(dataHome(folder), "traces", "traces.jsonl");
+}
+
+/** Where this user's searches are kept, those under way too. */
+export function traceFiles(folder?: string): TraceFiles {
+  return openTraceFiles(defaultTraceFile(folder));
 }
 
 /** Python for steps and for grading. */
@@ -34,9 +46,15 @@ export interface Python {
   dispose(): Promise<void>;
 }
 
+/** Limits of one step; the sandbox's own where left out. */
+export interface PythonLimits {
+  readonly timeLimitMs?: number;
+  readonly memoryLimitMB?: number;
+}
+
 /** Python without any model. Interpreters start on first use or when the sandbox is warmed. */
-export function openPython(): Python {
-  const sandbox = createSandbox();
+export function openPython(limits: PythonLimits = {}): Python {
+  const sandbox = createSandbox(limits);
   const grader = createGrader();
   return {
     sandbox,
@@ -53,6 +71,15 @@ export interface RuntimeOptions {
   readonly model?: string;
   /** Id of the PPM; the one in use when left out. Null searches without. */
   readonly ppm?: string | null;
+  /** The data folder that a setting names. */
+  readonly folder?: string;
+  /** Fail rather than download a model. */
+  readonly offline?: boolean;
+  readonly gpu?: EngineOptions["gpu"];
+  readonly threads?: number;
+  readonly idleUnloadMs?: number;
+  /** Python that is open already; whoever opened it closes it. */
+  readonly python?: Python;
 }
 
 /** Everything a search needs, ready. */
@@ -66,7 +93,12 @@ export interface Runtime {
 /** A runtime, or what is missing and what to do about it. */
 export type RuntimeOpening =
   | { readonly kind: "ready"; readonly runtime: Runtime }
-  | { readonly kind: "failed"; readonly message: string };
+  | {
+      readonly kind: "failed";
+      readonly message: string;
+      /** With `offline`: the model that would have to be downloaded. */
+      readonly missing?: { readonly id: string; readonly bytes: number };
+    };
 
 /** Hears what is being prepared. */
 export interface RuntimeListener {
@@ -83,26 +115,34 @@ export async function openRuntime(
   signal: AbortSignal,
   listener: RuntimeListener,
 ): Promise<RuntimeOpening> {
-  const manager = await modelManager((line) => listener.say(line));
-  const resolve = async (id: string): Promise<ResolvedModel | string> => {
-    const resolution = await manager.resolve(id, {
+  const manager = await modelManager((line) => listener.say(line), options.folder);
+  const resolve = (id: string): Promise<Resolution> =>
+    manager.resolve(id, {
       signal,
       onProgress: (progress) => listener.download(progress),
+      offline: options.offline,
     });
-    return resolution.kind === "ready" ? resolution.model : resolution.message;
-  };
-  const policyModel = await resolve(options.model ?? (await manager.idInUse("policy")) ?? "");
-  if (typeof policyModel === "string") return { kind: "failed", message: policyModel };
+  const policyFound = await resolve(options.model ?? (await manager.idInUse("policy")) ?? "");
+  if (policyFound.kind === "failed") return notResolved(policyFound);
+  const policyModel = policyFound.model;
   const ppmId = options.ppm === undefined ? await manager.idInUse("ppm") : options.ppm;
-  const ppmModel = ppmId === null ? null : await resolve(ppmId);
-  if (typeof ppmModel === "string") return { kind: "failed", message: ppmModel };
+  const ppmFound = ppmId === null ? null : await resolve(ppmId);
+  if (ppmFound?.kind === "failed") return notResolved(ppmFound);
+  const ppmModel = ppmFound?.model ?? null;
 
-  const python = openPython();
+  const python = options.python ?? openPython();
+  const closePython = async (): Promise<void> => {
+    if (options.python === undefined) await python.dispose();
+  };
   // A sandbox that cannot start says so at its first run, where there is someone to hear it.
   python.sandbox.warm().catch(() => undefined);
-  const opening = await openEngine();
+  const opening = await openEngine({
+    ...(options.gpu === undefined ? {} : { gpu: options.gpu }),
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(options.idleUnloadMs === undefined ? {} : { idleUnloadMs: options.idleUnloadMs }),
+  });
   const failed = async (message: string, close?: () => Promise<void>): Promise<RuntimeOpening> => {
-    await Promise.all([python.dispose(), close?.()]);
+    await Promise.all([closePython(), close?.()]);
     return { kind: "failed", message };
   };
   if (opening.kind === "failed")
@@ -111,12 +151,18 @@ export async function openRuntime(
     );
   const { engine } = opening;
   const close = (): Promise<void> => engine.dispose();
-  const policy = await engine.loadPolicy(policyModel);
+  const policy = await engine.loadPolicy(policyModel, {}, signal).catch(async (error: unknown) => {
+    await Promise.all([closePython(), close()]);
+    throw error;
+  });
   if (policy.kind === "failed")
     return failed(`${policyModel.id} could not be loaded: ${policy.message}`, close);
   let ppm: PreferenceModel | null = null;
   if (ppmModel !== null) {
-    const loaded = await engine.loadPpm(ppmModel);
+    const loaded = await engine.loadPpm(ppmModel, {}, signal).catch(async (error: unknown) => {
+      await Promise.all([closePython(), close()]);
+      throw error;
+    });
     if (loaded.kind === "failed")
       return failed(`${ppmModel.id} could not be loaded: ${loaded.message}`, close);
     ppm = loaded.ppm;
@@ -136,7 +182,7 @@ export async function openRuntime(
       backend: engine.backend,
       stats: () => engine.stats(),
       dispose: async () => {
-        await Promise.all([python.dispose(), engine.dispose()]);
+        await Promise.all([closePython(), engine.dispose()]);
       },
     },
   };
@@ -226,4 +272,9 @@ async function engineOrFailure(): Promise<Engine> {
   throw new ServiceUnavailable(
     `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,
   );
+}
+
+function notResolved({ reason, message }: Extract<Resolution, { kind: "failed" }>): RuntimeOpening {
+  const missing = reason.kind === "not-installed" ? { id: reason.id, bytes: reason.bytes } : undefined;
+  return { kind: "failed", message, ...(missing === undefined ? {} : { missing }) };
 }

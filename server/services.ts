@@ -36,6 +36,8 @@ export interface ProposeRequest {
   readonly stop: readonly string[];
   /** The most tokens one candidate may take. */
   readonly maxTokens: number;
+  /** Hears a candidate's text whenever it has a line more: for displays only. `candidate` is the seed's position. */
+  readonly onText?: (candidate: number, text: string) => void;
 }
 
 /** One continuation of a prefix. */

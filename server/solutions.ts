@@ -32,6 +32,23 @@ export function toSolution(trace: Trace, problemHash: string): Solution {
   };
 }
 
+/**
+ * The nodes of the trace that a stored solution's steps are, in order, as far as they are: a step that was edited by
+ * hand, and those after it, are in no trace.
+ */
+export function matchSteps(trace: Trace, solution: Solution): TraceNode[] {
+  const path: TraceNode[] = [];
+  for (const step of solution.steps) {
+    const parent = path.at(-1)?.id ?? 0;
+    const node = trace.nodes.find(
+      (each) => each.parent === parent && each.kind === "step" && each.code === step.code,
+    );
+    if (node === undefined) break;
+    path.push(node);
+  }
+  return path;
+}
+
 function stepEvidence(node: TraceNode): Evidence[] {
   const evidence: Evidence[] = [
     { kind: "ran", holds: true, text: `without error in ${milliseconds(node.cost.sandboxMs)}` },

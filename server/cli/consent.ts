@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { Argument, Command } from "commander";
-import { dataHome } from "../models/home.ts";
+import { defaultTraceFile } from "../compose.ts";
 import { changeConsent, decide, optOut, readConsent, type ConsentReading } from "../traces/consent.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 
@@ -14,11 +14,10 @@ export function consentCommand(): Command {
       new Argument("[decision]", "leave it out to see how it stands").choices(["agree", "withdraw"]),
     )
     .action(async (decision?: "agree" | "withdraw") => {
-      const home = dataHome();
       const reading =
         decision === undefined
-          ? await readConsent(home)
-          : await changeConsent(home, (consent) => decide(consent, decision === "agree", new Date()));
+          ? await readConsent(folder())
+          : await changeConsent(folder(), (consent) => decide(consent, decision === "agree", new Date()));
       process.stdout.write(describe(reading));
     });
 }
@@ -33,9 +32,14 @@ export function optOutCommand(): Command {
       if (options.undo !== true && !existsSync(file))
         throw new CommandFailure(EXIT.input, `There is no file ${file}; nothing was changed.`);
       const isOut = options.undo !== true;
-      const reading = await changeConsent(dataHome(), (consent) => optOut(consent, file, isOut));
+      const reading = await changeConsent(folder(), (consent) => optOut(consent, file, isOut));
       process.stdout.write(describe(reading));
     });
+}
+
+/** Beside the traces. */
+function folder(): string {
+  return path.dirname(defaultTraceFile());
 }
 
 function describe(reading: ConsentReading): string {

@@ -191,7 +191,7 @@ function runsFolder(): string {
 }
 
 async function newFinetune(flags: FinetuneFlags): Promise<NewRun> {
-  const consent = await readConsent(dataHome());
+  const consent = await readConsent(path.dirname(defaultTraceFile()));
   if (consent.kind === "bad") throw new CommandFailure(EXIT.input, consent.message);
   if (flags.traces === undefined && !consent.consent.agreed)
     throw new CommandFailure(

@@ -55,6 +55,7 @@ function bars(stream: NodeJS.WriteStream): ProgressView {
           break;
         }
         case "candidate":
+        case "draft":
           break;
         default:
           event satisfies never;

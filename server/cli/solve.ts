@@ -1,8 +1,7 @@
 /** `rstar solve FILE.md`: finds the problems, searches several side by side, prints the steps, writes them back if asked. */
 import { basename } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { defaultTraceFile, openRuntime, type Runtime } from "../compose.ts";
-import { dataHome } from "../models/home.ts";
+import { defaultTraceFile, openRuntime, type Runtime, traceFiles } from "../compose.ts";
 import {
   PROFILES,
   profile,
@@ -13,7 +12,6 @@ import {
 } from "../search/config.ts";
 import { solve } from "../search/solve.ts";
 import { toSolution } from "../solutions.ts";
-import { readConsent, trainingMark } from "../traces/consent.ts";
 import { createTraceStore } from "../traces/store.ts";
 import type { Problem } from "../document/problems.ts";
 import type { EngineStats } from "../engine/engine.ts";
@@ -26,7 +24,7 @@ import { modelProgressView } from "./model-progress.ts";
 import { wholeNumber } from "./numbers.ts";
 import { createProgress } from "./progress.ts";
 import { paintFor, renderResult } from "./render.ts";
-import { newTraceId } from "./trace-id.ts";
+import { newTraceId } from "../traces/trace-id.ts";
 
 interface Options {
   readonly problem?: number[];
@@ -127,7 +125,7 @@ async function searchAll(
   progress: ReturnType<typeof createProgress>,
 ): Promise<Trace[]> {
   const store = createTraceStore(defaultTraceFile());
-  const training = trainingMark(await readConsent(dataHome()), file);
+  const training = await traceFiles().trainingMark(file);
   const paint = paintFor(process.stdout);
   const shown: (string | undefined)[] = [];
   const traces: Trace[] = [];

@@ -59,6 +59,19 @@ export function removeSolution(text: string, problem: Problem): TextEdit | null 
   return { start: lineStart, end: block.range.end, newText: notes };
 }
 
+/** The edit that writes an answer line below the problem's text, as the document's own answer. */
+export function insertAnswerLine(text: string, problem: Problem, label: string, answer: string): TextEdit {
+  const eol = lineEnding(text, linesOf(text), problem.insertOffset);
+  // LaTeX reads as such only between dollars, and the answer is read back without them.
+  const shown = /[\\^_]/u.test(answer) ? `$${answer}$` : answer;
+  const line = `${label}: ${shown}`;
+  return {
+    start: problem.insertOffset,
+    end: problem.insertOffset,
+    newText: `${gap(problem.prefix, eol)}${line}`,
+  };
+}
+
 function gap(prefix: string, eol: string): string {
   return eol + prefix.trimEnd() + eol + prefix;
 }

@@ -60,10 +60,13 @@ export type EngineOpening =
   | { readonly kind: "failed"; readonly reason: "no-binary" | "native"; readonly message: string };
 
 /** Sizes for a policy: many lanes, and room to cache the branches of several trees. */
-export const POLICY_DEFAULTS: ContextOptions = { lanes: 16, contextLength: 2048, kvBytes: 1_000_000_000 };
+const POLICY_ON_CPU: ContextOptions = { lanes: 16, contextLength: 2048, kvBytes: 1_000_000_000 };
+/** A GPU reads the weights once for all lanes of a batch, so that more of them are nearly free; memory is the limit. */
+const POLICY_ON_GPU: ContextOptions = { lanes: 64, contextLength: 2048, kvBytes: Infinity };
 
 /** Sizes for a PPM: it reads each step once, so that a few lanes keep the processor busy. */
-export const PPM_DEFAULTS: ContextOptions = { lanes: 8, contextLength: 2048, kvBytes: 500_000_000 };
+const PPM_ON_CPU: ContextOptions = { lanes: 8, contextLength: 2048, kvBytes: 500_000_000 };
+const PPM_ON_GPU: ContextOptions = { lanes: 32, contextLength: 2048, kvBytes: 4_000_000_000 };
 
 /** Sizes for reading distributions: one prefix after the other, no cache worth the name. */
 const READER_SIZES: ContextOptions = { lanes: 1, contextLength: 1024, kvBytes: 200_000_000 };
@@ -138,7 +141,10 @@ export class Engine {
     options: Partial<ContextOptions> = {},
     signal: AbortSignal = NEVER,
   ): Promise<PolicyLoad> {
-    const contexts = new ModelContexts(this.#around, model, { ...POLICY_DEFAULTS, ...options });
+    const contexts = new ModelContexts(this.#around, model, {
+      ...(this.backend.gpu === false ? POLICY_ON_CPU : POLICY_ON_GPU),
+      ...options,
+    });
     try {
       const first = await openUnless(signal, contexts);
       const host = new ContextHost(contexts, first, this.#idleUnloadMs);
@@ -164,7 +170,10 @@ export class Engine {
       const message = `${model.id} has no PPM entry: its suffix and its two tokens are not known`;
       return { kind: "failed", reason: "bad-tokens", message };
     }
-    const contexts = new ModelContexts(this.#around, model, { ...PPM_DEFAULTS, ...options });
+    const contexts = new ModelContexts(this.#around, model, {
+      ...(this.backend.gpu === false ? PPM_ON_CPU : PPM_ON_GPU),
+      ...options,
+    });
     try {
       const first = await openUnless(signal, contexts);
       const tokens = scoreTokens(model.ppm, first.tokenizer.vocabulary);

@@ -265,7 +265,9 @@ class Draft {
     const { sampling, maxTokens } = this.#job.request;
     const { token } = this.#draw(target, logits, sampling);
     if (this.#job.context.tokenizer.vocabulary.isEndOfText(token)) return this.#end({ kind: "end-of-text" });
-    const state = this.#stops.push(this.#stream.push(token));
+    const piece = this.#stream.push(token);
+    const state = this.#stops.push(piece);
+    if (piece.includes("\n")) this.#job.request.onText?.(this.#index, this.#stops.text);
     if (state.kind === "stop") return this.#end({ kind: "stop", stop: state.stop }, state.text);
     const full = target.length + 1 >= this.#job.context.contextLength;
     return this.#tokens >= maxTokens || full ? this.#end({ kind: "length" }) : token;

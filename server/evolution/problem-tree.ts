@@ -89,7 +89,8 @@ export function mergeTraces(
       else if (parent === null) places[node.id] = null;
       else if (node.status === "rejected") {
         places[node.id] = null;
-        if (!Number.isNaN(deadEndValue)) backUp(parent, node.visits, deadEndValue, "dead");
+        const value = node.rejection?.kind === "person" ? -1 : deadEndValue;
+        if (!Number.isNaN(value)) backUp(parent, node.visits, value, "dead");
       } else {
         const place = childOf(parent, node, trace.id);
         places[node.id] = place;

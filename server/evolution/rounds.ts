@@ -82,7 +82,8 @@ export async function beginRun(
     settings,
     problems: { sha256: problemsHash(problems), train: train.length, held: held.length },
     round: 1,
-    stage: "search",
+    // Given traces are the first round's search.
+    stage: settings.traces === "given" ? "select" : "search",
     roundStartedAt: at,
     seconds: {},
     ...NOTHING_TRAINED,

@@ -58,7 +58,7 @@ export async function searchStage(context: RunContext, state: RunState): Promise
   const { folder, problems, services, signal, emit } = context;
   const { settings, round } = state;
   const plan = settings.rounds[round - 1];
-  if (plan === undefined || settings.traces === "given") return { kind: "done", changes: {} };
+  if (plan === undefined) throw new Error(`round ${round} has no plan`);
   const store = createTraceStore(folder.round(round).traces);
   const stored = await store.query();
   for (const { line, reason } of stored.bad)

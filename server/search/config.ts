@@ -1,17 +1,8 @@
 /** Search settings: every field documented once, the profiles, and the checks on what a person may ask for. */
 import { z } from "zod";
+import { STRATEGIES, type ProfileName } from "../protocol/settings.ts";
 
-/** The strategies, in the order in which reports list them. */
-export const STRATEGIES = [
-  "greedy",
-  "self-consistency",
-  "best-of-n",
-  "beam",
-  "dvts",
-  "mcts",
-  "auto",
-] as const;
-export type StrategyName = (typeof STRATEGIES)[number];
+export { PROFILES, STRATEGIES, type ProfileName, type StrategyName } from "../protocol/settings.ts";
 
 /** The settings of a search. */
 export const SearchConfig = z.strictObject({
@@ -54,10 +45,6 @@ export const SearchConfig = z.strictObject({
   annotation: z.enum(["own", "reference"]),
 });
 export type SearchConfig = z.infer<typeof SearchConfig>;
-
-/** Named sets of settings. */
-export const PROFILES = ["default", "paper", "fast"] as const;
-export type ProfileName = (typeof PROFILES)[number];
 
 const DEFAULT: SearchConfig = {
   strategy: "auto",

@@ -1,6 +1,8 @@
 /** Prompts: a problem and its accepted steps as the prefix that the policy continues or the PPM scores. */
 import type { Prefix, ResolvedModel } from "../services.ts";
 import { MARK, writeAnswer, writeOutput, writeStep } from "./grammar.ts";
+import { piecesOf } from "./pieces.ts";
+import { pathOf, type SearchNode } from "./tree.ts";
 
 /** How problems are put to a policy; the manifest entry of the model says which. */
 export type PromptFormat = ResolvedModel["promptFormat"];
@@ -67,4 +69,9 @@ export function promptFor(problem: string, format: PromptFormat): Prefix {
 /** What identifies a prompt apart from the problem, to be hashed into the trace. */
 export function promptTemplate(format: PromptFormat): string {
   return promptFor("", format).join("");
+}
+
+/** The node as the models see it: prompt, accepted steps, and after a closed program its output and answer. */
+export function prefixOf(node: SearchNode, prompt: Prefix): Prefix {
+  return [...prompt, ...piecesOf(pathOf(node)).map(({ text }) => text)];
 }

@@ -27,13 +27,12 @@ import {
   writeAnswer,
   type Step,
 } from "./grammar.ts";
-import { piecesOf } from "./pieces.ts";
-import { promptFor, type PromptFormat } from "./prompt.ts";
+import { prefixOf, promptFor, type PromptFormat } from "./prompt.ts";
 import { candidateSeed } from "./seed.ts";
-import { pathOf, toTraceNode, Tree, type BackupRule, type SearchNode } from "./tree.ts";
-import { costed, type CostedStep, type Trail } from "./trail.ts";
+import { isRefused, isWithin, pathOf, toTraceNode, Tree, type SearchNode } from "./tree.ts";
+import { affordable, costed, type CostedStep, type Draw, type Trail } from "./trail.ts";
 import { printed, reject, rejectionOf } from "./verdict.ts";
-import { AnswerGroups, isSettled } from "./vote.ts";
+import { AnswerGroups, backupRule, isSettled } from "./vote.ts";
 
 /** What a search needs of the outside. The clock is an argument so that a search with fakes is the same every time. */
 export interface SearchServices {
@@ -55,12 +54,6 @@ export interface SearchProblem {
   readonly reference: string | null;
 }
 
-/** Where to draw candidates, and how many. */
-export interface Draw {
-  readonly node: SearchNode;
-  readonly n: number;
-}
-
 /** The search cannot go on: what happened, for a person. */
 export class SearchFailure extends Error {}
 
@@ -78,6 +71,8 @@ export class Search {
   readonly ms = { policy: 0, ppm: 0, sandbox: 0, grading: 0 };
   /** Trajectories begun: continuations drawn, or beams and rollouts started. */
   started = 0;
+  /** Where strategies begin, and what every solution goes through: the root, or the step that a person chose. */
+  origin: SearchNode = this.tree.root;
   readonly #services: SearchServices;
   readonly #emit: (event: SearchEvent) => void;
   readonly #groups: AnswerGroups;
@@ -86,6 +81,8 @@ export class Search {
   #rejected = 0;
   #continuations = 0;
   #continuationTokens = 0;
+  /** Tokens that an earlier search on this tree had generated: the budget counts from there. */
+  #tokensBefore = 0;
 
   constructor(
     problem: SearchProblem,
@@ -105,13 +102,12 @@ export class Search {
 
   /** Tokens that may still be generated. */
   get remaining(): number {
-    return Math.max(0, this.config.budgetTokens - this.cost.generatedTokens);
+    return Math.max(0, this.config.budgetTokens + this.#tokensBefore - this.cost.generatedTokens);
   }
 
   /** Whether another typical trajectory would exceed the budget. */
   isSpent(): boolean {
-    const usual =
-      this.#continuations === 0 ? USUAL_CONTINUATION : this.#continuationTokens / this.#continuations;
+    const usual = this.#usualContinuation();
     return this.#candidates === 0 ? this.remaining === 0 : this.remaining < usual / 2;
   }
 
@@ -120,17 +116,15 @@ export class Search {
    * run on top of the one before, and the first that fails ends its trajectory. Returns where trajectories ended.
    */
   async sample(draws: readonly Draw[], temperature = this.config.temperature): Promise<SearchNode[]> {
-    const usual =
-      this.#continuations === 0 ? USUAL_CONTINUATION : this.#continuationTokens / this.#continuations;
-    const affordable = this.#affordable(draws, usual);
+    const paid = affordable(draws, this.remaining, this.#usualContinuation());
     const results = await this.#propose(
-      affordable,
+      paid,
       CONTINUATION_STOPS,
       this.config.maxContinuationTokens,
       temperature,
     );
     const trails: Trail[] = [];
-    for (const [index, draw] of affordable.entries()) {
+    for (const [index, draw] of paid.entries()) {
       for (const candidate of results[index] ?? []) {
         this.started++;
         this.#continuations++;
@@ -147,16 +141,11 @@ export class Search {
    * rejected ones included.
    */
   async expand(draws: readonly Draw[]): Promise<SearchNode[][]> {
-    const affordable = this.#affordable(draws, this.config.maxStepTokens / 2);
-    const results = await this.#propose(
-      affordable,
-      STEP_STOPS,
-      this.config.maxStepTokens,
-      this.config.temperature,
-    );
+    const paid = affordable(draws, this.remaining, this.config.maxStepTokens / 2);
+    const results = await this.#propose(paid, STEP_STOPS, this.config.maxStepTokens, this.config.temperature);
     const trails: Trail[] = [];
     const children = draws.map((draw) => new Set(draw.node.children));
-    for (const [index, draw] of affordable.entries())
+    for (const [index, draw] of paid.entries())
       for (const candidate of results[index] ?? [])
         trails.push({ at: draw.node, steps: costed([parseCandidate(candidate)], candidate) });
     await this.#grow(trails, false);
@@ -165,9 +154,38 @@ export class Search {
     );
   }
 
+  /** Books what an earlier search on this tree took, and counts and tells the nodes it left. */
+  async takeOver(cost: Cost, started: number): Promise<void> {
+    Object.assign(this.cost, cost);
+    this.#tokensBefore = cost.generatedTokens;
+    this.started = started;
+    for (const node of this.tree.nodes) {
+      if (node.kind === "step") this.#candidates += node.samples;
+      if (node.rejection !== null) this.#rejected++;
+      if (node.kind === "answer" && !isRefused(node)) await this.#grade(node);
+    }
+    this.backup();
+    this.#tell(this.tree.nodes);
+  }
+
+  /** Adds a step that a person wrote, and runs it. Its candidate of the same text, if there is one, is that step. */
+  async addStep(parent: SearchNode, parsed: CostedStep["parsed"]): Promise<SearchNode> {
+    const before = parent.children.length;
+    await this.#grow([{ at: parent, steps: [{ parsed, tokens: 0, logProb: null }] }], false);
+    const text = parsed.kind === "step" ? parsed.step.text : parsed.text;
+    const node = parent.children[before] ?? parent.children.find((child) => child.text === text);
+    if (node === undefined) throw new Error("the step was not added");
+    return node;
+  }
+
+  /** Takes a step and all that follows it out of the search, because a person said no. */
+  refuse(node: SearchNode): void {
+    node.rejection = reject("person", "Rejected by a person.");
+  }
+
   /** Recomputes Q-values and visits by the configured annotation. */
   backup(): void {
-    this.tree.backup(this.#rule());
+    this.tree.backup(backupRule(this.config, this.#groups));
   }
 
   /** Whether the leading answer would hardly be overtaken by more trajectories. */
@@ -181,7 +199,12 @@ export class Search {
 
   /** The vote as it stands, best first. */
   votes(): Vote[] {
-    return this.#groups.votes(this.config.voters);
+    return this.#groups.votes(this.config.voters, (node) => this.mayWin(node));
+  }
+
+  /** Whether the node's trajectory is one that a person's choices admit. */
+  mayWin(node: SearchNode): boolean {
+    return isWithin(node, this.origin) && !isRefused(node);
   }
 
   /**
@@ -197,25 +220,20 @@ export class Search {
   progress(): SearchProgress {
     const best = this.votes()[0];
     return {
-      generatedTokens: this.cost.generatedTokens,
+      generatedTokens: this.cost.generatedTokens - this.#tokensBefore,
       budget: this.config.budgetTokens,
       candidates: this.#candidates,
       rejected: this.#rejected,
       trajectories: this.tree.answers().reduce((sum, node) => sum + node.arrivals, 0),
+      started: this.started,
+      planned: this.started + Math.floor(this.remaining / this.#usualContinuation()),
       best: best === undefined ? null : { answer: best.answer, support: best.count },
     };
   }
 
-  /** Keeps the number of candidates within what the budget still pays for; always at least one in all. */
-  #affordable(draws: readonly Draw[], usual: number): Draw[] {
-    let left = Math.max(1, Math.floor(this.remaining / usual));
-    const kept: Draw[] = [];
-    for (const draw of draws) {
-      const n = Math.min(draw.n, left);
-      if (n > 0) kept.push({ node: draw.node, n });
-      left -= n;
-    }
-    return kept;
+  /** Tokens that a continuation takes, by those seen so far. */
+  #usualContinuation(): number {
+    return this.#continuations === 0 ? USUAL_CONTINUATION : this.#continuationTokens / this.#continuations;
   }
 
   async #propose(
@@ -226,15 +244,24 @@ export class Search {
   ): Promise<(readonly Candidate[])[]> {
     const { topP, topK, minP } = this.config;
     const requests = draws.map(({ node, n }): ProposeRequest => {
+      const first = node.drawn;
       const seeds = Array.from({ length: n }, () =>
         candidateSeed(this.config.seed, this.problem.id, node.place, node.drawn++),
       );
       return {
-        prefix: this.#prefix(node, this.#root),
+        prefix: prefixOf(node, this.#root),
         seeds,
         sampling: { temperature, topP, topK, minP },
         stop,
         maxTokens: Math.max(8, Math.min(maxTokens, this.remaining)),
+        onText: (candidate, text) =>
+          this.#emit({
+            kind: "draft",
+            problemId: this.problem.id,
+            parent: node.id,
+            draft: first + candidate,
+            text,
+          }),
       };
     });
     return (await this.#ask(requests)).map((result, index) => {
@@ -308,10 +335,14 @@ export class Search {
     for (const node of reached) if (countDeadEnds || node.rejection === null) node.arrivals++;
     for (const node of new Set(reached)) if (node.kind === "answer") await this.#grade(node);
     this.backup();
-    for (const node of made)
+    this.#tell(made);
+    return reached;
+  }
+
+  #tell(nodes: readonly SearchNode[]): void {
+    for (const node of nodes)
       this.#emit({ kind: "candidate", problemId: this.problem.id, node: toTraceNode(node) });
     this.#emit({ kind: "progress", problemId: this.problem.id, progress: this.progress() });
-    return reached;
   }
 
   #addStep(
@@ -395,7 +426,7 @@ export class Search {
     if (unclear.length === 0) return answers;
     const results = await this.#ask(
       unclear.map((node) => ({
-        prefix: [...this.#prefix(node, this.#root), ANSWER_OPENING],
+        prefix: [...prefixOf(node, this.#root), ANSWER_OPENING],
         seeds: [candidateSeed(this.config.seed, this.problem.id, node.place, 0)],
         sampling: { temperature: 0, topP: 1 },
         stop: ANSWER_STOPS,
@@ -419,7 +450,7 @@ export class Search {
     const begun = clock();
     const bare = promptFor(this.problem.text, "bare");
     const results = await ppm.score(
-      nodes.map((node) => this.#prefix(node, bare)),
+      nodes.map((node) => prefixOf(node, bare)),
       this.signal,
     );
     this.ms.ppm += clock() - begun;
@@ -448,26 +479,5 @@ export class Search {
     node.rejection = rejection;
     node.state = null;
     this.#rejected++;
-  }
-
-  #rule(): BackupRule {
-    const guided = this.config.annotation === "reference";
-    return {
-      deadEndValue: this.config.deadEndValue,
-      ppmPrior: true,
-      terminalValue: (node) => {
-        if (guided && node.graded !== null)
-          return node.graded === "equal" ? 1 : node.graded === "different" ? -1 : 0;
-        if (node.ppm !== null) return node.ppm;
-        // Agreement of the other trajectories, so that a lone one counts neither way.
-        const { count, total } = this.#groups.support(node);
-        return total <= 1 ? 0 : (2 * (count - 1)) / (total - 1) - 1;
-      },
-    };
-  }
-
-  /** The node as the models see it: prompt, accepted steps, and after a closed program its output and answer. */
-  #prefix(node: SearchNode, prompt: Prefix): Prefix {
-    return [...prompt, ...piecesOf(pathOf(node)).map(({ text }) => text)];
   }
 }

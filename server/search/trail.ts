@@ -1,8 +1,26 @@
-/** Generated steps on their way into the tree. */
+/** What is to be drawn, and generated steps on their way into the tree. */
 import type { TraceNode } from "../protocol/trace.ts";
 import type { Candidate } from "../services.ts";
 import { MARK, type ParsedStep } from "./grammar.ts";
 import type { SearchNode } from "./tree.ts";
+
+/** Where to draw candidates, and how many. */
+export interface Draw {
+  readonly node: SearchNode;
+  readonly n: number;
+}
+
+/** Keeps the number of candidates within what the tokens left still pay for; always at least one in all. */
+export function affordable(draws: readonly Draw[], remaining: number, usual: number): Draw[] {
+  let left = Math.max(1, Math.floor(remaining / usual));
+  const kept: Draw[] = [];
+  for (const draw of draws) {
+    const n = Math.min(draw.n, left);
+    if (n > 0) kept.push({ node: draw.node, n });
+    left -= n;
+  }
+  return kept;
+}
 
 /** Steps still to be added below a node. */
 export interface Trail {

@@ -86,6 +86,18 @@ export function pathOf(node: SearchNode): SearchNode[] {
   return path.reverse();
 }
 
+/** Whether `node` is `ancestor` or lies below it. */
+export function isWithin(node: SearchNode, ancestor: SearchNode): boolean {
+  let at: SearchNode | null = node;
+  while (at !== null && at !== ancestor) at = at.parent;
+  return at === ancestor;
+}
+
+/** Whether a person said no to a step of the node's trajectory. */
+export function isRefused(node: SearchNode): boolean {
+  return pathOf(node).some((step) => step.rejection?.kind === "person");
+}
+
 /** The tree of one problem. */
 export class Tree {
   readonly nodes: SearchNode[] = [];
@@ -116,6 +128,22 @@ export class Tree {
     const node = this.#make(parent, made);
     parent.children.push(node);
     return { node, isNew: true };
+  }
+
+  /** Adds a node of a stored tree as it was. Its Python state follows from the code of the steps before it. */
+  adopt(parent: SearchNode, stored: TraceNode & { readonly kind: "step" | "answer" }): SearchNode {
+    const node = this.#make(parent, stored);
+    parent.children.push(node);
+    node.rejection = stored.rejection;
+    // What a person refused had run all the same.
+    const ran = node.rejection === null || node.rejection.kind === "person";
+    if (node.kind === "step" && ran && parent.state !== null)
+      node.state = { program: [...parent.state.program, node.code] };
+    const { output, value, assertions, ppm, samples, graded } = stored;
+    Object.assign(node, { output, value, assertions, ppm, samples, graded, cost: { ...stored.cost } });
+    node.arrivals = stored.arrivals ?? 0;
+    node.drawn = stored.drawn ?? 0;
+    return node;
   }
 
   /** Answer nodes, in order of creation. */
@@ -178,8 +206,12 @@ export class Tree {
   }
 }
 
-/** A node as plain data. */
+/** A node as plain data. A step that was never run, because the search was stopped, is nobody's step to build on. */
 export function toTraceNode(node: SearchNode): TraceNode {
+  const interrupted = node.kind === "step" && node.state === null && node.rejection === null;
+  const rejection: Rejection | null = interrupted
+    ? { kind: "interrupted", message: "The search was stopped before this step was run.", line: null }
+    : node.rejection;
   return {
     id: node.id,
     parent: node.parent?.id ?? null,
@@ -188,8 +220,8 @@ export function toTraceNode(node: SearchNode): TraceNode {
     reason: node.reason,
     code: node.code,
     final: node.final,
-    status: node.rejection === null ? "ok" : "rejected",
-    rejection: node.rejection,
+    status: rejection === null ? "ok" : "rejected",
+    rejection,
     output: node.output,
     value: node.value,
     assertions: node.assertions,
@@ -197,6 +229,8 @@ export function toTraceNode(node: SearchNode): TraceNode {
     sum: node.sum,
     visits: node.visits,
     samples: node.samples,
+    arrivals: node.arrivals,
+    drawn: node.drawn,
     logProb: node.logProb,
     answer: node.answer,
     graded: node.graded,

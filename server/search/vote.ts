@@ -1,7 +1,8 @@
 /** The final answer: groups of equivalent answers, PPM-weighted votes, and when a vote is settled. */
 import type { Grader } from "../services.ts";
 import type { Vote } from "../protocol/trace.ts";
-import type { SearchNode } from "./tree.ts";
+import type { SearchConfig } from "./config.ts";
+import { isRefused, type BackupRule, type SearchNode } from "./tree.ts";
 
 /**
  * Groups answer nodes by equivalence, each compared with the groups' first members. Keeps its groups between calls, so
@@ -40,10 +41,11 @@ export class AnswerGroups {
 
   /**
    * The vote over the `topK` trajectories that the PPM scores highest, each with weight `(1 + ppm) / 2`; with no PPM
-   * every trajectory has weight one. Best first; ties by count, then by mean log-probability, then by order.
+   * every trajectory has weight one. Best first; ties by count, then by mean log-probability, then by order. Only the
+   * nodes that `mayVote` admits take part.
    */
-  votes(topK: number): Vote[] {
-    const nodes = [...this.#groupOf.keys()];
+  votes(topK: number, mayVote: (node: SearchNode) => boolean = () => true): Vote[] {
+    const nodes = [...this.#groupOf.keys()].filter(mayVote);
     const hasPpm = nodes.some((node) => node.ppm !== null);
     const weights = new Map<SearchNode, number>();
     if (hasPpm) {
@@ -57,6 +59,8 @@ export class AnswerGroups {
       for (const node of nodes) weights.set(node, node.arrivals);
     }
     return this.#groups
+      .map((group) => group.filter(mayVote))
+      .filter((group) => group.length > 0)
       .map((group) => {
         const best = group.reduce((a, b) => (rank(b) > rank(a) ? b : a));
         return {
@@ -72,6 +76,24 @@ export class AnswerGroups {
       .sort((a, b) => b.vote.weight - a.vote.weight || b.vote.count - a.vote.count || b.rank - a.rank)
       .map(({ vote }) => vote);
   }
+}
+
+/** What a trajectory's end is worth: by the reference where that is asked for, else by PPM, else by agreement. */
+export function backupRule(config: SearchConfig, groups: AnswerGroups): BackupRule {
+  const guided = config.annotation === "reference";
+  return {
+    deadEndValue: config.deadEndValue,
+    ppmPrior: true,
+    terminalValue: (node) => {
+      if (isRefused(node)) return -1;
+      if (guided && node.graded !== null)
+        return node.graded === "equal" ? 1 : node.graded === "different" ? -1 : 0;
+      if (node.ppm !== null) return node.ppm;
+      // Agreement of the other trajectories, so that a lone one counts neither way.
+      const { count, total } = groups.support(node);
+      return total <= 1 ? 0 : (2 * (count - 1)) / (total - 1) - 1;
+    },
+  };
 }
 
 /** Orders the trajectories of one group: by PPM, else by how often they were reached and how likely they are. */

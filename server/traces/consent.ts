@@ -6,7 +6,7 @@ import writeFileAtomic from "write-file-atomic";
 import { z } from "zod";
 import type { Trace } from "../protocol/trace.ts";
 
-/** `consent.json` in the data folder. */
+/** `consent.json` in the folder of the traces. */
 const Consent = z.strictObject({
   version: z.literal(1),
   agreed: z.boolean(),
@@ -25,8 +25,8 @@ export type ConsentReading =
 const UNDECIDED: Consent = { version: 1, agreed: false, decidedAt: null, optedOut: [] };
 
 /** Reads the decision; without a file nobody agreed. */
-export async function readConsent(home: string): Promise<ConsentReading> {
-  const file = consentFile(home);
+export async function readConsent(folder: string): Promise<ConsentReading> {
+  const file = consentFile(folder);
   let text: string;
   try {
     text = await readFile(file, "utf8");
@@ -46,17 +46,17 @@ export async function readConsent(home: string): Promise<ConsentReading> {
 
 /** Changes the decision; one that cannot be read is left as it is. */
 export async function changeConsent(
-  home: string,
+  folder: string,
   edit: (consent: Consent) => Consent,
 ): Promise<ConsentReading> {
-  const file = consentFile(home);
-  await mkdir(home, { recursive: true });
+  const file = consentFile(folder);
+  await mkdir(folder, { recursive: true });
   const release = await lockfile.lock(file, {
     realpath: false,
     retries: { retries: 50, minTimeout: 20, maxTimeout: 200 },
   });
   try {
-    const current = await readConsent(home);
+    const current = await readConsent(folder);
     if (current.kind === "bad") return current;
     const consent = edit(current.consent);
     await writeFileAtomic(file, `${JSON.stringify(consent, null, 2)}\n`);
@@ -94,8 +94,8 @@ export function isOptedOut({ optedOut }: Consent, trace: Trace): boolean {
   return source !== undefined && optedOut.some((file) => path.basename(file) === path.basename(source));
 }
 
-function consentFile(home: string): string {
-  return path.join(home, "consent.json");
+function consentFile(folder: string): string {
+  return path.join(folder, "consent.json");
 }
 
 function bad(file: string, detail: string): ConsentReading {

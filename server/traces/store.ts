@@ -24,7 +24,8 @@ export function createTraceStore(file: string): TraceStore {
     const traces: Trace[] = [];
     const bad: BadLine[] = [];
     for (const [index, line] of text.split("\n").entries()) {
-      if (line === "") continue;
+      // A trace names its own id, so other lines need not be parsed.
+      if (line === "" || (filter.id !== undefined && !line.includes(filter.id))) continue;
       const parsed = parseTraceLine(line);
       if (parsed.kind === "bad") bad.push({ line: index + 1, reason: parsed.reason });
       else if (passes(parsed.trace, filter)) traces.push(parsed.trace);

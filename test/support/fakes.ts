@@ -34,8 +34,9 @@ export function scriptedPolicy(script: Script): PolicyModel & { readonly request
       return Promise.resolve(
         batch.map((request): ProposeResult => {
           const prompt = request.prefix.join("");
-          const candidates = request.seeds.map((seed): Candidate => {
+          const candidates = request.seeds.map((seed, index): Candidate => {
             const { text, stop } = script(request, seed, prompt);
+            request.onText?.(index, text);
             return {
               text,
               tokens: text.split(/\s+/u).length + 1,

@@ -4,7 +4,7 @@ import type { Strategy } from "./strategy.ts";
 
 /** One wave of samples; unless it settles the vote, MCTS goes on from the very tree that the wave left. */
 export const auto: Strategy = async (search) => {
-  await search.sample([{ node: search.tree.root, n: search.config.candidates }]);
+  await search.sample([{ node: search.origin, n: search.config.candidates }]);
   if (search.isSettled()) return { stop: "settled", choose: "vote" };
   return mcts(search);
 };

@@ -10,7 +10,7 @@ import type { Strategy } from "./strategy.ts";
 export const beam: Strategy = async (search) => {
   while (!search.isSpent()) {
     search.started++;
-    let live: SearchNode[] = [search.tree.root];
+    let live: SearchNode[] = [search.origin];
     while (live.length > 0 && !search.isSpent()) {
       const children = await search.expand(live.map((node) => ({ node, n: share(search, live.length) })));
       live = mostPromising(search, children.flat(), search.config.beams);
@@ -28,7 +28,7 @@ export const dvts: Strategy = async (search) => {
   const { beams, candidates } = search.config;
   while (!search.isSpent()) {
     search.started += beams;
-    const [first = []] = await search.expand([{ node: search.tree.root, n: beams * candidates }]);
+    const [first = []] = await search.expand([{ node: search.origin, n: beams * candidates }]);
     let live = Array.from({ length: beams }, (_, tree) =>
       mostPromising(
         search,

@@ -15,20 +15,20 @@ export const mcts: Strategy = async (search) => {
 };
 
 /**
- * The paper's rollout: from the root to a leaf by UCT, expand it into `candidates` children, go on from the best child
- * and so on down to an answer. When every line has been followed to its end, the root gets new candidates: the second
+ * The paper's rollout: from the origin to a leaf by UCT, expand it into `candidates` children, go on from the best child
+ * and so on down to an answer. When every line has been followed to its end, the origin gets new candidates: the second
  * tree with other seeds of appendix A.1.
  */
 async function stepRollout(search: Search): Promise<void> {
   search.started++;
-  let node = search.tree.root;
+  let node = search.origin;
   while (!search.isSpent()) {
     const open = openChildren(node);
     if (open.length > 0) {
       node = bestChild(search, node, open);
       continue;
     }
-    if (node.children.length > 0 && node !== search.tree.root) return;
+    if (node.children.length > 0 && node !== search.origin) return;
     const [children = []] = await search.expand([{ node, n: search.config.candidates }]);
     if (children.some((child) => child.final) || openChildren(node).length === 0) return;
   }
@@ -39,7 +39,7 @@ async function stepRollout(search: Search): Promise<void> {
  * them to the end in one go. Every step written joins the tree, so expansion and simulation are one call.
  */
 async function continuationRollout(search: Search): Promise<void> {
-  let node = search.tree.root;
+  let node = search.origin;
   for (;;) {
     const open = node.children.filter(canGoOn);
     const best = open.length === 0 ? null : bestChild(search, node, open);

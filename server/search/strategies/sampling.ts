@@ -1,9 +1,9 @@
-/** Strategies that draw whole trajectories from the root: greedy, self-consistency, best-of-N. */
+/** Strategies that draw whole trajectories from the origin: greedy, self-consistency, best-of-N. */
 import type { Strategy } from "./strategy.ts";
 
 /** One trajectory at temperature 0: what the policy does alone (System 1). */
 export const greedy: Strategy = async (search) => {
-  await search.sample([{ node: search.tree.root, n: 1 }], 0);
+  await search.sample([{ node: search.origin, n: 1 }], 0);
   return { stop: "done", choose: "vote" };
 };
 
@@ -13,7 +13,7 @@ export const greedy: Strategy = async (search) => {
  */
 export const selfConsistency: Strategy = async (search) => {
   while (!search.isSpent()) {
-    await search.sample([{ node: search.tree.root, n: search.config.candidates }]);
+    await search.sample([{ node: search.origin, n: search.config.candidates }]);
     if (search.isSettled()) return { stop: "settled", choose: "vote" };
   }
   return { stop: "budget", choose: "vote" };
@@ -21,6 +21,6 @@ export const selfConsistency: Strategy = async (search) => {
 
 /** Independent trajectories; the one that the PPM scores best wins (with no PPM, the one most likely under the policy). */
 export const bestOfN: Strategy = async (search) => {
-  while (!search.isSpent()) await search.sample([{ node: search.tree.root, n: search.config.candidates }]);
+  while (!search.isSpent()) await search.sample([{ node: search.origin, n: search.config.candidates }]);
   return { stop: "budget", choose: "best" };
 };

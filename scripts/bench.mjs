@@ -1,0 +1,39 @@
+/**
+ * Bundles `test/bench/<name>/main.ts` and runs it: `node scripts/bench.mjs engine --help`. Benchmarks measure ratios
+ * within one run, on a machine with nothing else to do; they are no tests and assert nothing.
+ */
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+const [name = "", ...args] = process.argv.slice(2);
+const source = path.join("test", "bench", name, "main.ts");
+if (name === "" || !fs.existsSync(path.join(ROOT, source))) {
+  const names = fs
+    .readdirSync(path.join(ROOT, "test/bench"))
+    .filter((entry) => fs.existsSync(path.join(ROOT, "test/bench", entry, "main.ts")));
+  console.error(`There is no benchmark "${name}". There are: ${names.join(", ")}.`);
+  process.exit(1);
+}
+const esbuild = await import("esbuild");
+const output = path.join(ROOT, "dist", "bench", `${name}.mjs`);
+await esbuild.build({
+  absWorkingDir: ROOT,
+  entryPoints: [source],
+  outfile: output,
+  bundle: true,
+  format: "esm",
+  platform: "node",
+  target: "node20",
+  packages: "external",
+  loader: { ".py": "text" },
+  sourcemap: true,
+  logLevel: "warning",
+});
+const { status } = spawnSync(process.execPath, ["--enable-source-maps", output, ...args], {
+  cwd: ROOT,
+  stdio: "inherit",
+});
+process.exitCode = status ?? 1;

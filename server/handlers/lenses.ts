@@ -1,0 +1,90 @@
+/** Code lenses above each problem: what can be done with it now, and what is known about it in words. */
+import type { CodeLens, Command } from "vscode-languageserver";
+import { COMMANDS } from "../protocol/commands.ts";
+import type { ProblemPlace } from "../protocol/places.ts";
+import type { OpenDocument } from "./documents.ts";
+import { statusOf, type ProblemStatus } from "./problem-states.ts";
+import type { Session } from "./session.ts";
+
+/** All lenses of a document. */
+export function codeLenses(session: Session, document: OpenDocument): CodeLens[] {
+  if (!session.settings.display.codeLens) return [];
+  return document.found.problems.flatMap((problem) => {
+    const range = document.range(problem.headingRange);
+    const status = statusOf(session, document, problem);
+    return commandsOf(session, document.uri, status).map((command) => ({ range, command }));
+  });
+}
+
+function commandsOf(session: Session, uri: string, status: ProblemStatus): Command[] {
+  const { problem, state, entry, stored, traceId, resumable } = status;
+  const place: ProblemPlace = { uri, problem: { kind: "hash", hash: problem.hash, index: problem.index } };
+  const hasViews = session.client.commands === "client";
+  const command = (title: string, name: string, argument: object): Command => ({
+    title,
+    command: name,
+    arguments: [argument],
+  });
+  const tree =
+    hasViews && traceId !== null ? [command("Show Search Tree", COMMANDS.showSearchTree, { traceId })] : [];
+  const solveWith = hasViews ? [command("Solve with…", COMMANDS.solveWith, place)] : [];
+  const resume =
+    resumable && stored !== undefined
+      ? [command("Resume", COMMANDS.resume, { traceId: stored.id, place })]
+      : [];
+  switch (state) {
+    case "queued":
+    case "searching":
+      return [
+        ...(entry === undefined
+          ? []
+          : [command(stopTitle(status), COMMANDS.stop, { traceId: entry.traceId })]),
+        ...tree,
+      ];
+    case "unsolved":
+      return [command("Solve", COMMANDS.solve, place), ...solveWith, ...resume, ...tree];
+    case "kept":
+      return [
+        ...(stored === undefined
+          ? []
+          : [
+              command(`Insert ${short(stored.answer ?? "")}`, COMMANDS.insertSolution, {
+                traceId: stored.id,
+                place,
+              }),
+            ]),
+        command("Solve Again", COMMANDS.solve, place),
+        ...solveWith,
+        ...resume,
+        ...tree,
+      ];
+    case "solved":
+    case "broken":
+      return [
+        command(
+          state === "broken" ? "A Step No Longer Checks: Re-check" : "Re-check",
+          COMMANDS.verify,
+          place,
+        ),
+        command("Solve Again", COMMANDS.solve, place),
+        ...solveWith,
+        ...tree,
+      ];
+    case "stale":
+      return [command("Stale: Problem Changed. Solve Again", COMMANDS.solve, place), ...solveWith, ...tree];
+    case "damaged":
+      return [command("Damaged Solution: Remove", COMMANDS.removeSolution, place)];
+    default:
+      return state satisfies never;
+  }
+}
+
+function stopTitle({ state, entry }: ProblemStatus): string {
+  if (state === "queued") return "Stop (waiting)";
+  const best = entry?.progress?.best;
+  return best == null ? "Stop" : `Stop (best so far ${short(best.answer)}, ${best.support} agree)`;
+}
+
+function short(text: string): string {
+  return text.length > 24 ? `${text.slice(0, 23)}…` : text;
+}

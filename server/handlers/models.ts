@@ -1,0 +1,130 @@
+/** Models in the editor: listing with estimates, downloading, adding, removing. */
+import type { z } from "zod";
+import type { EditorModels, ModelOutcome } from "../protocol/models.ts";
+import { SERVER_NOTIFICATIONS, type REQUESTS } from "../protocol/requests.ts";
+import type { ListedModel } from "../models/listing.ts";
+import type { ModelManager } from "../models/manager.ts";
+import { beginProgress } from "./progress.ts";
+import type { Session } from "./session.ts";
+
+/** Memory speed is a fact of the machine: measured once. */
+let speed: number | null = null;
+
+/** `rstar/models` */
+export async function listModels(session: Session): Promise<EditorModels> {
+  const [manager, { estimateModel, memorySpeed }, { describeFailure }] = await Promise.all([
+    managerOf(session),
+    import("../models/estimate.ts"),
+    import("../models/outcomes.ts"),
+  ]);
+  speed ??= memorySpeed();
+  const bytesPerSecond = speed;
+  const { models, problem } = await manager.list();
+  const { policy, ppm } = session.settings.model;
+  return {
+    models: models
+      .filter((model) => !model.isTest || model.installed)
+      .map((model) => ({
+        ...pick(model),
+        bytesToDownload: model.installed
+          ? 0
+          : Math.max(0, model.bytes - model.bytesOnDisk - model.partialBytes),
+        estimate: estimateModel(model.bytes, bytesPerSecond),
+      })),
+    problem: problem === null ? null : describeFailure(problem),
+    policy: policy === "" ? ((await manager.idInUse("policy")) ?? "") : policy,
+    ppm: ppm === "" ? await manager.idInUse("ppm") : ppm,
+  };
+}
+
+/** `rstar/models/download` */
+export async function downloadModel(
+  session: Session,
+  params: z.output<typeof REQUESTS.downloadModel.params>,
+  signal: AbortSignal,
+): Promise<ModelOutcome> {
+  const manager = await managerOf(session);
+  const { formatBytes } = await import("../models/outcomes.ts");
+  const display = await beginProgress(session, params, `Downloading ${params.id}`);
+  const stop = AbortSignal.any([signal, display.signal]);
+  try {
+    const resolution = await manager.resolve(params.id, {
+      signal: stop,
+      onProgress: ({ file, phase, bytes, totalBytes, bytesPerSecond }) => {
+        display.report(
+          Math.floor((100 * bytes) / Math.max(1, totalBytes)),
+          phase === "downloading"
+            ? `${formatBytes(bytes)} of ${formatBytes(totalBytes)}, ${formatBytes(bytesPerSecond)}/s`
+            : phase === "checking"
+              ? "checking the file"
+              : "waiting for another download of the same file",
+        );
+        void session.connection.sendNotification(SERVER_NOTIFICATIONS.download.method, {
+          id: params.id,
+          ...{ file, phase, bytes, totalBytes, bytesPerSecond },
+        });
+      },
+    });
+    return resolution.kind === "ready"
+      ? {
+          kind: "done",
+          id: params.id,
+          message: `${params.id} is on this machine; no network is needed from now on.`,
+        }
+      : { kind: "failed", message: resolution.message };
+  } catch (error) {
+    if (!stop.aborted) throw error;
+    return {
+      kind: "cancelled",
+      message: "The download was stopped. What arrived is kept, and the next download goes on from there.",
+    };
+  } finally {
+    display.done();
+  }
+}
+
+/** `rstar/models/add` */
+export async function addModel(
+  session: Session,
+  { path, id }: z.output<typeof REQUESTS.addModel.params>,
+  signal: AbortSignal,
+): Promise<ModelOutcome> {
+  const manager = await managerOf(session);
+  const addition = await manager.add(path, { signal, ...(id === undefined ? {} : { id }) });
+  return addition.kind === "added"
+    ? {
+        kind: "done",
+        id: addition.id,
+        message: `${addition.id} can be chosen now. The file stays where it is.`,
+      }
+    : { kind: "failed", message: addition.message };
+}
+
+/** `rstar/models/remove` */
+export async function removeModel(session: Session, id: string): Promise<ModelOutcome> {
+  const removal = await (await managerOf(session)).remove(id);
+  switch (removal.kind) {
+    case "removed":
+      return { kind: "done", id, message: `The files of ${id} were deleted.` };
+    case "forgotten":
+      return {
+        kind: "done",
+        id,
+        message: `${id} is off the list; the file ${removal.path} was not touched.`,
+      };
+    case "failed":
+      return { kind: "failed", message: removal.message };
+    default:
+      return removal satisfies never;
+  }
+}
+
+function managerOf(session: Session): Promise<ModelManager> {
+  const { dataFolder } = session.settings.model;
+  return session.services.models(dataFolder === "" ? undefined : dataFolder);
+}
+
+function pick(model: ListedModel): Omit<EditorModels["models"][number], "bytesToDownload" | "estimate"> {
+  const { id, role, name, description, origin, isDefault, license, parameters, installed, bytes } = model;
+  return { id, role, name, description, origin, isDefault, license, parameters, installed, bytes };
+}

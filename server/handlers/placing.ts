@@ -1,0 +1,89 @@
+/** Putting kept solutions and answers into the document, and taking solutions out. */
+import type { z } from "zod";
+import { insertAnswerLine, removeSolution } from "../document/edit.ts";
+import type { EditOutcome, ProblemPlace } from "../protocol/places.ts";
+import type { InsertSolutionParams } from "../protocol/requests.ts";
+import { toSolution } from "../solutions.ts";
+import { editDocument, insertBelow } from "./edits.ts";
+import type { Session } from "./session.ts";
+
+/** `rstar/insertSolution`: without a place, the problem is looked for in all open documents. */
+export async function insertKept(
+  session: Session,
+  params: z.output<typeof InsertSolutionParams>,
+): Promise<EditOutcome> {
+  const trace =
+    session.searches.find(params.traceId)?.snapshot?.() ?? (await session.library.find(params.traceId));
+  if (trace === null)
+    return notDone(`The search ${params.traceId} is not stored on this machine. Nothing was changed.`);
+  if (trace.chosen === null)
+    return notDone("That search reached no answer, so there is no solution to insert. Resume it first.");
+  const place = params.place ?? placeOf(session, trace.problem.id);
+  if (place === null)
+    return notDone(
+      "No open document has the problem of that search, as its text was then. Open the file and insert it again; the solution stays kept.",
+    );
+  const document = session.documents.get(place.uri);
+  if (document === null) return notDone(`${place.uri} is not open. Open it and insert again.`);
+  const found = document.find(place.problem);
+  if (found.kind === "none") return notDone(found.message);
+  const { problem } = found;
+  if (problem.hash !== trace.problem.id)
+    return notDone(
+      "The problem's text changed since that search, so its solution would stand below another problem. Solve it again; nothing was changed.",
+    );
+  return insertBelow(
+    session,
+    place.uri,
+    problem,
+    document.source(problem.range),
+    toSolution(trace, problem.hash),
+  );
+}
+
+/** `rstar/removeSolution` */
+export function removeStored(session: Session, { uri, problem }: ProblemPlace): Promise<EditOutcome> {
+  return editDocument(session, uri, "rStar Math: remove solution", "Nothing was changed.", (document) => {
+    const found = document.find(problem);
+    if (found.kind === "none") return found;
+    const edit = removeSolution(document.text, found.problem);
+    return edit === null
+      ? { kind: "none", message: "There is no stored solution to remove." }
+      : { kind: "edit", edit, done: "The solution was removed; its search stays in the store." };
+  });
+}
+
+/** `rstar/insertAnswer` */
+export function insertAnswer(session: Session, { uri, problem }: ProblemPlace): Promise<EditOutcome> {
+  return editDocument(session, uri, "rStar Math: insert answer", "Nothing was changed.", (document) => {
+    const found = document.find(problem);
+    if (found.kind === "none") return found;
+    const block = found.problem.solution;
+    const parsed = block === undefined ? null : document.parsed(block);
+    const answer = parsed?.kind === "solution" ? parsed.solution.answer : null;
+    if (answer === null) return { kind: "none", message: "There is no stored answer to insert." };
+    if (found.problem.reference !== undefined)
+      return {
+        kind: "none",
+        message: `The problem has an answer line already (${found.problem.reference.text}). Nothing was changed.`,
+      };
+    const label = session.settings.document.answers[0] ?? "Answer";
+    return {
+      kind: "edit",
+      edit: insertAnswerLine(document.text, found.problem, label, answer.text),
+      done: `${answer.text} is the problem's given answer now; later solutions are compared with it.`,
+    };
+  });
+}
+
+function placeOf(session: Session, hash: string): ProblemPlace | null {
+  for (const uri of session.documents.uris()) {
+    const found = session.documents.get(uri)?.found.problems.find((problem) => problem.hash === hash);
+    if (found !== undefined) return { uri, problem: { kind: "hash", hash, index: found.index } };
+  }
+  return null;
+}
+
+function notDone(message: string): EditOutcome {
+  return { kind: "not-done", message };
+}

@@ -1,0 +1,106 @@
+/** The server's own requests: which handler answers which, with checked params. */
+import { ErrorCodes, ResponseError, type CancellationToken, type Connection } from "vscode-languageserver";
+import { z } from "zod";
+import { REQUESTS, type RequestSpec } from "../protocol/requests.ts";
+import { useAlternative } from "./alternatives.ts";
+import { addModel, downloadModel, listModels, removeModel } from "./models.ts";
+import { insertAnswer, insertKept, removeStored } from "./placing.ts";
+import { listed, statusOf } from "./problem-states.ts";
+import type { Session } from "./session.ts";
+import { signalOf } from "./signals.ts";
+import { continueSearch, resumeSearch, solveProblem } from "./solving.ts";
+import type { StatusReporter } from "./status.ts";
+import { deleteTraces, exportTraces, fetchTrace, listTraces } from "./stored-traces.ts";
+import { solveText, verifyStep } from "./tool-requests.ts";
+import { verifyStored } from "./verifying.ts";
+
+type Answer<S extends RequestSpec> = (
+  params: z.output<S["params"]>,
+  signal: AbortSignal,
+) => Promise<z.input<S["result"]>> | z.input<S["result"]>;
+
+/** One handler for every request: a missing one does not compile. */
+export type RequestHandlers = { readonly [K in keyof typeof REQUESTS]: Answer<(typeof REQUESTS)[K]> };
+
+/** The handlers of one session. */
+export function requestHandlers(session: Session, status: StatusReporter): RequestHandlers {
+  /** Everything that takes long and that `stopAll` ends besides the searches. */
+  const working = new Set<AbortController>();
+  const stoppable = async <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const controller = new AbortController();
+    working.add(controller);
+    try {
+      return await work(AbortSignal.any([signal, controller.signal]));
+    } finally {
+      working.delete(controller);
+    }
+  };
+  return {
+    solve: (params, signal) => solveProblem(session, params, signal),
+    cancel: ({ traceId }) => ({ stopped: session.searches.stop(traceId) }),
+    stopAll: () => {
+      const searches = session.searches.stopAll();
+      for (const controller of working) controller.abort(new Error("all stopped"));
+      return { stopped: searches + working.size };
+    },
+    resume: (params, signal) => resumeSearch(session, params, signal),
+    continue: (params, signal) => continueSearch(session, params, signal),
+    useAlternative: (params) => useAlternative(session, params),
+    verify: (params, signal) => stoppable(signal, (stop) => verifyStored(session, params, stop)),
+    insertSolution: (params) => insertKept(session, params),
+    insertAnswer: (params) => insertAnswer(session, params),
+    removeSolution: (params) => removeStored(session, params),
+    problems: async ({ uri }) => {
+      await session.library.refresh();
+      const document = session.documents.get(uri);
+      if (document === null) return { problems: [] };
+      return {
+        problems: document.found.problems.map((problem) =>
+          listed(document, statusOf(session, document, problem)),
+        ),
+      };
+    },
+    trace: ({ traceId }) => fetchTrace(session, traceId),
+    traces: ({ problemHash }) => listTraces(session, problemHash),
+    exportTraces: ({ selection, path }) => exportTraces(session, selection, path),
+    deleteTraces: ({ selection }) => deleteTraces(session, selection),
+    status: () => status.status(),
+    setupInformation: async () => {
+      const { dataFolder } = session.settings.model;
+      const report = await session.services.setupReport(dataFolder === "" ? undefined : dataFolder);
+      return { markdown: `\`\`\`text\n${report}\n\`\`\`\n` };
+    },
+    models: () => listModels(session),
+    downloadModel: (params, signal) => stoppable(signal, (stop) => downloadModel(session, params, stop)),
+    addModel: (params, signal) => stoppable(signal, (stop) => addModel(session, params, stop)),
+    removeModel: ({ id }) => removeModel(session, id),
+    unload: async () => {
+      session.searches.stopAll();
+      const before = process.memoryUsage.rss();
+      await session.runtime.close();
+      status.update();
+      return { freedBytes: Math.max(0, before - process.memoryUsage.rss()) };
+    },
+    solveText: (params, signal) => solveText(session, params, signal),
+    verifyStep: (params, signal) => stoppable(signal, (stop) => verifyStep(session, params, stop)),
+  };
+}
+
+/** Registers the handlers. Bad params are answered with what is wrong with them. */
+export function registerRequests(connection: Connection, handlers: RequestHandlers): void {
+  const register = <S extends RequestSpec>(spec: S, answer: Answer<S>): void => {
+    connection.onRequest(spec.method, async (raw: unknown, token: CancellationToken) => {
+      const parsed = spec.params.safeParse(raw ?? {});
+      if (!parsed.success)
+        return new ResponseError(
+          ErrorCodes.InvalidParams,
+          `${spec.method}: ${z.prettifyError(parsed.error)}`,
+        );
+      return answer(parsed.data as z.output<S["params"]>, signalOf(token));
+    });
+  };
+  for (const name of Object.keys(REQUESTS) as (keyof typeof REQUESTS)[]) {
+    // Each handler has the types of its own spec, which a loop over both cannot say.
+    register(REQUESTS[name] as RequestSpec, handlers[name] as Answer<RequestSpec>);
+  }
+}

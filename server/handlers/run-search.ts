@@ -1,0 +1,163 @@
+/** One search from its place in the queue to its stored trace, whatever ends it. */
+import { fileURLToPath } from "node:url";
+import { formatBytes } from "../models/outcomes.ts";
+import type { SolveOutcome } from "../protocol/solving.ts";
+import type { Trace } from "../protocol/trace.ts";
+import type { SearchConfig } from "../search/config.ts";
+import type { Earlier } from "../search/continuation.ts";
+import type { SearchProblem } from "../search/search.ts";
+import { startSearch, type RunningSearch } from "../search/solve.ts";
+import {
+  beginProgress,
+  percentageOf,
+  progressText,
+  sendPartial,
+  type Display,
+  type Tokens,
+} from "./progress.ts";
+import type { SearchEntry } from "./searches.ts";
+import type { Session } from "./session.ts";
+
+/** How often a running search is written down, in case the process is killed. */
+const JOURNAL_EVERY_MS = 1000;
+/** How often the display says that it is alive. */
+const HEARTBEAT_MS = 1000;
+
+/** What is to be searched, and for whom. */
+export interface SearchTask {
+  readonly problem: SearchProblem;
+  readonly config: SearchConfig;
+  readonly earlier: Earlier | null;
+  /** The document's; empty for none. */
+  readonly uri: string;
+  readonly source: string | null;
+  readonly title: string;
+  readonly tokens: Tokens;
+  readonly signal: AbortSignal;
+}
+
+/** A trace in the store (or `note` says why not) and where its document is now, or why nothing was searched. */
+export type SearchResult =
+  | { readonly kind: "trace"; readonly trace: Trace; readonly uri: string; readonly note: string }
+  | Extract<SolveOutcome, { kind: "not-started" | "cancelled" }>;
+
+/** Runs a search. Never throws for what happens to people: a stopped search ends as its trace says. */
+export async function runSearch(session: Session, task: SearchTask): Promise<SearchResult> {
+  if (!session.client.trusted)
+    return {
+      kind: "not-started",
+      reason: "untrusted",
+      message:
+        "This workspace is not trusted, so nothing is run in it. Stored solutions can be read. Trust the workspace to solve.",
+    };
+  const traceId = session.services.newTraceId();
+  const display = await beginProgress(session, task.tokens, task.title);
+  const signal = AbortSignal.any([task.signal, display.signal]);
+  const identity = { traceId, uri: task.uri, problemHash: task.problem.id };
+  try {
+    return await session.searches.run(identity, signal, async (entry, inTurn) => {
+      display.report(0, "opening the model");
+      try {
+        return await session.runtime.withRuntime(entry.controller.signal, async (opening) => {
+          if (opening.kind === "failed")
+            return {
+              kind: "not-started",
+              reason: opening.missing === undefined ? "model-failed" : "model-missing",
+              message: opening.missing === undefined ? opening.message : notHere(opening.missing),
+              ...(opening.missing === undefined ? {} : { model: opening.missing }),
+            };
+          const { services } = opening.runtime;
+          display.report(0, "waiting for its turn");
+          return inTurn(async () => {
+            const document = task.uri.startsWith("file:") ? fileURLToPath(task.uri) : task.uri;
+            const training = await (await session.library.files()).trainingMark(document);
+            const createdAt = session.services.now().toISOString();
+            const search = startSearch(
+              task.problem,
+              task.config,
+              services,
+              { id: traceId, createdAt, source: task.source, training },
+              entry.controller.signal,
+              (event) => {
+                session.searches.tell(entry, event);
+                if (event.kind === "progress") show(session, task.tokens, display, entry);
+              },
+              task.earlier,
+            );
+            entry.snapshot = search.snapshot;
+            const trace = await watched(session, entry, display, search);
+            return { kind: "trace", trace, uri: entry.uri, note: await keep(session, trace) };
+          });
+        });
+      } catch (error) {
+        if (!entry.controller.signal.aborted) throw error;
+        return {
+          kind: "cancelled",
+          traceId: null,
+          best: null,
+          message: "Stopped before the search began. Nothing was changed.",
+        };
+      }
+    });
+  } finally {
+    display.done();
+  }
+}
+
+/** Waits for the search; meanwhile it is written down, and the display says that it is alive. */
+async function watched(
+  session: Session,
+  entry: SearchEntry,
+  display: Display,
+  search: RunningSearch,
+): Promise<Trace> {
+  let writing: Promise<void> = Promise.resolve();
+  let written = -1;
+  const journal = setInterval(() => {
+    const trace = search.snapshot();
+    if (trace.cost.generatedTokens === written) return;
+    written = trace.cost.generatedTokens;
+    writing = writing
+      .then(async () => (await session.library.files()).journal.write(trace))
+      .catch((error: unknown) =>
+        session.connection.console.warn(`The search ${trace.id} could not be written down: ${String(error)}`),
+      );
+  }, JOURNAL_EVERY_MS);
+  const tokensBefore = session.runtime.generatedTokens;
+  const heart = setInterval(() => {
+    const written = session.runtime.generatedTokens - tokensBefore;
+    if (entry.progress === null)
+      display.report(undefined, `the first candidates are being written (${written} tokens)`);
+  }, HEARTBEAT_MS);
+  try {
+    return await search.done;
+  } finally {
+    clearInterval(journal);
+    clearInterval(heart);
+    await writing;
+  }
+}
+
+/** Stores the trace; what went wrong with that, in a sentence, else nothing. */
+async function keep(session: Session, trace: Trace): Promise<string> {
+  try {
+    await session.library.append(trace);
+    const { journal } = await session.library.files();
+    await journal.forget(trace.id);
+    return "";
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+    return `The search could not be stored (${error.message}), so it cannot be looked at or gone on with later; free some space.`;
+  }
+}
+
+function show(session: Session, tokens: Tokens, display: Display, entry: SearchEntry): void {
+  const { progress, rate, traceId, uri, problemHash } = entry;
+  if (progress === null) return;
+  display.report(percentageOf(progress), progressText(progress, rate));
+  sendPartial(session, tokens, { traceId, uri, problemHash, progress, rate });
+}
+
+function notHere({ id, bytes }: { readonly id: string; readonly bytes: number }): string {
+  return `The model ${id} (${formatBytes(bytes)}) is not on this machine yet. Download it once and solve again: no network is needed from then on. Nothing was downloaded or changed.`;
+}

@@ -1,0 +1,33 @@
+/** What the language server needs of the outside. The real ones are imported when first used: nothing is loaded before. */
+import type { Python, PythonLimits, RuntimeListener, RuntimeOpening, RuntimeOptions } from "../compose.ts";
+import type { ModelManager } from "../models/manager.ts";
+import type { TraceFiles } from "../traces/files.ts";
+import { newTraceId } from "../traces/trace-id.ts";
+
+/** Everything that is opened late. `folder` is the data folder that a setting names. */
+export interface EditorServices {
+  openRuntime(
+    options: RuntimeOptions,
+    signal: AbortSignal,
+    listener: RuntimeListener,
+  ): Promise<RuntimeOpening>;
+  openPython(limits: PythonLimits): Promise<Python>;
+  traces(folder: string | undefined): Promise<TraceFiles>;
+  models(folder: string | undefined): Promise<ModelManager>;
+  /** Markdown to paste in a bug report. */
+  setupReport(folder: string | undefined): Promise<string>;
+  now(): Date;
+  newTraceId(): string;
+}
+
+/** The real ones. */
+export const realServices: EditorServices = {
+  openRuntime: async (options, signal, listener) =>
+    (await import("../compose.ts")).openRuntime(options, signal, listener),
+  openPython: async (limits) => (await import("../compose.ts")).openPython(limits),
+  traces: async (folder) => (await import("../compose.ts")).traceFiles(folder),
+  models: async (folder) => (await import("../compose.ts")).modelManager(undefined, folder),
+  setupReport: async (folder) => (await (await import("../setup-report.ts")).setupReport(folder)).text,
+  now: () => new Date(),
+  newTraceId,
+};

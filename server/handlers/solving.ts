@@ -1,0 +1,224 @@
+/** Solving a problem, going on with a stored search, and going on from a person's choice. */
+import type { z } from "zod";
+import type { Problem } from "../document/problems.ts";
+import type { ContinueParams, ResumeParams, SolveOutcome, SolveParams } from "../protocol/solving.ts";
+import type { ProblemPlace } from "../protocol/places.ts";
+import { pathTo, type Trace } from "../protocol/trace.ts";
+import type { SearchConfig } from "../search/config.ts";
+import { choiceProblem, type Choice, type Earlier } from "../search/continuation.ts";
+import type { SearchProblem } from "../search/search.ts";
+import { toSolution } from "../solutions.ts";
+import { insertBelow } from "./edits.ts";
+import type { Tokens } from "./progress.ts";
+import { runSearch } from "./run-search.ts";
+import { configFor, configOfTrace } from "./search-config.ts";
+import type { OpenDocument } from "./documents.ts";
+import type { Session } from "./session.ts";
+
+type NotStarted = Extract<SolveOutcome, { kind: "not-started" }>;
+
+/** A problem in its document, and the text of its statement's place. */
+interface Located {
+  readonly document: OpenDocument;
+  readonly problem: Problem;
+  readonly source: string;
+}
+
+/** `rstar/solve` */
+export async function solveProblem(
+  session: Session,
+  params: SolveParams,
+  signal: AbortSignal,
+): Promise<SolveOutcome> {
+  const located = locate(session, params);
+  if ("kind" in located) return located;
+  const { problem } = located;
+  const inserts = params.insert ?? session.settings.display.solutionPlacement === "document";
+  const running = session.searches.of(params.uri, problem.hash);
+  if (inserts && running !== undefined)
+    return notStarted(
+      "busy",
+      "This problem is being solved already. Wait for it or stop it first; nothing was changed.",
+    );
+  return search(session, {
+    problem: {
+      // The statement's hash is the id: the same problem is searched the same way wherever it stands.
+      id: problem.hash,
+      text: problem.statement,
+      reference: problem.reference?.text ?? null,
+    },
+    config: configFor(session.settings.search, params.overrides),
+    earlier: null,
+    place: { ...located, inserts },
+    source: sourceOf(params.uri, problem),
+    tokens: params,
+    signal,
+  });
+}
+
+/** `rstar/resume` */
+export async function resumeSearch(
+  session: Session,
+  params: z.output<typeof ResumeParams>,
+  signal: AbortSignal,
+): Promise<SolveOutcome> {
+  return goOn(session, params, () => null, signal);
+}
+
+/** `rstar/continue` */
+export async function continueSearch(
+  session: Session,
+  params: z.output<typeof ContinueParams>,
+  signal: AbortSignal,
+): Promise<SolveOutcome> {
+  const { choice } = params;
+  const choose = (trace: Trace): Choice | NotStarted => {
+    const node = nodeOf(trace, choice.at);
+    const chosen: Choice =
+      choice.kind === "edit" ? { kind: "edit", node, text: choice.text } : { kind: choice.kind, node };
+    const problem = choiceProblem(trace, chosen);
+    return problem === null ? chosen : notStarted("bad-choice", problem);
+  };
+  return goOn(session, params, choose, signal);
+}
+
+/** The number of the node that is meant; -1 when there is no such step. */
+export function nodeOf(trace: Trace, at: z.output<typeof ContinueParams>["choice"]["at"]): number {
+  if (at.kind === "node") return at.node;
+  const path = trace.chosen === null ? [] : pathTo(trace.nodes, trace.chosen);
+  return path.filter((node) => node.kind === "step")[at.position]?.id ?? -1;
+}
+
+async function goOn(
+  session: Session,
+  params: z.output<typeof ResumeParams>,
+  choose: (trace: Trace) => Choice | NotStarted | null,
+  signal: AbortSignal,
+): Promise<SolveOutcome> {
+  const trace = await session.library.find(params.traceId);
+  if (trace === null)
+    return notStarted(
+      "no-trace",
+      `The search ${params.traceId} is not stored on this machine (it may have been deleted). Solve the problem again; nothing was changed.`,
+    );
+  const choice = choose(trace);
+  if (choice?.kind === "not-started") return choice;
+  const located = params.place === undefined ? null : locate(session, params.place);
+  if (located !== null && "kind" in located) return located;
+  if (located !== null && located.problem.hash !== trace.problem.id)
+    return notStarted(
+      "no-problem",
+      "The problem's text changed since that search, so going on with it would solve another problem. Solve it again; nothing was changed.",
+    );
+  if (located !== null && session.searches.of(located.document.uri, located.problem.hash) !== undefined)
+    return notStarted("busy", "This problem is being solved already. Nothing was changed.");
+  const inserts = session.settings.display.solutionPlacement === "document";
+  return search(session, {
+    problem: { id: trace.problem.id, text: trace.problem.text, reference: trace.problem.reference },
+    config: configOfTrace(trace, session.settings.search, params.overrides),
+    earlier: { trace, choice },
+    place: located === null ? null : { ...located, inserts },
+    source: trace.problem.source,
+    tokens: params,
+    signal,
+  });
+}
+
+interface Task {
+  readonly problem: SearchProblem;
+  readonly config: SearchConfig;
+  readonly earlier: Earlier | null;
+  readonly place: (Located & { readonly inserts: boolean }) | null;
+  readonly source: string | null;
+  readonly tokens: Tokens;
+  readonly signal: AbortSignal;
+}
+
+async function search(session: Session, task: Task): Promise<SolveOutcome> {
+  const { place } = task;
+  const uri = place?.document.uri ?? "";
+  const title = `Solving ${place?.problem.title ?? `problem ${place?.problem.index ?? ""}`.trim()}`;
+  const result = await runSearch(session, { ...task, uri, title });
+  if (result.kind !== "trace") return result;
+  const { trace, note } = result;
+  const message = (text: string): string => (note === "" ? text : `${text} ${note}`);
+  const own = trace.votes[0];
+  switch (trace.stop) {
+    case "cancelled":
+      return {
+        kind: "cancelled",
+        traceId: trace.id,
+        best: own === undefined ? null : { answer: own.answer, support: own.count },
+        message: message(
+          own === undefined
+            ? "Stopped. The search so far is kept; Resume goes on with it."
+            : `Stopped. Best so far: ${own.answer} (${own.count} agree). Insert it, or Resume; nothing is lost.`,
+        ),
+      };
+    case "failed":
+      return {
+        kind: "failed",
+        traceId: trace.id,
+        message: message(`${trace.failure ?? "The search could not go on."} What was found is kept.`),
+      };
+    case "done":
+    case "settled":
+    case "budget":
+    case "exhausted":
+      break;
+    default:
+      return trace.stop satisfies never;
+  }
+  const chosen = trace.chosen === null ? undefined : trace.nodes[trace.chosen];
+  if (chosen?.answer == null)
+    return {
+      kind: "unsolved",
+      traceId: trace.id,
+      message: message(
+        `No trajectory reached an answer with ${trace.cost.generatedTokens} tokens. Resume goes on with as many again, or solve with a larger budget.`,
+      ),
+    };
+  const inserted =
+    place?.inserts === true
+      ? await insertBelow(
+          session,
+          result.uri,
+          place.problem,
+          place.source,
+          toSolution(trace, place.problem.hash),
+        )
+      : null;
+  const votes = trace.votes.find((vote) => vote.nodes.includes(chosen.id))?.count ?? 0;
+  const all = trace.votes.reduce((sum, vote) => sum + vote.count, 0);
+  return {
+    kind: "solved",
+    traceId: trace.id,
+    answer: chosen.answer,
+    support: votes,
+    trajectories: all,
+    inserted: inserted?.kind === "done",
+    message: message(
+      [`${chosen.answer} (${votes} of ${all} agree).`, inserted?.message ?? "It is kept in the store."].join(
+        " ",
+      ),
+    ),
+  };
+}
+
+function locate(session: Session, { uri, problem: reference }: ProblemPlace): Located | NotStarted {
+  const document = session.documents.get(uri);
+  if (document === null)
+    return notStarted("no-problem", `${uri} is not open in the editor. Open it and solve again.`);
+  const found = document.find(reference);
+  if (found.kind === "none") return notStarted("no-problem", found.message);
+  return { document, problem: found.problem, source: document.source(found.problem.range) };
+}
+
+function notStarted(reason: NotStarted["reason"], message: string): NotStarted {
+  return { kind: "not-started", reason, message };
+}
+
+function sourceOf(uri: string, problem: Problem): string {
+  const name = decodeURIComponent(uri.split("/").at(-1) ?? uri);
+  return `${name}#${problem.index}`;
+}

@@ -1,0 +1,86 @@
+/** Stored searches for the search view and the list: fetch, list, export, delete. */
+import { writeFile } from "node:fs/promises";
+import type { EditOutcome } from "../protocol/places.ts";
+import type { REQUESTS, ResultOf, TraceSelection } from "../protocol/requests.ts";
+import type { Trace } from "../protocol/trace.ts";
+import type { Session } from "./session.ts";
+
+/** `rstar/trace`: a running search as far as it is, else what is stored. */
+export async function fetchTrace(
+  session: Session,
+  traceId: string,
+): Promise<ResultOf<typeof REQUESTS.trace>> {
+  const running = session.searches.find(traceId)?.snapshot?.();
+  if (running !== undefined) return { kind: "trace", trace: running, running: true };
+  const trace = await session.library.find(traceId);
+  return trace === null
+    ? {
+        kind: "missing",
+        message: `The search ${traceId} is not stored on this machine. It may have been deleted, or made on another one.`,
+      }
+    : { kind: "trace", trace, running: false };
+}
+
+/** `rstar/traces`: newest first. */
+export async function listTraces(
+  session: Session,
+  problemHash: string | undefined,
+): Promise<ResultOf<typeof REQUESTS.traces>> {
+  const { store } = await session.library.files();
+  const { traces, bad } = await store.summaries();
+  return {
+    traces: traces
+      .filter((trace) => problemHash === undefined || trace.problemId === problemHash)
+      .toReversed()
+      .map(({ id, createdAt, problem, strategy, answer, graded, nodes, generatedTokens }) => ({
+        ...{ id, createdAt, problem, strategy, answer, graded, nodes, generatedTokens },
+      })),
+    unreadable: bad.length,
+  };
+}
+
+/** `rstar/exportTraces`: never over an existing file. */
+export async function exportTraces(
+  session: Session,
+  selection: TraceSelection,
+  path: string,
+): Promise<EditOutcome> {
+  const { store } = await session.library.files();
+  const { traces, bad } = await store.query();
+  const picked = traces.filter((trace) => isSelected(selection, trace));
+  try {
+    await writeFile(path, picked.map((trace) => `${JSON.stringify(trace)}\n`).join(""), { flag: "wx" });
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return {
+      kind: "not-done",
+      message: `${path} was not written: ${detail}. Choose another file; the traces are untouched.`,
+    };
+  }
+  const unread = bad.length === 0 ? "" : ` ${bad.length} lines of the store could not be read.`;
+  return { kind: "done", message: `${picked.length} traces written to ${path}.${unread}` };
+}
+
+/** `rstar/deleteTraces`: for good; `all` takes the lines that cannot be read too. */
+export async function deleteTraces(session: Session, selection: TraceSelection): Promise<EditOutcome> {
+  const removed = await session.library.remove((trace) =>
+    trace === null ? selection.kind === "all" : isSelected(selection, trace),
+  );
+  for (const uri of session.documents.uris()) session.changed(uri);
+  return removed === 0
+    ? { kind: "not-done", message: "No stored search was picked, so none was deleted." }
+    : { kind: "done", message: `${removed} deleted.` };
+}
+
+function isSelected(selection: TraceSelection, trace: Trace): boolean {
+  switch (selection.kind) {
+    case "all":
+      return true;
+    case "ids":
+      return selection.ids.includes(trace.id);
+    case "problem":
+      return trace.problem.id === selection.problemHash;
+    default:
+      return selection satisfies never;
+  }
+}

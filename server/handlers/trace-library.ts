@@ -1,0 +1,87 @@
+/** The stored searches as the handlers ask for them: by id, and the newest of each problem, without reading twice. */
+import { summarise, type Trace, type TraceSummary } from "../protocol/trace.ts";
+import type { TraceFiles } from "../traces/files.ts";
+
+const KEPT = 32;
+
+export class TraceLibrary {
+  readonly #open: () => Promise<TraceFiles>;
+  readonly #recovered: (ids: readonly string[]) => void;
+  /** The traces last asked for, oldest first. */
+  readonly #traces = new Map<string, Trace>();
+  #files: Promise<TraceFiles> | null = null;
+  #newest: ReadonlyMap<string, TraceSummary> = new Map();
+  #revision = "";
+
+  /** `recovered` hears which searches a killed process had left behind. */
+  constructor(open: () => Promise<TraceFiles>, recovered: (ids: readonly string[]) => void) {
+    this.#open = open;
+    this.#recovered = recovered;
+  }
+
+  /** Forgets what was read, because the store is elsewhere now. */
+  reopen(): void {
+    this.#files = null;
+    this.#traces.clear();
+    this.#newest = new Map();
+    this.#revision = "";
+  }
+
+  files(): Promise<TraceFiles> {
+    this.#files ??= this.#open().then(async (files) => {
+      const ids = await files.journal.recover(files.store);
+      if (ids.length > 0) this.#recovered(ids);
+      return files;
+    });
+    return this.#files;
+  }
+
+  async find(id: string): Promise<Trace | null> {
+    const known = this.#traces.get(id);
+    if (known !== undefined) return known;
+    const { store } = await this.files();
+    const trace = (await store.query({ id })).traces.find((each) => each.id === id);
+    if (trace !== undefined) this.#keep(trace);
+    return trace ?? null;
+  }
+
+  /** Stores a search durably. */
+  async append(trace: Trace): Promise<void> {
+    const { store } = await this.files();
+    await store.append(trace);
+    this.#keep(trace);
+    this.#newest = new Map([...this.#newest, [trace.problem.id, summarise(trace)]]);
+  }
+
+  async remove(isPicked: (trace: Trace | null) => boolean): Promise<number> {
+    const { store } = await this.files();
+    const removed = await store.remove(isPicked);
+    this.#traces.clear();
+    this.#revision = "";
+    await this.refresh();
+    return removed;
+  }
+
+  /** The newest search of each problem, by the problem's id, as last read. `refresh` reads. */
+  get newest(): ReadonlyMap<string, TraceSummary> {
+    return this.#newest;
+  }
+
+  /** Reads the store if some process changed it; says whether it did. */
+  async refresh(): Promise<boolean> {
+    const files = await this.files();
+    const revision = await files.revision();
+    if (revision === this.#revision) return false;
+    const { traces } = await files.store.summaries();
+    this.#newest = new Map(traces.map((summary) => [summary.problemId, summary]));
+    this.#revision = revision;
+    return true;
+  }
+
+  #keep(trace: Trace): void {
+    this.#traces.delete(trace.id);
+    this.#traces.set(trace.id, trace);
+    const [oldest] = this.#traces.keys();
+    if (this.#traces.size > KEPT && oldest !== undefined) this.#traces.delete(oldest);
+  }
+}

@@ -1,0 +1,79 @@
+/** Models in the editor: what there is, what it takes, and how a download goes. */
+import { z } from "zod";
+
+/** A model and what this machine can do with it. Sizes in bytes. */
+export const EditorModel = z.object({
+  id: z.string(),
+  role: z.enum(["policy", "ppm"]),
+  name: z.string(),
+  description: z.string(),
+  origin: z.enum(["manifest", "own"]),
+  isDefault: z.boolean(),
+  license: z.string().nullable(),
+  parameters: z.number(),
+  installed: z.boolean(),
+  /** Size of its files, and what is still to be downloaded. */
+  bytes: z.number(),
+  bytesToDownload: z.number(),
+  estimate: z.object({
+    /** Weights, KV state and work space. */
+    memoryBytes: z.number(),
+    /** Whether that much is free now. */
+    fits: z.boolean(),
+    /** Of one candidate alone; a batch is several times faster. Null where nothing is known. */
+    tokensPerSecond: z.number().nullable(),
+    /** How the speed is known, in words. */
+    basis: z.string(),
+  }),
+});
+export type EditorModel = z.infer<typeof EditorModel>;
+
+/** All models, and what is wrong with the list of the user's own, if anything. */
+export const EditorModels = z.object({
+  models: z.array(EditorModel),
+  problem: z.string().nullable(),
+  /** The ids that the settings choose now. */
+  policy: z.string(),
+  ppm: z.string().nullable(),
+});
+export type EditorModels = z.infer<typeof EditorModels>;
+
+/** What came of changing the models of this machine. */
+export const ModelOutcome = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("done"), id: z.string(), message: z.string() }),
+  /** A download that was stopped goes on where it was when it is asked for again. */
+  z.object({ kind: z.literal("cancelled"), message: z.string() }),
+  z.object({ kind: z.literal("failed"), message: z.string() }),
+]);
+export type ModelOutcome = z.infer<typeof ModelOutcome>;
+
+/** How far a download is; sent as `rstar/downloadProgress` besides the work-done progress. */
+export const DownloadProgress = z.object({
+  id: z.string(),
+  file: z.string(),
+  phase: z.enum(["waiting", "downloading", "checking"]),
+  bytes: z.number(),
+  totalBytes: z.number(),
+  bytesPerSecond: z.number(),
+});
+export type DownloadProgress = z.infer<typeof DownloadProgress>;
+
+/** What the server is doing, for the language status item. */
+export const ServerStatus = z.object({
+  /** `unloaded`: nothing is in memory; the next solve loads it. */
+  state: z.enum(["unloaded", "loading", "ready"]),
+  model: z.string(),
+  ppm: z.string().nullable(),
+  /** What computes and why, in words; null until the engine was opened. */
+  backend: z.string().nullable(),
+  /** Searches running and waiting. */
+  searching: z.int().nonnegative(),
+  queued: z.int().nonnegative(),
+  /** Resident memory of the server process. */
+  memoryBytes: z.number(),
+  /** Over all searches, lately; 0 when idle. */
+  tokensPerSecond: z.number().nonnegative(),
+  /** What the person should know now, such as what is being loaded. */
+  message: z.string().nullable(),
+});
+export type ServerStatus = z.infer<typeof ServerStatus>;

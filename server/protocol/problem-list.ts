@@ -1,0 +1,61 @@
+/** The problems of a file with their state, for the tree view, the marks beside the text and the tests. */
+import { z } from "zod";
+import { Range } from "./places.ts";
+
+/** What is known about a problem's stored solution and its search. */
+export const ProblemState = z.enum([
+  "unsolved",
+  /** Its search is waiting for others to end. */
+  "queued",
+  "searching",
+  /** A solution is in the document. */
+  "solved",
+  /** A solution is in the trace store only. */
+  "kept",
+  /** The problem's text changed since it was solved. */
+  "stale",
+  /** The solution block was damaged by hand; it is never run or replaced without asking. */
+  "damaged",
+  /** A stored step no longer checks. */
+  "broken",
+]);
+export type ProblemState = z.infer<typeof ProblemState>;
+
+/** Where a step of a stored solution stands, and its scores. */
+export const StepMark = z.object({
+  /** 0-based position among the steps. */
+  position: z.int().nonnegative(),
+  range: Range,
+  q: z.number(),
+  visits: z.int(),
+  ppm: z.number().nullable(),
+  /** Whether its last check came out as stored; null when it was not checked since the file was opened. */
+  checks: z.boolean().nullable(),
+});
+export type StepMark = z.infer<typeof StepMark>;
+
+/** A problem of a file. */
+export const ListedProblem = z.object({
+  /** 1-based. */
+  index: z.int().positive(),
+  hash: z.string(),
+  /** The heading's text, else the statement's first words. */
+  title: z.string(),
+  /** The whole problem without its solution; and its first line. */
+  range: Range,
+  headingRange: Range,
+  /** The stored solution, where there is one. */
+  solutionRange: Range.nullable(),
+  state: ProblemState,
+  /** The state in words, such as `solved: 40 (6 of 8 agree)` or `stale: the problem changed`. */
+  detail: z.string(),
+  answer: z.string().nullable(),
+  /** The answer that the document itself gives. */
+  reference: z.string().nullable(),
+  /** The trace of the running search, else of the solution in the document, else of the newest stored search. */
+  traceId: z.string().nullable(),
+  /** Whether that trace can be gone on with by `rstar/resume`: it was cancelled, failed, or ran out of budget. */
+  resumable: z.boolean(),
+  steps: z.array(StepMark),
+});
+export type ListedProblem = z.infer<typeof ListedProblem>;

@@ -1,0 +1,126 @@
+/**
+ * The settings of the editor, once for extension and server: names (below `rstarMath.`), units and defaults. The
+ * extension's manifest repeats them for VS Code, and a test compares the two.
+ */
+import { z } from "zod";
+
+/** The section that all settings are in. */
+export const SETTINGS_SECTION = "rstarMath";
+
+/** The strategies, in the order in which reports list them. */
+export const STRATEGIES = [
+  "greedy",
+  "self-consistency",
+  "best-of-n",
+  "beam",
+  "dvts",
+  "mcts",
+  "auto",
+] as const;
+export type StrategyName = (typeof STRATEGIES)[number];
+
+/** Named sets of search settings. */
+export const PROFILES = ["default", "paper", "fast"] as const;
+export type ProfileName = (typeof PROFILES)[number];
+
+const Search = z.object({
+  /** A named set of settings that the ones below adjust. */
+  profile: z.enum(PROFILES).default("default"),
+  /** `profile`: the profile's own. */
+  strategy: z.enum([...STRATEGIES, "profile"]).default("profile"),
+  /** Tokens the policy may generate for one problem; null: the profile's. */
+  budgetTokens: z.int().min(50).max(1_000_000).nullable().default(null),
+  /** Candidates drawn together; null: the profile's. */
+  candidates: z.int().min(1).max(64).nullable().default(null),
+  /** Stop once the leading answer is the commoner one with this probability, 0.5 to 1; null: the profile's. */
+  settleConfidence: z.number().min(0.5).max(1).nullable().default(null),
+  /** The same seed gives the same search. */
+  seed: z.int().nonnegative().default(1),
+  /** Problems searched side by side; more wait. */
+  concurrentProblems: z.int().min(1).max(16).default(4),
+});
+
+const Model = z.object({
+  /** Id of the policy; empty: the default. */
+  policy: z.string().default(""),
+  /** Id of the process preference model; empty: the default, if there is one. */
+  ppm: z.string().default(""),
+  /** What computes. */
+  gpu: z.enum(["auto", "cuda", "vulkan", "metal", "off"]).default("auto"),
+  /** Threads for what the GPU does not do; 0: one for each physical core. */
+  threads: z.int().min(0).max(256).default(0),
+  /** Minutes without use after which a model leaves memory. */
+  idleUnloadMinutes: z.number().min(0.1).max(1440).default(10),
+  /** Folder for models and traces; empty: the platform's place. */
+  dataFolder: z.string().default(""),
+});
+
+const Verifier = z.object({
+  /** When stored steps are run again: only when asked, or also when a file is opened or saved. */
+  recheck: z.enum(["onDemand", "onOpen", "onSave"]).default("onDemand"),
+  /** Seconds that one step may run. */
+  stepTimeoutSeconds: z.number().min(0.5).max(120).default(5),
+  /** Memory of one step in MB. */
+  memoryMB: z.int().min(128).max(4096).default(512),
+});
+
+const Display = z.object({
+  /** Lenses above problems. */
+  codeLens: z.boolean().default(true),
+  /** Scores beside the steps. */
+  inlayHints: z.boolean().default(true),
+  /** Where a solution goes: below its problem, or only into the trace store, to be shown by lens and search view. */
+  solutionPlacement: z.enum(["document", "store"]).default("document"),
+});
+
+const Document = z.object({
+  /** Words that begin a problem's heading; a plural in -s makes each list item below it a problem. */
+  headings: z.array(z.string().min(1)).default(["Problem", "Exercise", "Question"]),
+  /** Words that begin an answer line. */
+  answers: z.array(z.string().min(1)).default(["Answer"]),
+  /** Info strings of problem fences. */
+  fences: z.array(z.string().min(1)).default(["problem"]),
+});
+
+/** All settings, in groups as they are named. */
+export const Settings = z.object({
+  search: Search.prefault({}),
+  model: Model.prefault({}),
+  verifier: Verifier.prefault({}),
+  display: Display.prefault({}),
+  document: Document.prefault({}),
+});
+export type Settings = z.infer<typeof Settings>;
+
+/** The settings of somebody who changed none. */
+export const DEFAULT_SETTINGS: Settings = Settings.parse({});
+
+/** Settings as read, and the ones that were not usable: their defaults are used instead. */
+export interface ReadSettings {
+  readonly settings: Settings;
+  /** One sentence for each unusable setting. */
+  readonly problems: readonly string[];
+}
+
+/** Reads the section's value as a client sends it. A bad value costs that setting only, and is told. */
+export function readSettings(value: unknown): ReadSettings {
+  const given = structuredClone(isRecord(value) ? value : {});
+  const problems: string[] = [];
+  for (;;) {
+    const parsed = Settings.safeParse(given);
+    if (parsed.success) return { settings: parsed.data, problems };
+    for (const issue of parsed.error.issues) {
+      const [group = "", name = ""] = issue.path.map(String);
+      const holder = given[group];
+      if (name !== "" && isRecord(holder)) Reflect.deleteProperty(holder, name);
+      else Reflect.deleteProperty(given, group);
+      problems.push(
+        `The setting ${[SETTINGS_SECTION, group, name].filter((part) => part !== "").join(".")} is not usable (${issue.message}); its default is used.`,
+      );
+    }
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,142 @@
+/** Going on with a stored search: its tree is taken over, and a person's choice decides where it grows. */
+import type { Preference, Trace, TraceNode } from "../protocol/trace.ts";
+import { MARK, parseStep } from "./grammar.ts";
+import { SearchFailure, type Search } from "./search.ts";
+import { pathOf, type SearchNode, type Tree } from "./tree.ts";
+
+/** What a person decided about a node of the stored trace. `text` is a step as the grammar has it: comment and code. */
+export type Choice =
+  | { readonly kind: "pin"; readonly node: number }
+  | { readonly kind: "reject"; readonly node: number }
+  | { readonly kind: "edit"; readonly node: number; readonly text: string };
+
+/** A stored search, and the choice from which it goes on; null goes on where it ended. */
+export interface Earlier {
+  readonly trace: Trace;
+  readonly choice: Choice | null;
+}
+
+/** Why the choice cannot be gone on from, in a sentence; null when it can. */
+export function choiceProblem(trace: Trace, choice: Choice): string | null {
+  const node = trace.nodes[choice.node];
+  if (node === undefined || node.kind === "root") return "The search has no such step. Nothing was changed.";
+  if (node.kind === "answer" && choice.kind === "edit")
+    return "An answer is read from the last step's output. Edit that step instead; nothing was changed.";
+  if (choice.kind === "pin" && node.rejection !== null && node.rejection.kind !== "person")
+    return `This step cannot be kept: ${node.rejection.message} Edit it instead; nothing was changed.`;
+  return null;
+}
+
+/** Takes a stored search over into a fresh one. */
+export class Continuation {
+  readonly #search: Search;
+  readonly #earlier: Earlier;
+  readonly #createdAt: string;
+  /** The stored search's nodes by their old numbers; those that were never run are gone. */
+  #nodes: ReadonlyMap<number, SearchNode> = new Map();
+  #made: SearchNode | null = null;
+
+  constructor(search: Search, earlier: Earlier, createdAt: string) {
+    this.#search = search;
+    this.#earlier = earlier;
+    this.#createdAt = createdAt;
+    this.#nodes = restoreTree(search.tree, earlier.trace.nodes);
+    search.origin = this.#nodes.get(earlier.trace.origin ?? 0) ?? search.tree.root;
+  }
+
+  /** Applies the choice. @throws SearchFailure when an edited step does not hold; the signal's reason. */
+  async begin(): Promise<void> {
+    const search = this.#search;
+    const { trace, choice } = this.#earlier;
+    const node = choice === null ? undefined : this.#nodes.get(choice.node);
+    // Before the answers are counted: whatever lies below a refused step has no vote.
+    if (choice !== null && node?.parent != null) {
+      if (choice.kind === "pin") {
+        if (node.rejection?.kind === "person") node.rejection = null;
+        search.origin = node;
+      } else {
+        search.origin = node.parent;
+        if (choice.kind === "reject") search.refuse(node);
+      }
+    }
+    await search.takeOver(trace.cost, trace.trajectories.started);
+    if (choice?.kind !== "edit" || node?.parent == null) return;
+    const parsed = parseStep(choice.text, node.final ? MARK.endOfCode : MARK.endOfStep);
+    this.#made = await search.addStep(node.parent, parsed);
+    if (this.#made.rejection !== null)
+      throw new SearchFailure(
+        `The edited step does not hold: ${this.#made.rejection.message} Correct it and go on again; what was found before is kept.`,
+      );
+    search.origin = this.#made;
+  }
+
+  /** What the trace says about the search it came from. */
+  fields(chosen: number | null): Pick<Trace, "continues" | "origin" | "preferences"> {
+    const preference = this.#preference(chosen);
+    const number = (old: number | null): number | null =>
+      old === null ? null : (this.#nodes.get(old)?.id ?? null);
+    const before = (this.#earlier.trace.preferences ?? []).map((each) => ({
+      ...each,
+      preferred: number(each.preferred),
+      rejected: number(each.rejected),
+    }));
+    const preferences = preference === null ? before : [...before, preference];
+    const origin = this.#search.origin;
+    return {
+      continues: this.#earlier.trace.id,
+      ...(origin.parent === null ? {} : { origin: origin.id }),
+      ...(preferences.length === 0 ? {} : { preferences }),
+    };
+  }
+
+  /** Siblings, one better than the other: what training wants to know. */
+  #preference(chosen: number | null): Preference | null {
+    const { choice, trace } = this.#earlier;
+    const node = choice === null ? undefined : this.#nodes.get(choice.node);
+    if (choice === null || node === undefined) return null;
+    const createdAt = this.#createdAt;
+    switch (choice.kind) {
+      case "pin": {
+        const rival = siblingOnPath(this.#nodes.get(trace.chosen ?? -1), node);
+        return { kind: "pin", preferred: node.id, rejected: rival?.id ?? null, createdAt };
+      }
+      case "reject": {
+        const winner = chosen === null ? undefined : this.#search.tree.nodes[chosen];
+        const preferred = siblingOnPath(winner, node);
+        return { kind: "reject", preferred: preferred?.id ?? null, rejected: node.id, createdAt };
+      }
+      case "edit":
+        if (this.#made === null || this.#made.rejection !== null || this.#made === node) return null;
+        return { kind: "edit", preferred: this.#made.id, rejected: node.id, createdAt };
+      default:
+        return choice satisfies never;
+    }
+  }
+}
+
+/** The node on the way to `end` that shares its parent with `node` and is another one. */
+function siblingOnPath(end: SearchNode | undefined, node: SearchNode): SearchNode | undefined {
+  if (end === undefined) return undefined;
+  return pathOf(end).find((step) => step.parent === node.parent && step !== node);
+}
+
+/**
+ * Puts stored nodes into a fresh tree. Steps that were never run are left out, for nothing is known about them; in a
+ * trace of version 1, which did not keep them, arrivals and draws are taken from the counts of merged candidates.
+ */
+function restoreTree(tree: Tree, stored: readonly TraceNode[]): ReadonlyMap<number, SearchNode> {
+  const nodes = new Map<number, SearchNode>([[0, tree.root]]);
+  tree.root.drawn = stored[0]?.drawn ?? 0;
+  if (stored[0] !== undefined) tree.root.cost = { ...stored[0].cost };
+  for (const node of stored) {
+    const parent = node.parent === null ? undefined : nodes.get(node.parent);
+    const { kind } = node;
+    if (parent === undefined || kind === "root" || node.rejection?.kind === "interrupted") continue;
+    const made = tree.adopt(parent, { ...node, kind });
+    if (node.arrivals === undefined)
+      made.arrivals = kind === "answer" ? parent.samples : node.rejection === null ? 0 : node.samples;
+    if (node.drawn === undefined) parent.drawn += kind === "step" ? node.samples : 0;
+    nodes.set(node.id, made);
+  }
+  return nodes;
+}

@@ -1,0 +1,218 @@
+/** The language server: what it can do, and which handler does it. Answers `initialize` with nothing loaded. */
+import {
+  CodeActionKind,
+  DidChangeConfigurationNotification,
+  TextDocumentSyncKind,
+  type Connection,
+  type InitializeParams,
+  type InitializeResult,
+} from "vscode-languageserver";
+import { InitializationOptions } from "./protocol/client.ts";
+import { CLIENT_NOTIFICATIONS, SERVER_NOTIFICATIONS } from "./protocol/requests.ts";
+import { DEFAULT_SETTINGS, readSettings, SETTINGS_SECTION } from "./protocol/settings.ts";
+import { codeActions } from "./handlers/actions.ts";
+import { Checks } from "./handlers/checks.ts";
+import { serverCommands, show } from "./handlers/commands.ts";
+import { Documents } from "./handlers/documents.ts";
+import { hoverAt } from "./handlers/hover.ts";
+import { inlayHints } from "./handlers/hints.ts";
+import { LazyRuntime } from "./handlers/lazy-runtime.ts";
+import { codeLenses } from "./handlers/lenses.ts";
+import { Marks } from "./handlers/marks.ts";
+import { MathImages } from "./handlers/math-images.ts";
+import { say } from "./handlers/messages.ts";
+import { documentSymbols, foldingRanges } from "./handlers/outline.ts";
+import { registerRequests, requestHandlers } from "./handlers/requests.ts";
+import { Searches } from "./handlers/searches.ts";
+import type { EditorServices } from "./handlers/services.ts";
+import type { ClientAbilities, Session } from "./handlers/session.ts";
+import { signalOf } from "./handlers/signals.ts";
+import { StatusReporter } from "./handlers/status.ts";
+import { TraceLibrary } from "./handlers/trace-library.ts";
+import { verifyStored } from "./handlers/verifying.ts";
+import { version } from "./version.ts";
+
+/** Serves a client until it goes away. */
+export function startServer(connection: Connection, services: EditorServices): void {
+  const documents = new Documents();
+  const folder = (): string | undefined => {
+    const { dataFolder } = session.settings.model;
+    return dataFolder === "" ? undefined : dataFolder;
+  };
+  const session: Session = {
+    connection,
+    services,
+    documents,
+    settings: DEFAULT_SETTINGS,
+    client: InitializationOptions.parse({}),
+    abilities: abilitiesOf({}),
+    checks: new Checks(),
+    runtime: new LazyRuntime(services, () => session.settings, {
+      say: (line) => status.say(line),
+      download: () => undefined,
+    }),
+    library: new TraceLibrary(
+      () => services.traces(folder()),
+      (ids) =>
+        say(
+          connection,
+          "done",
+          `${ids.length === 1 ? "A search" : `${ids.length} searches`} that the server's end interrupted ${ids.length === 1 ? "is" : "are"} kept: Resume goes on from there.`,
+        ),
+    ),
+    searches: new Searches(
+      () => session.settings.search.concurrentProblems,
+      {
+        news: (news) => void connection.sendNotification(SERVER_NOTIFICATIONS.search.method, news),
+        changed: ({ uri }) => {
+          status.update();
+          if (uri !== "") session.changed(uri);
+        },
+      },
+      () => performance.now(),
+    ),
+    changed: (uri) => marks.changed(uri),
+  };
+  const status = new StatusReporter(
+    session,
+    (value) => void connection.sendNotification(SERVER_NOTIFICATIONS.status.method, value),
+  );
+  const marks = new Marks(session);
+  const images = new MathImages(session.client.display);
+  const handlers = requestHandlers(session, status);
+  registerRequests(connection, handlers);
+
+  const use = (value: unknown): void => {
+    const { settings, problems } = readSettings(value);
+    const before = session.settings;
+    session.settings = settings;
+    for (const problem of problems) say(connection, "trouble", problem);
+    documents.use(settings.document);
+    if (before.model.dataFolder !== settings.model.dataFolder) session.library.reopen();
+    for (const uri of documents.uris()) session.changed(uri);
+    status.update();
+  };
+  const ask = async (): Promise<void> => {
+    if (session.abilities.configuration) use(await connection.workspace.getConfiguration(SETTINGS_SECTION));
+  };
+
+  connection.onInitialize((params): InitializeResult => {
+    const options = InitializationOptions.safeParse(params.initializationOptions ?? {});
+    session.abilities = abilitiesOf(params.capabilities);
+    if (options.success) {
+      session.client = options.data;
+      images.display = options.data.display;
+      session.settings = readSettings(options.data.settings).settings;
+      documents.use(session.settings.document);
+    }
+    return initializeResult(session, serverCommands(connection, handlers).keys());
+  });
+  connection.onInitialized(() => {
+    if (!session.abilities.configuration) return;
+    void connection.client.register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION });
+    void ask();
+  });
+  connection.onDidChangeConfiguration(({ settings }: { settings: unknown }) => {
+    if (session.abilities.configuration) void ask();
+    else if (typeof settings === "object" && settings !== null && SETTINGS_SECTION in settings)
+      use(settings[SETTINGS_SECTION]);
+  });
+  connection.onNotification(CLIENT_NOTIFICATIONS.didChangeDisplay.method, (raw: unknown) => {
+    const display = CLIENT_NOTIFICATIONS.didChangeDisplay.params.safeParse(raw);
+    if (display.success) images.display = display.data;
+  });
+  connection.onNotification(CLIENT_NOTIFICATIONS.didGrantTrust.method, () => {
+    session.client = { ...session.client, trusted: true };
+  });
+
+  documents.onDidChange(({ document }) => marks.edited(document.uri));
+  documents.onDidClose(({ document }) => {
+    session.checks.forget(document.uri);
+    marks.clear(document.uri);
+  });
+  const recheck = (uri: string, when: "onOpen" | "onSave"): void => {
+    const { recheck: wanted } = session.settings.verifier;
+    if (wanted !== when || !session.client.trusted) return;
+    verifyStored(session, { uri }, new AbortController().signal).catch((error: unknown) => {
+      connection.console.error(String(error));
+    });
+  };
+  documents.onDidOpen(({ document }) => recheck(document.uri, "onOpen"));
+  documents.onDidSave(({ document }) => recheck(document.uri, "onSave"));
+  connection.workspace.onDidRenameFiles(({ files }) => {
+    for (const { oldUri, newUri } of files) session.searches.rename(oldUri, newUri);
+  });
+
+  connection.onCodeLens(({ textDocument }) => {
+    const document = documents.get(textDocument.uri);
+    marks.readStore(textDocument.uri);
+    return document === null ? [] : codeLenses(session, document);
+  });
+  connection.languages.inlayHint.on(({ textDocument, range }) => {
+    const document = documents.get(textDocument.uri);
+    return document === null ? [] : inlayHints(session, document, range);
+  });
+  connection.onHover(({ textDocument, position }) => {
+    const document = documents.get(textDocument.uri);
+    return document === null ? null : hoverAt(session, document, position, images.typeset);
+  });
+  connection.onCodeAction(({ textDocument, range, context }) => {
+    const document = documents.get(textDocument.uri);
+    return document === null ? [] : codeActions(session, document, range, context.diagnostics);
+  });
+  connection.onDocumentSymbol(({ textDocument }) => {
+    const document = documents.get(textDocument.uri);
+    return document === null ? [] : documentSymbols(document);
+  });
+  connection.onFoldingRanges(({ textDocument }) => {
+    const document = documents.get(textDocument.uri);
+    return document === null ? [] : foldingRanges(document);
+  });
+  connection.onExecuteCommand(async ({ command, arguments: [argument] = [] }, token) => {
+    const run = serverCommands(connection, handlers).get(command);
+    const shown = (await run?.(argument, signalOf(token))) ?? null;
+    if (shown !== null) show(connection, shown);
+    return shown;
+  });
+  connection.onShutdown(async () => {
+    session.searches.stopAll();
+    status.dispose();
+    marks.dispose();
+    await session.runtime.close();
+  });
+
+  documents.listen(connection);
+  connection.listen();
+}
+
+function abilitiesOf(capabilities: InitializeParams["capabilities"]): ClientAbilities {
+  const { workspace, window } = capabilities;
+  return {
+    versionedEdits: workspace?.workspaceEdit?.documentChanges === true,
+    workDoneProgress: window?.workDoneProgress === true,
+    configuration: workspace?.configuration === true,
+    refreshLenses: workspace?.codeLens?.refreshSupport === true,
+    refreshHints: workspace?.inlayHint?.refreshSupport === true,
+  };
+}
+
+function initializeResult(session: Session, commands: Iterable<string>): InitializeResult {
+  const files = { filters: [{ scheme: "file", pattern: { glob: "**/*.{md,markdown}" } }] };
+  return {
+    serverInfo: { name: "rStar Math", version },
+    capabilities: {
+      textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: true },
+      codeLensProvider: {},
+      hoverProvider: true,
+      inlayHintProvider: {},
+      codeActionProvider: { codeActionKinds: [CodeActionKind.QuickFix, CodeActionKind.Refactor] },
+      documentSymbolProvider: true,
+      foldingRangeProvider: true,
+      workspace: { fileOperations: { didRename: files } },
+      // An editor that has the commands itself would find them taken.
+      ...(session.client.commands === "server"
+        ? { executeCommandProvider: { commands: [...commands] } }
+        : {}),
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/** Plain batched decoding: llama.cpp's own `llama-batched-bench` against our decoder, same model, lengths and threads. */
+import { spawnSync } from "node:child_process";
+import type { Policy } from "../../../server/engine/policy.ts";
+import type { ProposeRequest } from "../../../server/services.ts";
+import { llamaTool } from "../support/llama-tools.ts";
+
+/** Tokens of each prompt, and tokens generated after each. */
+export const LENGTHS = { prompt: 128, generated: 64 };
+
+/** Generated tokens a second, by number of sequences decoded together. */
+export type Speeds = ReadonlyMap<number, number>;
+
+/** One pass of `llama-batched-bench` over all batch sizes. */
+export function referenceSpeeds(modelFile: string, sizes: readonly number[], threads: number): Speeds {
+  const most = Math.max(...sizes);
+  const run = spawnSync(
+    llamaTool("llama-batched-bench"),
+    [
+      ...["-m", modelFile, "-t", String(threads), "-tb", String(threads)],
+      ...["-c", String(most * (LENGTHS.prompt + LENGTHS.generated)), "-ngl", "0"],
+      ...["-npp", String(LENGTHS.prompt), "-ntg", String(LENGTHS.generated), "-npl", sizes.join(",")],
+      ...["--output-format", "jsonl"],
+    ],
+    { encoding: "utf8", maxBuffer: 1 << 26 },
+  );
+  if (run.status !== 0) throw new Error(`llama-batched-bench failed:\n${run.stderr.slice(-1000)}`);
+  const rows = run.stdout.split("\n").filter((line) => line.startsWith("{"));
+  return new Map(
+    rows.map((line) => {
+      const { pl, speed_tg } = JSON.parse(line) as { pl: number; speed_tg: number };
+      return [pl, speed_tg];
+    }),
+  );
+}
+
+/** One pass of our decoder over all batch sizes: prompts of their own, evaluated before the clock starts. */
+export async function ownSpeeds(policy: Policy, sizes: readonly number[]): Promise<Speeds> {
+  const speeds = new Map<number, number>();
+  for (const size of sizes) {
+    const requests = Array.from({ length: size }, (_, index) => countingFrom(1 + 100 * index));
+    await propose(
+      policy,
+      requests.map((request) => ({ ...request, maxTokens: 1 })),
+    );
+    const started = performance.now();
+    const tokens = await propose(policy, requests);
+    speeds.set(size, tokens / ((performance.now() - started) / 1000));
+  }
+  return speeds;
+}
+
+async function propose(policy: Policy, requests: readonly ProposeRequest[]): Promise<number> {
+  const results = await policy.propose(requests, new AbortController().signal);
+  const candidates = results.flatMap((result) => {
+    if (result.kind !== "candidates") throw new Error(JSON.stringify(result));
+    return result.candidates;
+  });
+  for (const { finish, tokens } of candidates) {
+    if (finish.kind !== "length") throw new Error(`A count ended after ${tokens} tokens; it never should.`);
+  }
+  return candidates.reduce((sum, candidate) => sum + candidate.tokens, 0);
+}
+
+/** A count that any model goes on with, so that nothing ends before its last token. Differs for every sequence. */
+function countingFrom(first: number): ProposeRequest {
+  let text = "";
+  // Each number of this model's tokenizer takes one token a digit, and two for the comma and the space.
+  for (let n = first; text.length < 2 * LENGTHS.prompt; n++) text += `${n}, `;
+  return {
+    prefix: [text.slice(0, LENGTHS.prompt)],
+    seeds: [first],
+    sampling: { temperature: 0.8, topP: 0.95 },
+    stop: [],
+    maxTokens: LENGTHS.generated,
+  };
+}

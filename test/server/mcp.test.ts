@@ -1,0 +1,108 @@
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Runtime, RuntimeOpening } from "../../server/compose.ts";
+import type { Trace } from "../../server/protocol/trace.ts";
+import type { PolicyModel } from "../../server/services.ts";
+import { createMcpServer } from "../../server/tools/mcp.ts";
+import { fakeServices, scriptedPolicy, wordSandbox } from "../support/fakes.ts";
+import { gated, multiply, until } from "./scripts.ts";
+
+const kept: Trace[] = [];
+const clients: Client[] = [];
+afterEach(async () => {
+  kept.length = 0;
+  await Promise.all(clients.splice(0).map((client) => client.close()));
+});
+
+async function connected(policy: PolicyModel, opening?: RuntimeOpening): Promise<Client> {
+  const runtime = { services: fakeServices(policy) } as Runtime;
+  const sandbox = wordSandbox() as unknown as ReturnType<
+    Parameters<typeof createMcpServer>[0]["python"]
+  >["sandbox"];
+  const server = createMcpServer({
+    runtime: () => Promise.resolve(opening ?? { kind: "ready", runtime }),
+    python: () => ({ sandbox }),
+    keep: (trace) => {
+      kept.push(trace);
+      return Promise.resolve();
+    },
+    newTraceId: () => "t-1",
+    now: () => new Date("2026-01-01T00:00:00.000Z"),
+  });
+  const [ours, theirs] = InMemoryTransport.createLinkedPair();
+  await server.connect(theirs);
+  const client = new Client({ name: "a test", version: "1" });
+  await client.connect(ours);
+  clients.push(client);
+  return client;
+}
+
+describe("MCP", () => {
+  it("offers the two tools with their schemas", async () => {
+    const client = await connected(scriptedPolicy(multiply));
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual(["solve_math_problem", "verify_math_step"]);
+    expect(tools[0]?.inputSchema.required).toEqual(["problem"]);
+    expect(tools[1]?.inputSchema.required).toEqual(["step"]);
+  });
+
+  it("solves, tells its progress, and keeps the search", async () => {
+    const client = await connected(scriptedPolicy(multiply));
+    const progress: (string | undefined)[] = [];
+    const result = await client.callTool(
+      { name: "solve_math_problem", arguments: { problem: "What is 6 times 7?", budgetTokens: 200 } },
+      undefined,
+      { onprogress: ({ message }) => progress.push(message) },
+    );
+    expect(result.structuredContent).toMatchObject({ kind: "solved", answer: "42", traceId: "t-1" });
+    expect(progress.some((message) => message?.startsWith("best 42"))).toBe(true);
+    expect(kept.map(({ id, stop }) => [id, stop])).toEqual([["t-1", "settled"]]);
+  });
+
+  it("stops when the call is cancelled, and keeps what there was", async () => {
+    const gate = gated(multiply);
+    const client = await connected(gate.policy);
+    const controller = new AbortController();
+    const call = client.callTool(
+      { name: "solve_math_problem", arguments: { problem: "What is 6 times 7?" } },
+      undefined,
+      { signal: controller.signal },
+    );
+    await until(() => gate.waiting() > 0);
+    controller.abort();
+    await expect(call).rejects.toThrow();
+    await until(() => kept.length > 0);
+    expect(kept[0]?.stop).toBe("cancelled");
+  });
+
+  it("checks a step, and says which line fails", async () => {
+    const client = await connected(scriptedPolicy(multiply));
+    const check = (step: string): ReturnType<Client["callTool"]> =>
+      client.callTool({ name: "verify_math_step", arguments: { step } });
+    expect((await check("assert 1\nprint(7)")).structuredContent).toMatchObject({
+      kind: "ok",
+      assertions: 1,
+      output: "7\n",
+    });
+    expect((await check("raise")).structuredContent).toMatchObject({
+      kind: "failed",
+      text: "It fails: ValueError: scripted (line 2)",
+    });
+  });
+
+  it("says what is in the way, and refuses arguments of the wrong shape", async () => {
+    const client = await connected(scriptedPolicy(multiply), {
+      kind: "failed",
+      message: "No model is here.",
+    });
+    const missing = await client.callTool({ name: "solve_math_problem", arguments: { problem: "x" } });
+    expect(missing).toMatchObject({
+      isError: true,
+      structuredContent: { kind: "not-started", text: "No model is here." },
+    });
+    expect(await client.callTool({ name: "solve_math_problem", arguments: { problem: 7 } })).toMatchObject({
+      isError: true,
+    });
+  });
+});

@@ -1,0 +1,89 @@
+/** The built server over stdio, as a plain editor starts it: no initialization options, no commands of its own. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import {
+  createProtocolConnection,
+  StreamMessageReader,
+  StreamMessageWriter,
+  type CodeLens,
+  type InitializeResult,
+  type ProtocolConnection,
+} from "vscode-languageserver/node";
+import { afterEach, beforeEach, expect, it } from "vitest";
+
+const SERVER = path.resolve(import.meta.dirname, "../../dist/server.mjs");
+const URI = "file:///notes/plain.md";
+const TEXT = "## Problem 1\n\nWhat is 6 times 7?\n";
+
+let server: ChildProcess;
+let editor: ProtocolConnection;
+let home: string;
+let exited: Promise<number | null>;
+const asked: string[] = [];
+const shown: string[] = [];
+
+beforeEach(() => {
+  home = mkdtempSync(path.join(tmpdir(), "rstar-stdio-"));
+  server = spawn(process.execPath, [SERVER, "--stdio"], {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, RSTAR_HOME: home },
+  });
+  exited = new Promise((resolve) => server.once("exit", resolve));
+  if (server.stdout === null || server.stdin === null) throw new Error("the server has no pipes");
+  editor = createProtocolConnection(
+    new StreamMessageReader(server.stdout),
+    new StreamMessageWriter(server.stdin),
+  );
+  editor.onRequest(
+    "window/showMessageRequest",
+    ({ message, actions }: { message: string; actions: { title: string }[] }) => {
+      asked.push(message);
+      return actions.find(({ title }) => title === "Not Now") ?? null;
+    },
+  );
+  editor.onNotification("window/showMessage", ({ message }: { message: string }) => {
+    shown.push(message);
+  });
+  editor.onRequest("window/workDoneProgress/create", () => null);
+  editor.listen();
+});
+
+afterEach(() => {
+  editor.dispose();
+  server.kill("SIGKILL");
+  rmSync(home, { recursive: true, force: true });
+});
+
+it("starts, shows its lenses, asks before a download, and leaves nothing behind", async () => {
+  const initialized: InitializeResult = await editor.sendRequest("initialize", {
+    processId: process.pid,
+    rootUri: null,
+    capabilities: { window: { workDoneProgress: true } },
+  });
+  expect(initialized.serverInfo?.name).toBe("rStar Math");
+  expect(initialized.capabilities.executeCommandProvider?.commands).toContain("rstarMath.solveProblem");
+  await editor.sendNotification("initialized", {});
+  await editor.sendNotification("textDocument/didOpen", {
+    textDocument: { uri: URI, languageId: "markdown", version: 1, text: TEXT },
+  });
+  const lenses: CodeLens[] = await editor.sendRequest("textDocument/codeLens", {
+    textDocument: { uri: URI },
+  });
+  // What needs a view of the editor's is left out.
+  expect(lenses.map(({ command }) => command?.title)).toEqual(["Solve"]);
+  expect(readdirSync(home)).toEqual([]);
+  const solve = lenses[0]?.command;
+  const outcome: { kind: string } = await editor.sendRequest("workspace/executeCommand", {
+    command: solve?.command,
+    arguments: solve?.arguments,
+  });
+  expect(outcome.kind).toBe("not-started");
+  expect(asked).toHaveLength(1);
+  expect(asked[0]).toMatch(/not on this machine.*MB/u);
+  expect(shown.at(-1)).toContain("Nothing was downloaded");
+  await editor.sendRequest("shutdown");
+  await editor.sendNotification("exit");
+  expect(await exited).toBe(0);
+});

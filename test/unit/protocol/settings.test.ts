@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { DEFAULT_SETTINGS, readSettings } from "../../../server/protocol/settings.ts";
+import { REQUESTS } from "../../../server/protocol/requests.ts";
+import { DEFAULT_PROBLEM_OPTIONS } from "../../../server/document/problems.ts";
+
+describe("settings", () => {
+  it("are the defaults for somebody who changed none", () => {
+    for (const value of [undefined, null, {}, [], "x", { search: {} }])
+      expect(readSettings(value)).toEqual({ settings: DEFAULT_SETTINGS, problems: [] });
+  });
+
+  it("find problems as the documents' own defaults do", () => {
+    expect(DEFAULT_SETTINGS.document).toEqual(DEFAULT_PROBLEM_OPTIONS);
+  });
+
+  it("keep the good ones beside a bad one, and tell which is bad", () => {
+    const { settings, problems } = readSettings({
+      search: { profile: "fast", candidates: 0 },
+      display: "nonsense",
+      document: { headings: ["Aufgabe", ""] },
+    });
+    expect(settings).toEqual({
+      ...DEFAULT_SETTINGS,
+      search: { ...DEFAULT_SETTINGS.search, profile: "fast" },
+    });
+    expect(problems.map((line) => /rstarMath[\w.]*/u.exec(line)?.[0])).toEqual([
+      "rstarMath.search.candidates",
+      "rstarMath.display",
+      "rstarMath.document.headings",
+    ]);
+  });
+});
+
+describe("requests", () => {
+  it("have methods of their own", () => {
+    const methods = Object.values(REQUESTS).map(({ method }) => method);
+    expect(new Set(methods).size).toBe(methods.length);
+  });
+
+  it("are refused when a field has the wrong shape", () => {
+    const place = { uri: "file:///a.md", problem: { kind: "hash", hash: "ab" } };
+    expect(REQUESTS.solve.params.safeParse(place).success).toBe(true);
+    expect(REQUESTS.solve.params.safeParse({ ...place, problem: { kind: "hash" } }).success).toBe(false);
+    expect(
+      REQUESTS.continue.params.safeParse({
+        traceId: "t",
+        choice: { kind: "edit", at: { kind: "node", node: 1 }, text: "" },
+      }).success,
+    ).toBe(false);
+  });
+});

@@ -1,0 +1,230 @@
+import { describe, expect, it } from "vitest";
+import { pathTo, Trace } from "../../../server/protocol/trace.ts";
+import { MARK } from "../../../server/search/grammar.ts";
+import { choiceProblem, type Choice } from "../../../server/search/continuation.ts";
+import type { SearchConfig } from "../../../server/search/config.ts";
+import { startSearch } from "../../../server/search/solve.ts";
+import type { SearchEvent } from "../../../server/protocol/events.ts";
+import { configOf, fakeServices, scriptedPolicy, STAMP, type Script } from "../../support/fakes.ts";
+
+const PROBLEM = { id: "p", text: "What is 6 times 7?", reference: null };
+const never = new AbortController().signal;
+
+/** Programs that begin with the set-up of their seed; the first step decides the answer: 40, 41 or 42. */
+const byFirstStep: Script = (_request, seed, prompt) => {
+  const first = /a = (\d+)/u.exec(prompt)?.[1];
+  const a = first ?? String(40 + (seed % 3));
+  const last = `# Step 2: Print.\nprint(${a})`;
+  return {
+    text: first === undefined ? `# Step 1: Set up.\na = ${a}\n<end_of_step>\n${last}` : last,
+    stop: MARK.endOfCode,
+  };
+};
+
+const CONFIG: Partial<SearchConfig> = {
+  strategy: "self-consistency",
+  budgetTokens: 400,
+  settleConfidence: 1,
+};
+
+function goOn(
+  trace: Trace | null,
+  choice: Choice | null,
+  more: { changes?: Partial<SearchConfig>; emit?: (event: SearchEvent) => void; script?: Script } = {},
+): Promise<Trace> {
+  return startSearch(
+    PROBLEM,
+    configOf({ ...CONFIG, ...more.changes }),
+    fakeServices(scriptedPolicy(more.script ?? byFirstStep)),
+    { ...STAMP, id: trace === null ? "first" : `${trace.id}+` },
+    never,
+    more.emit,
+    trace === null ? null : { trace, choice },
+  ).done;
+}
+
+/** A finished search, and its first steps by the value they set. */
+async function finished(): Promise<{ trace: Trace; firstStep: (a: number) => number }> {
+  const trace = await goOn(null, null);
+  const firstStep = (a: number): number => trace.nodes.findIndex((node) => node.text.endsWith(`a = ${a}`));
+  expect([40, 41, 42].map(firstStep).every((id) => id > 0)).toBe(true);
+  return { trace, firstStep };
+}
+
+const answerOf = (trace: Trace): string | null | undefined =>
+  trace.chosen === null ? null : trace.nodes[trace.chosen]?.answer;
+
+describe("resuming", () => {
+  it("keeps every node and count, draws other candidates, and spends a budget of its own", async () => {
+    const { trace } = await finished();
+    const more = await goOn(trace, null);
+    expect(Trace.safeParse(more).success).toBe(true);
+    expect(more.continues).toBe("first");
+    expect(
+      more.nodes.slice(0, trace.nodes.length).map(({ id, parent, text }) => ({ id, parent, text })),
+    ).toEqual(trace.nodes.map(({ id, parent, text }) => ({ id, parent, text })));
+    expect(more.trajectories.finished).toBeGreaterThan(trace.trajectories.finished);
+    expect(more.cost.generatedTokens).toBeGreaterThan(trace.cost.generatedTokens);
+    expect(more.cost.generatedTokens - trace.cost.generatedTokens).toBeLessThan(420);
+    expect(more.nodes[0]?.drawn).toBeGreaterThan(trace.nodes[0]?.drawn ?? Infinity);
+  });
+
+  it("is the same as one search with the whole budget would have drawn", async () => {
+    const first = await goOn(null, null, { changes: { budgetTokens: 200 } });
+    const second = await goOn(first, null, { changes: { budgetTokens: 200 } });
+    const whole = await goOn(null, null, { changes: { budgetTokens: second.cost.generatedTokens } });
+    // In waves of another size the nodes come in another order.
+    const programs = (trace: Trace): string[] =>
+      trace.nodes
+        .map(({ text, samples, sum, visits }) => `${text} ${samples} ${sum.toFixed(9)} ${visits}`)
+        .sort();
+    expect(programs(second)).toEqual(programs(whole));
+  });
+
+  it("takes a trace of version 1, which has no arrivals and draws", async () => {
+    const { trace } = await finished();
+    const old: Trace = {
+      ...trace,
+      version: 1,
+      nodes: trace.nodes.map((node) => ({ ...node, arrivals: undefined, drawn: undefined })),
+    };
+    const more = await goOn(old, null);
+    const same = await goOn(trace, null);
+    expect(more.votes.map(({ answer, count }) => [answer, count])).toEqual(
+      same.votes.map(({ answer, count }) => [answer, count]),
+    );
+  });
+
+  it("leaves out steps that a stopped search never ran", async () => {
+    const stopped = new AbortController();
+    const services = fakeServices(scriptedPolicy(byFirstStep));
+    const search = startSearch(
+      PROBLEM,
+      configOf(CONFIG),
+      {
+        ...services,
+        sandbox: {
+          run: () => {
+            stopped.abort(new Error("stopped"));
+            return Promise.reject(new Error("stopped"));
+          },
+        },
+      },
+      STAMP,
+      stopped.signal,
+    );
+    const trace = await search.done;
+    expect(trace.stop).toBe("cancelled");
+    expect(trace.nodes.slice(1).map((node) => node.rejection?.kind)).toContain("interrupted");
+    const more = await goOn(trace, null);
+    expect(more.nodes.some((node) => node.rejection?.kind === "interrupted")).toBe(false);
+    expect(answerOf(more)).not.toBeNull();
+  });
+});
+
+describe("a person's choice", () => {
+  it("pinned: every solution goes through the step, and the loser beside it is remembered", async () => {
+    const { trace, firstStep } = await finished();
+    const loser = [40, 41, 42].find((a) => String(a) !== answerOf(trace)) ?? 0;
+    const more = await goOn(trace, { kind: "pin", node: firstStep(loser) });
+    expect(answerOf(more)).toBe(String(loser));
+    expect(more.votes.map(({ answer }) => answer)).toEqual([String(loser)]);
+    expect(more.origin).toBe(firstStep(loser));
+    expect(more.preferences).toEqual([
+      {
+        kind: "pin",
+        preferred: firstStep(loser),
+        rejected: firstStep(Number(answerOf(trace))),
+        createdAt: STAMP.createdAt,
+      },
+    ]);
+    const fresh = more.nodes.slice(trace.nodes.length);
+    expect(fresh.every((node) => pathTo(more.nodes, node.id).some(({ id }) => id === more.origin))).toBe(
+      true,
+    );
+  });
+
+  it("rejected: no solution goes through the step, and what is chosen instead is preferred", async () => {
+    const { trace, firstStep } = await finished();
+    const winner = Number(answerOf(trace));
+    const more = await goOn(trace, { kind: "reject", node: firstStep(winner) });
+    expect(answerOf(more)).not.toBe(String(winner));
+    expect(more.nodes[firstStep(winner)]).toMatchObject({
+      status: "rejected",
+      rejection: { kind: "person" },
+    });
+    expect((more.nodes[firstStep(winner)]?.sum ?? 0) / (more.nodes[firstStep(winner)]?.visits ?? 0)).toBe(-1);
+    expect(more.preferences).toEqual([
+      {
+        kind: "reject",
+        preferred: firstStep(Number(answerOf(more))),
+        rejected: firstStep(winner),
+        createdAt: STAMP.createdAt,
+      },
+    ]);
+    // And it may be taken back.
+    const again = await goOn(more, { kind: "pin", node: firstStep(winner) });
+    expect(answerOf(again)).toBe(String(winner));
+    expect(again.preferences).toHaveLength(2);
+  });
+
+  it("edited: the person's step is run and every solution goes through it", async () => {
+    const { trace, firstStep } = await finished();
+    const events: SearchEvent[] = [];
+    const node = firstStep(40);
+    const more = await goOn(
+      trace,
+      { kind: "edit", node, text: "# Step 1: Say it is fifty.\na = 50" },
+      { emit: (event) => events.push(event) },
+    );
+    expect(answerOf(more)).toBe("50");
+    const origin = more.nodes[more.origin ?? 0];
+    expect(origin).toMatchObject({ parent: 0, reason: "Say it is fifty.", status: "ok", logProb: null });
+    expect(more.preferences).toEqual([
+      { kind: "edit", preferred: more.origin, rejected: node, createdAt: STAMP.createdAt },
+    ]);
+    // A view that opens on the new search learns of the old nodes too.
+    const told = new Set(events.flatMap((event) => (event.kind === "candidate" ? [event.node.id] : [])));
+    expect(told.size).toBe(more.nodes.length);
+    const third = await goOn(more, null);
+    expect(third.origin).toBe(more.origin);
+    expect(answerOf(third)).toBe("50");
+  });
+
+  it("edited so that it fails: says so, and loses nothing", async () => {
+    const { trace, firstStep } = await finished();
+    const more = await goOn(trace, { kind: "edit", node: firstStep(40), text: "# Step 1.\nraise" });
+    expect(more.stop).toBe("failed");
+    expect(more.failure).toContain("ValueError: scripted");
+    expect(more.nodes.slice(0, trace.nodes.length).map(({ text }) => text)).toEqual(
+      trace.nodes.map(({ text }) => text),
+    );
+    expect(more.preferences).toBeUndefined();
+    expect(answerOf(more)).toBe(answerOf(trace));
+  });
+
+  it("on the last step: is answered without the policy", async () => {
+    const { trace, firstStep } = await finished();
+    const last = trace.nodes.findIndex((node) => node.parent === firstStep(41) && node.final);
+    const more = await goOn(
+      trace,
+      { kind: "edit", node: last, text: "# Step 2: Print the double.\nprint(82)" },
+      {
+        script: () => {
+          throw new Error("the policy was asked");
+        },
+      },
+    );
+    expect(answerOf(more)).toBe("82");
+    expect(more.stop).toBe("exhausted");
+  });
+
+  it("is refused where it makes no sense", async () => {
+    const { trace, firstStep } = await finished();
+    const answer = trace.nodes.findIndex((node) => node.kind === "answer");
+    expect(choiceProblem(trace, { kind: "pin", node: 0 })).not.toBeNull();
+    expect(choiceProblem(trace, { kind: "pin", node: 9999 })).not.toBeNull();
+    expect(choiceProblem(trace, { kind: "edit", node: answer, text: "x" })).not.toBeNull();
+    expect(choiceProblem(trace, { kind: "reject", node: firstStep(40) })).toBeNull();
+  });
+});
