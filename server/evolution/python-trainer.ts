@@ -279,7 +279,12 @@ class Run {
       this.#signal,
       {
         cwd: trainerPackage(),
-        environment: { PYTHONDONTWRITEBYTECODE: "1", PYTHONUNBUFFERED: "1" },
+        environment: {
+          PYTHONDONTWRITEBYTECODE: "1",
+          PYTHONUNBUFFERED: "1",
+          // PyTorch's threads wait for each other spinning; when another program takes a core, they then nearly stop.
+          OMP_WAIT_POLICY: process.env["OMP_WAIT_POLICY"] ?? "passive",
+        },
         graceMs: GRACE_MS,
         onLine: (line) => {
           const heard = parseLine(line);
