@@ -7,19 +7,18 @@ import lockfile from "proper-lockfile";
 import { z } from "zod";
 import { packageRoot } from "../models/manifest.ts";
 import { findPython } from "../models/python.ts";
-import { formatBytes } from "../models/outcomes.ts";
-import type { TRAINING_FAILURES } from "../protocol/training.ts";
-import { lastLines, type ProgramEnd, runProgram } from "./program.ts";
-
-/** Why the environment cannot be had. */
-export interface EnvironmentFailure {
-  readonly kind: "failed";
-  readonly reason: (typeof TRAINING_FAILURES)[number];
-  /** What happened and what to do. */
-  readonly message: string;
-  /** The last words of the program that failed. */
-  readonly log: string;
-}
+import {
+  CUDA_ADVICE,
+  type EnvironmentFailure,
+  failure,
+  installFailure,
+  missingPython,
+  noSpace,
+  progressOf,
+  succeeded,
+  wordsOf,
+} from "./environment-words.ts";
+import { type ProgramEnd, runProgram } from "./program.ts";
 
 /** A Python that can train. */
 export interface TrainingEnvironment {
@@ -153,6 +152,11 @@ async function make(
       "The packages for training were installed but cannot be loaded on this machine. Run the command again; if it stays so, name another Python with RSTAR_PYTHON.",
       wordsOf(check),
     );
+  if (parsed.data.gpu === null && (await hasNvidia(signal)))
+    say(
+      "There is an NVIDIA GPU, but this build of PyTorch cannot use it. Set RSTAR_TORCH_INDEX to PyTorch's package index for your CUDA version (its installation page names it) and remove the folder " +
+        `${folder} to have the environment made anew.`,
+    );
   await writeFile(path.join(folder, "ready.json"), JSON.stringify(parsed.data));
   return { kind: "ready", python, key, ...parsed.data };
 }
@@ -162,8 +166,11 @@ const CHECK = `import json, torch, transformers, peft, accelerate, gguf
 gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
 print(json.dumps({"torch": torch.__version__, "gpu": gpu}))`;
 
-const CUDA_ADVICE =
-  "Without an NVIDIA GPU, set RSTAR_TORCH_INDEX to PyTorch's package index of CPU builds (its installation page names it): that is a tenth of the size.";
+/** Whether NVIDIA's driver lists a GPU. */
+async function hasNvidia(signal: AbortSignal): Promise<boolean> {
+  const end = await runProgram(["nvidia-smi", "--list-gpus"], signal);
+  return succeeded(end);
+}
 
 async function existing(folder: string, key: string): Promise<TrainingEnvironment | null> {
   try {
@@ -197,76 +204,6 @@ async function planned(
     .safeParse(JSON.parse(lines.join("\n")));
   if (!report.success) return null;
   return report.data.install.some(({ metadata }) => metadata.name.startsWith("nvidia-")) ? "cuda" : "cpu";
-}
-
-/** What a person is told of a line of pip's output; null for the many that say nothing new. */
-export function progressOf(line: string): string | null {
-  const collecting = /^Collecting ([\w.-]+)/u.exec(line);
-  if (collecting !== null) return `Fetching ${collecting[1] ?? ""}.`;
-  const size = /^\s*Downloading ([\w.-]+?)-[\d].*\((\d[\d.]* [kMG]B)\)/u.exec(line);
-  if (size !== null) return `Downloading ${size[1] ?? ""}, ${size[2] ?? ""}.`;
-  if (line.startsWith("Installing collected packages")) return "Installing the packages.";
-  return null;
-}
-
-function succeeded(end: ProgramEnd): boolean {
-  return end.kind === "ended" && end.code === 0;
-}
-
-function wordsOf(end: ProgramEnd): string {
-  return end.kind === "not-started" ? end.detail : lastLines(end.errors, 12);
-}
-
-function failure(reason: EnvironmentFailure["reason"], message: string, log: string): EnvironmentFailure {
-  return { kind: "failed", reason, message, log };
-}
-
-function missingPython(tried: readonly string[]): EnvironmentFailure {
-  // What was found and is too old is named with its version.
-  const old = tried.filter((line) => /: \d/u.test(line));
-  const how =
-    "Install Python 3.11 or newer (https://www.python.org/downloads/), or name one with the environment variable RSTAR_PYTHON. Nothing was changed.";
-  return old.length > 0
-    ? failure(
-        "wrong-python",
-        `Training needs Python 3.11 or newer; only ${old.join(", ")} was found. ${how}`,
-        "",
-      )
-    : failure(
-        "no-python",
-        `Training needs Python 3.11 or newer, and none was found. ${how}`,
-        tried.join("; "),
-      );
-}
-
-function noSpace(folder: string, needed: number, free: number, advice = ""): EnvironmentFailure {
-  const message = `The environment for training needs ${formatBytes(needed)} in ${folder}, and ${formatBytes(free)} are free. Free some space, or choose another data folder with RSTAR_HOME. ${advice}`;
-  return failure("no-space", message.trim(), "");
-}
-
-/** Reads out of pip's last words why it could not install. */
-export function installFailure(folder: string, errors: string): EnvironmentFailure {
-  if (/No space left|disk full|Errno 28/iu.test(errors))
-    return failure(
-      "no-space",
-      `The disk of ${folder} became full while the packages for training were installed. Free some space and run the command again.`,
-      errors,
-    );
-  if (
-    /NewConnectionError|name resolution|getaddrinfo|timed out|ConnectTimeout|ProxyError|Network is unreachable/iu.test(
-      errors,
-    )
-  )
-    return failure(
-      "no-network",
-      "The packages for training could not be fetched: the network or the package index cannot be reached. Check the connection and run the command again. Nothing else was changed.",
-      errors,
-    );
-  return failure(
-    "environment",
-    `pip could not install the packages for training: ${lastLines(errors)} Nothing else was changed.`,
-    errors,
-  );
 }
 
 async function freeBytes(folder: string): Promise<number> {

@@ -1,13 +1,7 @@
 /** Trains adapters with the Python package: environment, training, export to GGUF, parity with the engine. */
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { z } from "zod";
-import {
-  MetricsLine,
-  TRAINING_FAILURES,
-  type TrainingJob,
-  type TrainingResult,
-} from "../protocol/training.ts";
+import type { MetricsLine, TrainingJob, TrainingResult } from "../protocol/training.ts";
 import type { Trainer, TrainingPreparation } from "../services.ts";
 import { writeDryRun } from "./dry-run.ts";
 import {
@@ -18,8 +12,9 @@ import {
   type TrainingEnvironment,
 } from "./environment.ts";
 import { type ConverterSource, exportAdapter } from "./export.ts";
-import { comparePrompts, type DistributionReader, parityPrompts, Reference, TOP_TOKENS } from "./parity.ts";
-import { lastLines, type ProgramEnd, runProgram } from "./program.ts";
+import { comparePrompts, type DistributionReader, parityPrompts, TOP_TOKENS } from "./parity.ts";
+import { lastLines, runProgram } from "./program.ts";
+import { isReason, parseLine, type ProgramResult, withoutResult } from "./trainer-output.ts";
 
 /** A base model with an exported adapter on it, to be opened in the engine. */
 export interface AdaptedModel {
@@ -47,25 +42,6 @@ const GRACE_MS = 60_000;
 type Failed = Extract<TrainingResult, { readonly kind: "failed" }>;
 type Stage = Extract<MetricsLine, { readonly kind: "stage" }>["stage"];
 type Listener = (line: MetricsLine) => void;
-
-const Held = z.object({ loss: z.number(), accuracy: z.number() });
-
-/** The last line of the Python program's output. */
-const ProgramResult = z.discriminatedUnion("outcome", [
-  z.object({
-    outcome: z.literal("trained"),
-    adapter: z.string(),
-    base: z.string(),
-    step: z.int(),
-    loss: z.number().nullable(),
-    held: Held.nullable(),
-    seconds: z.number(),
-  }),
-  z.object({ outcome: z.literal("stopped"), step: z.int(), checkpoint: z.string().nullable() }),
-  z.object({ outcome: z.literal("failed"), reason: z.string(), message: z.string() }),
-  Reference.extend({ outcome: z.literal("reference") }),
-]);
-type ProgramResult = z.infer<typeof ProgramResult>;
 
 /** A `Trainer` on PyTorch. */
 export class PythonTrainer implements Trainer {
@@ -279,7 +255,12 @@ class Run {
       this.#signal,
       {
         cwd: trainerPackage(),
-        environment: { PYTHONDONTWRITEBYTECODE: "1", PYTHONUNBUFFERED: "1" },
+        environment: {
+          PYTHONDONTWRITEBYTECODE: "1",
+          PYTHONUNBUFFERED: "1",
+          // PyTorch's threads wait for each other spinning; when another program takes a core, they then nearly stop.
+          OMP_WAIT_POLICY: process.env["OMP_WAIT_POLICY"] ?? "passive",
+        },
         graceMs: GRACE_MS,
         onLine: (line) => {
           const heard = parseLine(line);
@@ -333,50 +314,6 @@ class Run {
 }
 
 type Parity = Extract<TrainingResult, { readonly kind: "adapter" }>["parity"];
-
-/** Reads a line of the Python program's output; null for what libraries print. */
-export function parseLine(
-  line: string,
-):
-  | { readonly kind: "metrics"; readonly line: MetricsLine }
-  | { readonly kind: "result"; readonly result: ProgramResult }
-  | null {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch {
-    return null;
-  }
-  const result = ProgramResult.safeParse(json);
-  if (result.success) return { kind: "result", result: result.data };
-  const metrics = MetricsLine.safeParse(json);
-  return metrics.success ? { kind: "metrics", line: metrics.data } : null;
-}
-
-/** Why a program ended without saying how. */
-function withoutResult(end: ProgramEnd): ProgramResult {
-  const failed = (reason: string, message: string): ProgramResult => ({ outcome: "failed", reason, message });
-  switch (end.kind) {
-    case "not-started":
-      return failed(
-        "environment",
-        `The trainer's Python could not be started: ${end.detail}. Remove the folder "trainer" of the data folder to have it made again.`,
-      );
-    case "killed":
-      return failed(
-        "killed",
-        `The training was ended from outside (${end.signal})${end.signal === "SIGKILL" ? ", as systems do that run out of memory" : ""}. Resume goes on from the last checkpoint; smaller batches (microBatchSize) need less memory.`,
-      );
-    case "ended":
-      return failed("other", `The trainer ended with code ${end.code}: ${lastLines(end.errors)}`);
-    default:
-      return end satisfies never;
-  }
-}
-
-function isReason(reason: string): reason is (typeof TRAINING_FAILURES)[number] {
-  return (TRAINING_FAILURES as readonly string[]).includes(reason);
-}
 
 function now(): string {
   return new Date().toISOString();

@@ -11,12 +11,8 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import {
-  type EnvironmentOptions,
-  installFailure,
-  prepareEnvironment,
-  progressOf,
-} from "../../../server/evolution/environment.ts";
+import { type EnvironmentOptions, prepareEnvironment } from "../../../server/evolution/environment.ts";
+import { installFailure, progressOf } from "../../../server/evolution/environment-words.ts";
 
 let home = "";
 let log = "";

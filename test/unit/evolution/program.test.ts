@@ -1,7 +1,7 @@
 /** Running a program: its lines, its end, its last words, and how it is stopped. */
 import { describe, expect, it } from "vitest";
-import { parseLine } from "../../../server/evolution/python-trainer.ts";
 import { lastLines, runProgram } from "../../../server/evolution/program.ts";
+import { parseLine } from "../../../server/evolution/trainer-output.ts";
 
 const forever = new AbortController().signal;
 const node = (code: string): string[] => [process.execPath, "-e", code];

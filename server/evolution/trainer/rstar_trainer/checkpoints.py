@@ -42,7 +42,7 @@ class Partial:
 
     def __init__(self, root: Path, step: int) -> None:
         self.folder = root / f".step-{step:08d}.partial"
-        self._final = root / f"step-{step:08d}"
+        self.final = root / f"step-{step:08d}"
         self._step = step
 
     def open(self) -> None:
@@ -50,15 +50,14 @@ class Partial:
         discard(self.folder)
         self.folder.mkdir(parents=True)
 
-    def seal(self, state: dict[str, Any]) -> Path:
+    def seal(self, state: dict[str, Any]) -> None:
         """Write down the state and all files' hashes, give the folder its name, and delete all but the newest two."""
         sealed = {**state, "step": self._step, "files": _hashes(self.folder)}
         write_file(self.folder / _STATE, json.dumps(sealed).encode())
-        discard(self._final)
-        self.folder.rename(self._final)
-        for old in sorted(self._final.parent.glob("step-*"))[:-_KEPT]:
+        discard(self.final)
+        self.folder.rename(self.final)
+        for old in sorted(self.final.parent.glob("step-*"))[:-_KEPT]:
             discard(old)
-        return self._final
 
 
 def newest_checkpoint(root: Path, run: str, say: Callable[[str], None]) -> Checkpoint | None:

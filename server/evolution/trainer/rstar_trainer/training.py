@@ -293,8 +293,9 @@ class Training:
             self._workers.wait()
             if self._workers.first:
                 self._write_peft(partial.folder / "adapter", tensors)
-                self._saved = partial.seal(state)
-                self._reporter.line("checkpoint", step=self._step, folder=str(self._saved))
+                partial.seal(state)
+                self._reporter.line("checkpoint", step=self._step, folder=str(partial.final))
+            self._saved = partial.final
         except BaseException:
             discard(partial.folder)
             raise
