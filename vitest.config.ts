@@ -1,4 +1,4 @@
-/** Test tiers: `unit` needs no model and takes seconds; `server` drives the language server; `media` shows the webviews in Chromium; `engine` runs a real model and the real sandbox. */
+/** Test tiers: `unit` needs no model and takes seconds; `server` drives the language server; `media` shows the webviews in Chromium; `engine` runs a real model and the real sandbox; `trainer` trains a model. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -46,6 +46,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          name: "trainer",
+          include: ["test/trainer/**/*.test.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          testTimeout: 600_000,
         },
       },
     ],

@@ -1,7 +1,9 @@
 /** Entry of the `rstar` command. */
 import { Command, CommanderError } from "commander";
+import { adaptersCommand } from "./cli/adapters.ts";
 import { doctorCommand } from "./cli/doctor.ts";
 import { evalCommand } from "./cli/eval.ts";
+import { evolveCommand, finetuneCommand } from "./cli/evolve.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
 import { mcpCommand } from "./cli/mcp.ts";
 import { modelsCommand } from "./cli/models.ts";
@@ -25,6 +27,9 @@ const program = new Command("rstar")
   .addCommand(resultsCommand())
   .addCommand(modelsCommand())
   .addCommand(tracesCommand())
+  .addCommand(finetuneCommand())
+  .addCommand(evolveCommand())
+  .addCommand(adaptersCommand())
   .addCommand(mcpCommand())
   .addCommand(doctorCommand());
 throwOnExit(program);

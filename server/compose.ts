@@ -1,5 +1,14 @@
 /** The one place where real services are built: models, engine, Python, grader and store. */
-import { openEngine, type BackendInfo, type EngineOptions, type EngineStats } from "./engine/engine.ts";
+import { llamaCppSource } from "./engine/converter-source.ts";
+import {
+  openEngine,
+  type BackendInfo,
+  type Engine,
+  type EngineOptions,
+  type EngineStats,
+} from "./engine/engine.ts";
+import type { EvolutionServices } from "./evolution/context.ts";
+import { type AdaptedModel, PythonTrainer, type ReaderOpening } from "./evolution/python-trainer.ts";
 import { createGrader, type DisposableGrader } from "./grading/grader.ts";
 import { dataHome, defaultTraceFile } from "./models/home.ts";
 import { createModelManager, type ModelManager } from "./models/manager.ts";
@@ -7,7 +16,7 @@ import { loadManifest } from "./models/manifest.ts";
 import type { ModelProgress, Resolution } from "./models/outcomes.ts";
 import { createSandbox, type DisposableSandbox } from "./sandbox/sandbox.ts";
 import type { SearchServices } from "./search/search.ts";
-import type { PreferenceModel, ResolvedModel } from "./services.ts";
+import { ServiceUnavailable, type PreferenceModel, type ResolvedModel, type Trainer } from "./services.ts";
 
 export { defaultTraceFile };
 
@@ -48,9 +57,9 @@ export function openPython(limits: PythonLimits = {}): Python {
 
 /** What a solve asks for. */
 export interface RuntimeOptions {
-  /** Manifest id of the policy; the manifest's default when left out. */
+  /** Id of the policy; the one in use when left out: an adapter that was adopted, else the manifest's default. */
   readonly model?: string;
-  /** Manifest id of the PPM; the manifest's default when left out, and none where it has none. Null is none. */
+  /** Id of the PPM; the one in use when left out. Null searches without. */
   readonly ppm?: string | null;
   /** The data folder that a setting names. */
   readonly folder?: string;
@@ -105,10 +114,10 @@ export async function openRuntime(
       onProgress: (progress) => listener.download(progress),
       offline: options.offline,
     });
-  const policyFound = await resolve(options.model ?? manager.defaultId("policy") ?? "");
+  const policyFound = await resolve(options.model ?? (await manager.idInUse("policy")) ?? "");
   if (policyFound.kind === "failed") return notResolved(policyFound);
   const policyModel = policyFound.model;
-  const ppmId = options.ppm === undefined ? manager.defaultId("ppm") : options.ppm;
+  const ppmId = options.ppm === undefined ? await manager.idInUse("ppm") : options.ppm;
   const ppmFound = ppmId === null ? null : await resolve(ppmId);
   if (ppmFound?.kind === "failed") return notResolved(ppmFound);
   const ppmModel = ppmFound?.model ?? null;
@@ -170,6 +179,92 @@ export async function openRuntime(
       },
     },
   };
+}
+
+/**
+ * Trains on this machine. Adapters are compared with PyTorch in `engine`, which is asked for when the first is there.
+ *
+ * @param launchConfig A configuration file of `accelerate launch`, for training on many GPUs.
+ */
+export function openTrainer(engine: () => Promise<Engine>, launchConfig?: string): Trainer {
+  return new PythonTrainer({
+    home: dataHome(),
+    source: llamaCppSource,
+    openReader: async (model, signal) => openReader(await engine(), model, signal),
+    ...(launchConfig === undefined ? {} : { launchConfig }),
+  });
+}
+
+async function openReader(
+  engine: Engine,
+  { base, adapter }: AdaptedModel,
+  signal: AbortSignal,
+): Promise<ReaderOpening> {
+  const load = await engine.loadReader(
+    {
+      id: base.id,
+      role: "policy",
+      path: base.gguf.path,
+      sha256: base.gguf.sha256,
+      adapter: { id: "trained", ...adapter },
+      contextLength: 2048,
+      parameters: 0,
+      promptFormat: "bare",
+    },
+    signal,
+  );
+  if (load.kind === "failed") return { kind: "failed", message: load.message };
+  return { kind: "ready", reader: load.reader, close: () => load.reader.dispose() };
+}
+
+/** Everything that rounds need, ready. */
+export interface EvolutionRuntime {
+  readonly services: EvolutionServices;
+  dispose(): Promise<void>;
+}
+
+/** What rounds need: searches by the same runtime as everywhere, the trainer, this user's data folder. */
+export async function openEvolution(
+  listener: RuntimeListener,
+  launchConfig?: string,
+): Promise<EvolutionRuntime> {
+  const manager = await modelManager((line) => listener.say(line));
+  let engine: Promise<Engine> | null = null;
+  const trainer = openTrainer(() => (engine ??= engineOrFailure()), launchConfig);
+  return {
+    services: {
+      home: dataHome(),
+      now: () => new Date(),
+      trainer,
+      openSearch: async ({ policy, ppm }, signal) => {
+        const opening = await openRuntime({ model: policy, ppm }, signal, listener);
+        if (opening.kind === "failed") return opening;
+        const { runtime } = opening;
+        return { kind: "ready", services: runtime.services, dispose: () => runtime.dispose() };
+      },
+      resolveBase: async (id, signal) => {
+        const resolution = await manager.resolve(id, {
+          signal,
+          onProgress: (progress) => listener.download(progress),
+        });
+        if (resolution.kind === "failed") return { kind: "failed", message: resolution.message };
+        const { path: file, sha256 } = resolution.model;
+        return { kind: "base", id, path: file, sha256 };
+      },
+    },
+    dispose: async () => {
+      await (await engine)?.dispose();
+    },
+  };
+}
+
+/** @throws ServiceUnavailable when the engine cannot be opened. */
+async function engineOrFailure(): Promise<Engine> {
+  const opening = await openEngine();
+  if (opening.kind === "ready") return opening.engine;
+  throw new ServiceUnavailable(
+    `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,
+  );
 }
 
 function notResolved({ reason, message }: Extract<Resolution, { kind: "failed" }>): RuntimeOpening {

@@ -3,6 +3,7 @@
  * `server/compose.ts` builds the real ones; the tests build fakes.
  */
 import type { Trace, TraceSummary } from "./protocol/trace.ts";
+import type { MetricsLine, TrainingJob, TrainingResult } from "./protocol/training.ts";
 
 /* ------------------------------------------------------------------ models */
 
@@ -217,3 +218,32 @@ export interface TraceFilter {
   readonly id?: string;
   readonly problemHash?: string;
 }
+
+/* ---------------------------------------------------------------- training */
+
+/** Trains adapters: makes its environment when there is none, trains, exports to GGUF and tests parity. */
+export interface Trainer {
+  /**
+   * Before anything is spent: Python, space, the environment (made when it is missing), then the whole chain once on a
+   * few lines of the job's kind (train one step, export, load), below `job.out`. The job's data need not exist yet.
+   * @throws the signal's reason when it is aborted.
+   */
+  prepare(
+    job: TrainingJob,
+    signal: AbortSignal,
+    onMetrics?: (line: MetricsLine) => void,
+  ): Promise<TrainingPreparation>;
+  /**
+   * Runs the job in `job.out`, which is made when it is missing. Every metrics line is reported as it is written.
+   * An aborted signal ends it with `stopped`, after a checkpoint: the process gets some seconds to write it.
+   */
+  train(
+    job: TrainingJob,
+    signal: AbortSignal,
+    onMetrics?: (line: MetricsLine) => void,
+  ): Promise<TrainingResult>;
+}
+
+/** Whether training can begin. */
+export type TrainingPreparation =
+  { readonly kind: "ready" } | Extract<TrainingResult, { readonly kind: "failed" }>;

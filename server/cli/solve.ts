@@ -12,6 +12,7 @@ import {
 } from "../search/config.ts";
 import { solve } from "../search/solve.ts";
 import { toSolution } from "../solutions.ts";
+import { openTraceFiles } from "../traces/files.ts";
 import { createTraceStore } from "../traces/store.ts";
 import type { Problem } from "../document/problems.ts";
 import type { EngineStats } from "../engine/engine.ts";
@@ -125,6 +126,7 @@ async function searchAll(
   progress: ReturnType<typeof createProgress>,
 ): Promise<Trace[]> {
   const store = createTraceStore(defaultTraceFile());
+  const training = await openTraceFiles(defaultTraceFile()).trainingMark(file);
   const paint = paintFor(process.stdout);
   const shown: (string | undefined)[] = [];
   const traces: Trace[] = [];
@@ -144,6 +146,7 @@ async function searchAll(
           id: newTraceId(),
           createdAt: new Date().toISOString(),
           source: `${basename(file)}#${problem.index}`,
+          training,
         },
         signal,
         (event) => progress.show(problem.index, event),

@@ -1,7 +1,8 @@
-/** `rstar traces list | show | export | delete`: what past searches left behind. */
+/** `rstar traces list | show | export | delete | consent | opt-out`: what past searches left behind. */
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { treeText } from "./trace-text.ts";
+import { consentCommand, optOutCommand } from "./consent.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { defaultTraceFile } from "../compose.ts";
 import { createTraceStore } from "../traces/store.ts";
@@ -63,7 +64,7 @@ export function tracesCommand(): Command {
       );
       process.stdout.write(`${removed} deleted.\n`);
     });
-  return command;
+  return command.addCommand(consentCommand()).addCommand(optOutCommand());
 }
 
 /** The one stored trace whose id begins so. */

@@ -5,6 +5,7 @@ import { abortion, ContextHost, type OpenContext } from "./context-host.ts";
 import { type ContextInfo, type ContextOptions, ModelContexts, type Surroundings } from "./contexts.ts";
 import { physicalCores } from "./cores.ts";
 import { type DecoderStats, NO_DECODING } from "./decoder.ts";
+import { LogitReader } from "./logits.ts";
 import { ModelFiles, OpenError, type OpenFailure } from "./model-files.ts";
 import { Policy, type PolicyCounters } from "./policy.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
@@ -44,6 +45,9 @@ export type PpmLoad =
   | { readonly kind: "ready"; readonly ppm: Ppm; readonly info: ContextInfo }
   | ({ readonly kind: "failed" } & OpenFailure);
 
+export type ReaderLoad =
+  { readonly kind: "ready"; readonly reader: LogitReader } | ({ readonly kind: "failed" } & OpenFailure);
+
 /** Counters since the engine was opened. */
 export interface EngineStats {
   readonly policy: PolicyCounters & DecoderStats;
@@ -63,6 +67,9 @@ const POLICY_ON_GPU: ContextOptions = { lanes: 64, contextLength: 2048, kvBytes:
 /** Sizes for a PPM: it reads each step once, so that a few lanes keep the processor busy. */
 const PPM_ON_CPU: ContextOptions = { lanes: 8, contextLength: 2048, kvBytes: 500_000_000 };
 const PPM_ON_GPU: ContextOptions = { lanes: 32, contextLength: 2048, kvBytes: 4_000_000_000 };
+
+/** Sizes for reading distributions: one prefix after the other, no cache worth the name. */
+const READER_SIZES: ContextOptions = { lanes: 1, contextLength: 1024, kvBytes: 200_000_000 };
 
 const NEVER = new AbortController().signal;
 const IDLE_UNLOAD_MS = 600_000;
@@ -104,6 +111,7 @@ export class Engine {
   readonly #idleUnloadMs: number;
   readonly #policies: { readonly contexts: ModelContexts; readonly model: Policy }[] = [];
   readonly #ppms: { readonly contexts: ModelContexts; readonly model: Ppm }[] = [];
+  readonly #readers: LogitReader[] = [];
   readonly #governors = new Map<string, ThreadGovernor>();
   #last: Promise<unknown> = Promise.resolve();
 
@@ -182,6 +190,26 @@ export class Engine {
     }
   }
 
+  /**
+   * Loads a model to read its next-token distributions.
+   *
+   * @throws the signal's reason when it is aborted, at once; what was being loaded is freed when it is there.
+   */
+  async loadReader(model: ResolvedModel, signal: AbortSignal = NEVER): Promise<ReaderLoad> {
+    const contexts = new ModelContexts(this.#around, model, READER_SIZES);
+    try {
+      const first = await openUnless(signal, contexts);
+      const reader = new LogitReader(
+        new ContextHost(contexts, first, this.#idleUnloadMs),
+        first.tokenizer.vocabulary,
+      );
+      this.#readers.push(reader);
+      return { kind: "ready", reader };
+    } catch (error) {
+      return failed(error, signal);
+    }
+  }
+
   /** What all policies and all PPMs did so far. */
   stats(): EngineStats {
     return { policy: total(this.#policies, NO_POLICY), ppm: total(this.#ppms, NO_PPM) };
@@ -189,7 +217,8 @@ export class Engine {
 
   /** Frees everything; calls under way get `failed` results. */
   async dispose(): Promise<void> {
-    await Promise.all([...this.#policies, ...this.#ppms].map(({ model }) => model.dispose()));
+    const models = [...this.#policies, ...this.#ppms].map(({ model }) => model);
+    await Promise.all([...models, ...this.#readers].map((model) => model.dispose()));
     await this.#llama.dispose();
   }
 

@@ -93,7 +93,8 @@ function filtered(pool: Entry[], { topK = 0, topP, minP = 0 }: SamplingOptions):
   return kept;
 }
 
-function logSumExp(logits: readonly number[]): number {
+/** `log(sum(exp(logits)))`, without overflow. */
+export function logSumExp(logits: readonly number[]): number {
   let greatest = -Infinity;
   for (const logit of logits) if (logit > greatest) greatest = logit;
   let sum = 0;

@@ -32,8 +32,8 @@ export async function listModels(session: Session): Promise<EditorModels> {
         estimate: estimateModel(model.bytes, bytesPerSecond),
       })),
     problem: problem === null ? null : describeFailure(problem),
-    policy: policy === "" ? (manager.defaultId("policy") ?? "") : policy,
-    ppm: ppm === "" ? manager.defaultId("ppm") : ppm,
+    policy: policy === "" ? ((await manager.idInUse("policy")) ?? "") : policy,
+    ppm: ppm === "" ? await manager.idInUse("ppm") : ppm,
   };
 }
 

@@ -1,4 +1,5 @@
 /** One search from its place in the queue to its stored trace, whatever ends it. */
+import { fileURLToPath } from "node:url";
 import { formatBytes } from "../models/outcomes.ts";
 import type { SolveOutcome } from "../protocol/solving.ts";
 import type { Trace } from "../protocol/trace.ts";
@@ -68,11 +69,14 @@ export async function runSearch(session: Session, task: SearchTask): Promise<Sea
           const { services } = opening.runtime;
           display.report(0, "waiting for its turn");
           return inTurn(async () => {
+            const document = task.uri.startsWith("file:") ? fileURLToPath(task.uri) : task.uri;
+            const training = await (await session.library.files()).trainingMark(document);
+            const createdAt = session.services.now().toISOString();
             const search = startSearch(
               task.problem,
               task.config,
               services,
-              { id: traceId, createdAt: session.services.now().toISOString(), source: task.source },
+              { id: traceId, createdAt, source: task.source, training },
               entry.controller.signal,
               (event) => {
                 session.searches.tell(entry, event);

@@ -3,6 +3,7 @@ import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { GgufReading } from "../engine/gguf.ts";
 import type { ResolvedModel } from "../services.ts";
+import { adapterPath, inUse, readLineage } from "./adapters.ts";
 import { CheckedFiles } from "./checked-files.ts";
 import {
   assetPath,
@@ -79,6 +80,13 @@ export interface ModelManager {
   readonly home: string;
   /** The manifest's default of a role, or null when it has none. */
   defaultId(role: "policy" | "ppm"): string | null;
+  /** The file that the default policy runs on: what adapters are trained on unless another base is named. */
+  defaultBase(): { readonly id: string; readonly sha256: string } | null;
+  /**
+   * What a role uses when no model is named: the adapter in use on the manifest's default base, else that default. For
+   * a PPM null when there is none.
+   */
+  idInUse(role: "policy" | "ppm"): Promise<string | null>;
   /** The manifest's models, in its order, then the user's own. Reads no file's content: it takes milliseconds. */
   list(): Promise<ModelList>;
   /**
@@ -123,6 +131,25 @@ class Manager implements ModelManager {
     return this.#entries.find((entry) => entry.role === role && entry.default === true)?.id ?? null;
   }
 
+  defaultBase(): { readonly id: string; readonly sha256: string } | null {
+    const policy = this.#entries.find((entry) => entry.id === this.defaultId("policy"));
+    if (policy === undefined) return null;
+    const { id, sha256 } = this.#baseOf(policy);
+    return { id, sha256 };
+  }
+
+  async idInUse(role: "policy" | "ppm"): Promise<string | null> {
+    const fallback = this.defaultId(role);
+    const base = this.defaultBase();
+    if (base === null) return fallback;
+    const reading = await readLineage(this.home);
+    // A list that cannot be read is told by whoever asks for one of its adapters.
+    if (reading.kind !== "lineage") return fallback;
+    const chosen = inUse(reading.lineage, role, base.sha256);
+    if (chosen === undefined) return fallback;
+    return chosen ?? (role === "policy" ? base.id : null);
+  }
+
   async list(): Promise<ModelList> {
     const own = await readOwnModels(this.home);
     const models = await Promise.all(
@@ -135,7 +162,8 @@ class Manager implements ModelManager {
   async resolve(id: string, options: EnsureOptions): Promise<Resolution> {
     options.signal.throwIfAborted();
     const entry = this.#entries.find((candidate) => candidate.id === id);
-    if (entry === undefined) return await this.#resolveOwn(id, options);
+    if (entry === undefined)
+      return (await this.#resolveAdapter(id, options)) ?? (await this.#resolveOwn(id, options));
     const base = this.#baseOf(entry);
     const weights = await ensureAsset(id, base, this.#context, options);
     if (weights.kind === "failed") return failed(weights.reason);
@@ -231,6 +259,40 @@ class Manager implements ModelManager {
       if (failure === null) throw error;
       return notAdded(failure);
     }
+  }
+
+  /** A trained adapter on its base; null when no adapter has this id. */
+  async #resolveAdapter(id: string, options: EnsureOptions): Promise<Resolution | null> {
+    const reading = await readLineage(this.home);
+    if (reading.kind !== "lineage") return failed(reading);
+    const entry = reading.lineage.entries.find((other) => other.id === id);
+    if (entry === undefined) return null;
+    const base = await this.resolve(entry.base.id, options);
+    if (base.kind === "failed") return base;
+    const found = base.model.sha256;
+    if (found !== entry.base.sha256)
+      return failed({ kind: "wrong-base", id, base: entry.base.id, expected: entry.base.sha256, found });
+    const file = adapterPath(this.home, entry);
+    try {
+      const sha256 = await this.#context.checked.sha256(file, options.signal);
+      if (sha256 !== entry.sha256)
+        return failed({ kind: "wrong-hash", path: file, expected: entry.sha256, found: sha256 });
+    } catch (error) {
+      options.signal.throwIfAborted();
+      if (codeOf(error) === "") throw error;
+      return failed({ kind: "missing-file", id, path: file });
+    }
+    const { path: weights, sha256, contextLength, parameters } = base.model;
+    return {
+      kind: "ready",
+      model: {
+        // The base is what is named in traces; the adapter is named beside it.
+        ...{ id: base.model.id, role: entry.role, path: weights, sha256, contextLength, parameters },
+        adapter: { id, path: file, sha256: entry.sha256 },
+        promptFormat: entry.promptFormat,
+        ...(entry.ppm === null ? {} : { ppm: entry.ppm }),
+      },
+    };
   }
 
   async #resolveOwn(id: string, options: EnsureOptions): Promise<Resolution> {

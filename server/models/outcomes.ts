@@ -59,7 +59,16 @@ export type ModelFailure =
   | { readonly kind: "missing-file"; readonly id: string; readonly path: string }
   /** Another process believed this one dead (it had been suspended) and took the download over. */
   | { readonly kind: "lock-lost"; readonly file: string }
-  | { readonly kind: "bad-models-file"; readonly path: string; readonly detail: string };
+  | { readonly kind: "bad-models-file"; readonly path: string; readonly detail: string }
+  | { readonly kind: "bad-lineage"; readonly path: string; readonly detail: string }
+  /** An adapter only fits the very file it was trained on. */
+  | {
+      readonly kind: "wrong-base";
+      readonly id: string;
+      readonly base: string;
+      readonly expected: string;
+      readonly found: string;
+    };
 
 /** What asking for a model led to. */
 export type Resolution =
@@ -93,6 +102,10 @@ export function describeFailure(failure: ModelFailure): string {
       return `Another process took over the download of ${failure.file} while this one was suspended. Run the command again; what had arrived is kept.`;
     case "bad-models-file":
       return `${failure.path}, the list of your own models, cannot be read: ${failure.detail}. Correct it or move it away; it was not changed, and your model files are untouched.`;
+    case "bad-lineage":
+      return `${failure.path}, the list of your trained adapters, cannot be read: ${failure.detail}. Correct it or move it away; it was not changed, and the adapters beside it are untouched.`;
+    case "wrong-base":
+      return `The adapter ${failure.id} was trained on another file of ${failure.base} (SHA-256 ${failure.expected}; the one here has ${failure.found}), so it was not loaded. Use the base without it (rstar adapters use none), put the old file back, or train again.`;
     default:
       return failure satisfies never;
   }

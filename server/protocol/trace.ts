@@ -142,6 +142,11 @@ export const Trace = z.strictObject({
   /** The node that every solution has to go through, by a person's choice. Left out, it is the root. */
   origin: z.int().nonnegative().optional(),
   preferences: z.array(Preference).optional(),
+  /**
+   * Whether it may train models, as the person had decided when it was made: `agreed` to collecting, or not, or this
+   * file left out. Absent in traces of searches that were made for training.
+   */
+  training: z.enum(["agreed", "not-agreed", "opted-out"]).optional(),
   /** Best first. */
   votes: z.array(Vote),
   /** The answer node chosen, or null when no trajectory reached an answer. */

@@ -1,8 +1,8 @@
 /** Prompts: a problem and its accepted steps as the prefix that the policy continues or the PPM scores. */
 import type { Prefix, ResolvedModel } from "../services.ts";
 import { MARK, writeAnswer, writeOutput, writeStep } from "./grammar.ts";
+import { piecesOf } from "./pieces.ts";
 import { pathOf, type SearchNode } from "./tree.ts";
-import { printed } from "./verdict.ts";
 
 /** How problems are put to a policy; the manifest entry of the model says which. */
 export type PromptFormat = ResolvedModel["promptFormat"];
@@ -73,11 +73,5 @@ export function promptTemplate(format: PromptFormat): string {
 
 /** The node as the models see it: prompt, accepted steps, and after a closed program its output and answer. */
 export function prefixOf(node: SearchNode, prompt: Prefix): Prefix {
-  const pieces = [...prompt];
-  for (const at of pathOf(node)) {
-    if (at.kind === "answer") pieces.push(`${at.text}\n`);
-    else pieces.push(writeStep(at));
-    if (at.final && at.kind === "step") pieces.push(writeOutput(printed(at)));
-  }
-  return pieces;
+  return [...prompt, ...piecesOf(pathOf(node)).map(({ text }) => text)];
 }

@@ -31,6 +31,8 @@ export interface SearchStamp {
   readonly createdAt: string;
   /** Where the problem came from, for a person. */
   readonly source: string | null;
+  /** Whether the trace may train models, where a person has a say in it. */
+  readonly training?: Trace["training"];
 }
 
 /** A search under way. */
@@ -90,6 +92,7 @@ export function startSearch(
       models: { policy: services.policy.identity, ppm: services.ppm?.identity ?? null },
       prompt: { format: services.promptFormat, sha256: sha256(promptTemplate(services.promptFormat)) },
       settings: settingsOf(config),
+      ...(stamp.training === undefined ? {} : { training: stamp.training }),
       nodes: search.tree.nodes.map(toTraceNode),
       ...(continuation?.fields(chosen) ?? {}),
       votes,

@@ -1,14 +1,12 @@
 /** What running a step came to: its output, or why it is rejected. */
 import type { Rejection } from "../protocol/trace.ts";
 import type { RunResult } from "../services.ts";
+import { printedBy } from "./pieces.ts";
 import { pathOf, type SearchNode } from "./tree.ts";
 
-/** Everything a program printed, the value of its last expression included where it printed nothing at the end. */
+/** Everything that the program up to this node printed. */
 export function printed(node: SearchNode): string {
-  const path = pathOf(node);
-  const outputs = path.map((step) => step.output).join("");
-  const own = node.output.trim() === "" && node.value !== null ? node.value : "";
-  return own === "" ? outputs.trim() : `${outputs}${own}`.trim();
+  return printedBy(pathOf(node));
 }
 
 /** A rejection that has no line. */

@@ -86,7 +86,8 @@ export function backupRule(config: SearchConfig, groups: AnswerGroups): BackupRu
     ppmPrior: true,
     terminalValue: (node) => {
       if (isRefused(node)) return -1;
-      if (guided && node.graded !== null) return node.graded === "equal" ? 1 : -1;
+      if (guided && node.graded !== null)
+        return node.graded === "equal" ? 1 : node.graded === "different" ? -1 : 0;
       if (node.ppm !== null) return node.ppm;
       // Agreement of the other trajectories, so that a lone one counts neither way.
       const { count, total } = groups.support(node);

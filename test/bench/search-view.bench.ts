@@ -16,13 +16,11 @@ for (let id = nodes.length; id < 10_000; id++) {
 const trace = { ...small, nodes };
 const tree = fromTrace(trace);
 const layout = layoutTree(tree, new Set(), "compact");
-const wave = nodes
-  .slice(-8)
-  .map((node) => ({
-    kind: "candidate" as const,
-    problemId: "p",
-    node: { ...node, visits: node.visits + 1 },
-  }));
+const wave = nodes.slice(-8).map((node) => ({
+  kind: "candidate" as const,
+  problemId: "p",
+  node: { ...node, visits: node.visits + 1 },
+}));
 
 describe("10,000 nodes", () => {
   bench("parse the message that opens them", () => void parseMessage(ToSearchView, opening(trace)));

@@ -12,7 +12,14 @@ it("opens", async () => {
     const [uri] = await vscode.workspace.findFiles("*.md");
     if (!uri) throw new Error("no file");
     await vscode.window.showTextDocument(uri);
-    return vscode.version + " " + process.env["RSTAR_TEST_DRIVER"] + " " + process.version+ JSON.stringify(vscode.extensions.all.map(e=>e.id).filter(i=>/rstar|math/i.test(i)));
+    return (
+      vscode.version +
+      " " +
+      process.env["RSTAR_TEST_DRIVER"] +
+      " " +
+      process.version +
+      JSON.stringify(vscode.extensions.all.map((e) => e.id).filter((i) => /rstar|math/i.test(i)))
+    );
   });
   console.log(found);
   await editor.page.screenshot({ path: "/tmp/ext-1.png" });

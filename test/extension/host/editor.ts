@@ -126,7 +126,11 @@ async function startInBrowser(
   ]);
   closers.push(() => stop(server));
   const said = collect(server);
-  await until(START_MS, () => said().includes("HTTP server listening"), () => said());
+  await until(
+    START_MS,
+    () => said().includes("HTTP server listening"),
+    () => said(),
+  );
   const shown: Browser = await chromium.launch({
     executablePath: browser,
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"],
@@ -135,7 +139,10 @@ async function startInBrowser(
   const page = await shown.newPage({ viewport: { width: 1280, height: 800 } });
   const remote = (file: string): string => `vscode-remote://127.0.0.1:${port}${file}`;
   const payload = [
-    ["extensionDevelopmentPath", remote(start.extension.kind === "development" ? ROOT.replace(/\/$/u, "") : DRIVER)],
+    [
+      "extensionDevelopmentPath",
+      remote(start.extension.kind === "development" ? ROOT.replace(/\/$/u, "") : DRIVER),
+    ],
     ["extensionTestsPath", remote(path.join(DRIVER, "driver.mjs"))],
   ];
   await page.exposeFunction("codeAutomationLog", () => undefined);
@@ -158,7 +165,10 @@ async function startOnDesktop(
     const [cli = "", ...args] = resolveCliArgsFromVSCodeExecutablePath(program);
     const own = args.filter((arg) => !/^--(?:user-data-dir|extensions-dir)/u.test(arg));
     const install = [...own, ...folders, "--install-extension", start.extension.vsix];
-    await ended(spawn(cli, install, { stdio: "pipe", shell: process.platform === "win32" }), "installing the package");
+    await ended(
+      spawn(cli, install, { stdio: "pipe", shell: process.platform === "win32" }),
+      "installing the package",
+    );
   }
   const port = await freePort();
   const development = start.extension.kind === "development" ? ROOT : DRIVER;
@@ -177,7 +187,11 @@ async function startOnDesktop(
   );
   closers.push(() => stop(editor));
   const said = collect(editor);
-  await until(START_MS, () => said().includes("DevTools listening"), () => said());
+  await until(
+    START_MS,
+    () => said().includes("DevTools listening"),
+    () => said(),
+  );
   const shown = await chromium.connectOverCDP(`http://127.0.0.1:${port}`);
   closers.push(() => shown.close());
   const context = shown.contexts()[0];

@@ -1,0 +1,317 @@
+/** `rstar finetune` and `rstar evolve`: train on traces that are there, or search and train round after round. */
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { defaultTraceFile, modelManager, openEvolution, type EvolutionRuntime } from "../compose.ts";
+import { evaluationProblems } from "../evolution/decontamination.ts";
+import { finetuneMaterial } from "../evolution/finetune.ts";
+import { paperRounds, settingsOf, smallRounds } from "../evolution/profiles.ts";
+import { readTrainingProblems, type TrainingProblem } from "../evolution/problems.ts";
+import { beginRun, continueRun, type NewRun } from "../evolution/rounds.ts";
+import { readState, runFolder } from "../evolution/run-folder.ts";
+import { dataHome } from "../models/home.ts";
+import { describeFailure } from "../models/outcomes.ts";
+import { TRAINING_PROFILES, type EvolutionSettings, type TrainingProfile } from "../protocol/evolution.ts";
+import type { Trace } from "../protocol/trace.ts";
+import { isOptedOut, readConsent } from "../traces/consent.ts";
+import { createTraceStore } from "../traces/store.ts";
+import { eventLine, reportText } from "./evolution-view.ts";
+import { CommandFailure, EXIT } from "./exit.ts";
+import { interruptSignal } from "./interrupt.ts";
+import { modelProgressView } from "./model-progress.ts";
+import { wholeNumber } from "./numbers.ts";
+
+/** What both commands take. */
+interface CommonOptions {
+  readonly out?: string;
+  readonly resume?: boolean;
+  readonly base?: string;
+  readonly profile: TrainingProfile;
+  readonly seed: number;
+  readonly level?: number;
+  readonly heldOut?: number;
+  readonly concurrency?: number;
+  readonly python?: string;
+  readonly launch?: string;
+  readonly json?: boolean;
+}
+
+interface FinetuneFlags extends CommonOptions {
+  readonly traces?: string[];
+  readonly anyModel?: boolean;
+}
+
+interface EvolveFlags extends CommonOptions {
+  readonly problems?: string;
+  readonly rounds: number;
+  readonly bootstrap?: string;
+  readonly limit?: number;
+  readonly rollouts?: number;
+  readonly ladder?: number[];
+  readonly candidates?: number;
+  readonly tokens?: number;
+  readonly ppmLoss: EvolutionSettings["ppmLoss"];
+}
+
+/** `rstar finetune`. */
+export function finetuneCommand(): Command {
+  return common(
+    new Command("finetune").description(
+      "Trains policy and PPM on stored traces, compares them on held-out problems, and uses them if they are better.",
+    ),
+  )
+    .option("--traces <file...>", "trace files (default: the traces you agreed to collect)")
+    .option("--any-model", "take traces of other models than the base too")
+    .action(async (flags: FinetuneFlags) => {
+      await start(flags, async () => await newFinetune(flags));
+    });
+}
+
+/** `rstar evolve`. */
+export function evolveCommand(): Command {
+  return common(
+    new Command("evolve").description(
+      "Self-evolution: searches problems with given answers and trains on the traces, round after round.",
+    ),
+  )
+    .option("--problems <file>", "JSON lines with id, problem and answer")
+    .option("--limit <n>", "only the first n problems", wholeNumber)
+    .option("--rounds <n>", "rounds", wholeNumber, 4)
+    .option("--bootstrap <id>", "the model that searches in the first round (default: the base)")
+    .option(
+      "--rollouts <n>",
+      "trajectories of a problem's first search (default: the paper's 8, then 16)",
+      wholeNumber,
+    )
+    .option("--ladder <n,n>", "further searches of what is unsolved, in trajectories", wholeNumbers)
+    .option("--candidates <n>", "candidates of an expansion", wholeNumber)
+    .option("--tokens <n>", "tokens of one trajectory, on average", wholeNumber)
+    .addOption(
+      new Option("--ppm-loss <loss>", "how the PPM learns")
+        .choices(["pairwise", "orm", "pqm"])
+        .default("pairwise"),
+    )
+    .action(async (flags: EvolveFlags) => {
+      if (flags.resume === true && flags.problems !== undefined)
+        throw new CommandFailure(
+          EXIT.usage,
+          "A run that goes on keeps its own problems: leave --problems out, or begin a new run without --resume.",
+        );
+      await start(flags, async () => await newEvolution(flags));
+    });
+}
+
+function common(command: Command): Command {
+  return command
+    .option("--out <folder>", "where the run keeps its files (default: a folder in the data folder)")
+    .option("--resume", "go on with a run that was stopped or killed")
+    .option("--base <id>", "what is trained (default: the default policy's base)")
+    .addOption(
+      new Option("--profile <name>", "a set of training settings")
+        .choices(TRAINING_PROFILES)
+        .default("small"),
+    )
+    .option("--seed <n>", "names the whole run", wholeNumber, 1)
+    .option("--level <p>", "adopt what is better at this level of significance (default: 0.05)", share)
+    .option("--held-out <share>", "share of the problems that never train (default: 0.1)", share)
+    .option("--concurrency <n>", "problems searched side by side", wholeNumber)
+    .option("--python <command>", "the Python from which the training environment is made")
+    .option("--launch <file>", "a configuration of `accelerate launch`, to train on many GPUs")
+    .option("--json", "events and reports as JSON lines");
+}
+
+/** Begins a run, or finds the one to go on with, and carries it to its end. */
+async function start(flags: CommonOptions, make: () => Promise<NewRun>): Promise<void> {
+  const { signal, release } = interruptSignal();
+  const download = modelProgressView(process.stderr);
+  let runtime: EvolutionRuntime | null = null;
+  try {
+    const root = flags.resume === true ? await runToResume(flags.out) : await begin(flags, await make());
+    // The one variable that everything which needs a Python asks.
+    if (flags.python !== undefined) process.env["RSTAR_PYTHON"] = flags.python;
+    runtime = await openEvolution(
+      { say: (line) => void process.stderr.write(`${line}\n`), download: download.onProgress },
+      flags.launch,
+    );
+    const outcome = await continueRun(root, runtime.services, signal, (event) => {
+      if (flags.json === true) process.stdout.write(`${JSON.stringify(event)}\n`);
+      else if (event.kind === "round") process.stdout.write(reportText(event.report));
+      else {
+        const line = eventLine(event);
+        if (line !== null) process.stderr.write(`${line}\n`);
+      }
+    });
+    switch (outcome.kind) {
+      case "finished":
+        process.stderr.write(
+          `The run is finished; it is kept in ${root}. \`rstar adapters list\` shows what is in use.\n`,
+        );
+        break;
+      case "stopped":
+        process.stderr.write(`Stopped; everything so far is kept. Go on with --resume --out ${root}\n`);
+        process.exitCode = EXIT.cancelled;
+        break;
+      case "failed":
+        throw new CommandFailure(EXIT.unavailable, outcome.message);
+      default:
+        outcome satisfies never;
+    }
+  } finally {
+    download.stop();
+    release();
+    await runtime?.dispose();
+  }
+}
+
+async function begin(flags: CommonOptions, run: NewRun): Promise<string> {
+  const root = path.resolve(flags.out ?? path.join(runsFolder(), run.id));
+  const begun = await beginRun(root, run, new Date());
+  if (begun.kind === "failed") throw new CommandFailure(EXIT.input, begun.message);
+  return root;
+}
+
+/** The run named, or the newest one that is not finished. */
+async function runToResume(out: string | undefined): Promise<string> {
+  if (out !== undefined) return path.resolve(out);
+  const folder = runsFolder();
+  const names = existsSync(folder) ? (await readdir(folder)).sort().reverse() : [];
+  for (const name of names) {
+    const state = await readState(runFolder(path.join(folder, name)));
+    if (state.kind === "read" && state.value.status !== "finished") return path.join(folder, name);
+  }
+  throw new CommandFailure(
+    EXIT.input,
+    `There is no unfinished run in ${folder}; name its folder with --out.`,
+  );
+}
+
+function runsFolder(): string {
+  return path.join(dataHome(), "evolution");
+}
+
+async function newFinetune(flags: FinetuneFlags): Promise<NewRun> {
+  const consent = await readConsent(path.dirname(defaultTraceFile()));
+  if (consent.kind === "bad") throw new CommandFailure(EXIT.input, consent.message);
+  if (flags.traces === undefined && !consent.consent.agreed)
+    throw new CommandFailure(
+      EXIT.input,
+      "You have not agreed to training on the traces of your documents. `rstar traces consent agree` allows it; `--traces FILE` trains on a file that you name. Nothing was changed.",
+    );
+  const files = flags.traces ?? [defaultTraceFile()];
+  const traces = (await Promise.all(files.map(readTraces))).flat();
+  const base = await baseOf(flags);
+  const material = finetuneMaterial(traces, {
+    baseSha256: flags.anyModel === true ? null : base.sha256,
+    consent: flags.traces === undefined ? "agreed" : "any",
+    isOptedOut: (trace) => isOptedOut(consent.consent, trace),
+  });
+  if (material.kind === "failed") throw new CommandFailure(EXIT.input, material.message);
+  const settings = settingsFrom(flags, base.id, smallRounds(1), "given");
+  return { id: newRunId(), settings, problems: material.problems, traces: material.traces };
+}
+
+async function readTraces(file: string): Promise<readonly Trace[]> {
+  if (!existsSync(file)) {
+    if (file === defaultTraceFile()) return [];
+    throw new CommandFailure(EXIT.input, `There is no file ${file}.`);
+  }
+  const { traces, bad } = await createTraceStore(file).query();
+  for (const { line, reason } of bad) process.stderr.write(`${file}:${line}: ${reason}\n`);
+  return traces;
+}
+
+async function newEvolution(flags: EvolveFlags): Promise<NewRun> {
+  if (flags.problems === undefined)
+    throw new CommandFailure(
+      EXIT.usage,
+      "Name the problems with --problems, or go on with a run by --resume.",
+    );
+  const problems = await problemsOf(flags.problems, flags.limit);
+  const base = await baseOf(flags);
+  const rounds = (flags.profile === "paper" ? paperRounds : smallRounds)(flags.rounds).map((plan) => ({
+    ...plan,
+    ...(flags.rollouts === undefined ? {} : { rollouts: flags.rollouts }),
+    ...(flags.ladder === undefined ? {} : { ladder: flags.ladder }),
+    ...(flags.candidates === undefined ? {} : { candidates: flags.candidates }),
+  }));
+  const settings = settingsFrom(flags, base.id, rounds, "searched");
+  return {
+    id: newRunId(),
+    settings: {
+      ...settings,
+      bootstrap: flags.bootstrap ?? base.id,
+      ppmLoss: flags.ppmLoss,
+      tokensPerRollout: flags.tokens ?? settings.tokensPerRollout,
+    },
+    problems,
+  };
+}
+
+async function problemsOf(file: string, limit: number | undefined): Promise<readonly TrainingProblem[]> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    throw new CommandFailure(
+      EXIT.input,
+      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  });
+  const reading = readTrainingProblems(text, evaluationProblems());
+  if (reading.kind === "bad")
+    throw new CommandFailure(
+      EXIT.input,
+      `${file} cannot be used; nothing was begun.\n${reading.issues.slice(0, 20).join("\n")}`,
+    );
+  const { problems, evaluation, repeated } = reading;
+  if (evaluation > 0)
+    process.stderr.write(`${evaluation} problems belong to an evaluation set and are left out.\n`);
+  if (repeated > 0) process.stderr.write(`${repeated} problems repeat an earlier one and are left out.\n`);
+  if (problems.length === 0) throw new CommandFailure(EXIT.input, `${file} holds no problem to train on.`);
+  return problems.slice(0, limit);
+}
+
+/** The base model: named, or the one below the default policy. */
+async function baseOf(flags: CommonOptions): Promise<{ readonly id: string; readonly sha256: string }> {
+  const manager = await modelManager();
+  const id = flags.base ?? manager.defaultBase()?.id ?? "";
+  const resolution = await manager.resolve(id, { signal: new AbortController().signal });
+  if (resolution.kind === "failed")
+    throw new CommandFailure(EXIT.unavailable, describeFailure(resolution.reason));
+  const { adapter, sha256 } = resolution.model;
+  if (adapter !== undefined)
+    throw new CommandFailure(
+      EXIT.input,
+      `${id} has an adapter on it already. Training always starts from an untouched base: name ${resolution.model.id}.`,
+    );
+  return { id, sha256 };
+}
+
+function settingsFrom(
+  flags: CommonOptions,
+  base: string,
+  rounds: EvolutionSettings["rounds"],
+  traces: EvolutionSettings["traces"],
+): EvolutionSettings {
+  const settings = settingsOf(flags.profile, { base, bootstrap: base, rounds, traces });
+  return {
+    ...settings,
+    seed: flags.seed,
+    gateLevel: flags.level ?? settings.gateLevel,
+    heldOutShare: flags.heldOut ?? settings.heldOutShare,
+    concurrency: flags.concurrency ?? settings.concurrency,
+  };
+}
+
+/** Sortable by time: `20260131-081530`. */
+function newRunId(now = new Date()): string {
+  return now.toISOString().replace(/[-:]/gu, "").replace("T", "-").slice(0, 15);
+}
+
+function wholeNumbers(text: string): number[] {
+  return text.split(",").map(wholeNumber);
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError("a number from 0 to 1 is needed.");
+  return value;
+}

@@ -1,0 +1,97 @@
+/** The words for making an environment: progress out of pip's output, and why it could not be made. */
+import { formatBytes } from "../models/outcomes.ts";
+import type { TRAINING_FAILURES } from "../protocol/training.ts";
+import { lastLines, type ProgramEnd } from "./program.ts";
+
+/** Why the environment cannot be had. */
+export interface EnvironmentFailure {
+  readonly kind: "failed";
+  readonly reason: (typeof TRAINING_FAILURES)[number];
+  /** What happened and what to do. */
+  readonly message: string;
+  /** The last words of the program that failed. */
+  readonly log: string;
+}
+
+/** How a machine without a GPU is spared NVIDIA's libraries. */
+export const CUDA_ADVICE =
+  "Without an NVIDIA GPU, set RSTAR_TORCH_INDEX to PyTorch's package index of CPU builds (its installation page names it): that is a tenth of the size.";
+
+/** What a person is told of a line of pip's output; null for the many that say nothing new. */
+export function progressOf(line: string): string | null {
+  const collecting = /^Collecting ([\w.-]+)/u.exec(line);
+  if (collecting !== null) return `Fetching ${collecting[1] ?? ""}.`;
+  const size = /^\s*Downloading ([\w.-]+?)-[\d].*\((\d[\d.]* [kMG]B)\)/u.exec(line);
+  if (size !== null) return `Downloading ${size[1] ?? ""}, ${size[2] ?? ""}.`;
+  if (line.startsWith("Installing collected packages")) return "Installing the packages.";
+  return null;
+}
+
+/** Whether a program did what it was asked. */
+export function succeeded(end: ProgramEnd): boolean {
+  return end.kind === "ended" && end.code === 0;
+}
+
+/** What a program said before it ended. */
+export function wordsOf(end: ProgramEnd): string {
+  return end.kind === "not-started" ? end.detail : lastLines(end.errors, 12);
+}
+
+/** An `EnvironmentFailure`. */
+export function failure(
+  reason: EnvironmentFailure["reason"],
+  message: string,
+  log: string,
+): EnvironmentFailure {
+  return { kind: "failed", reason, message, log };
+}
+
+/** No Python, or only old ones, after `findPython` tried these. */
+export function missingPython(tried: readonly string[]): EnvironmentFailure {
+  // What was found and is too old is named with its version.
+  const old = tried.filter((line) => /: \d/u.test(line));
+  const how =
+    "Install Python 3.11 or newer (https://www.python.org/downloads/), or name one with the environment variable RSTAR_PYTHON. Nothing was changed.";
+  return old.length > 0
+    ? failure(
+        "wrong-python",
+        `Training needs Python 3.11 or newer; only ${old.join(", ")} was found. ${how}`,
+        "",
+      )
+    : failure(
+        "no-python",
+        `Training needs Python 3.11 or newer, and none was found. ${how}`,
+        tried.join("; "),
+      );
+}
+
+/** `needed` and `free` in bytes. */
+export function noSpace(folder: string, needed: number, free: number, advice = ""): EnvironmentFailure {
+  const message = `The environment for training needs ${formatBytes(needed)} in ${folder}, and ${formatBytes(free)} are free. Free some space, or choose another data folder with RSTAR_HOME. ${advice}`;
+  return failure("no-space", message.trim(), "");
+}
+
+/** Reads out of pip's last words why it could not install. */
+export function installFailure(folder: string, errors: string): EnvironmentFailure {
+  if (/No space left|disk full|Errno 28/iu.test(errors))
+    return failure(
+      "no-space",
+      `The disk of ${folder} became full while the packages for training were installed. Free some space and run the command again.`,
+      errors,
+    );
+  if (
+    /NewConnectionError|name resolution|getaddrinfo|timed out|ConnectTimeout|ProxyError|Network is unreachable/iu.test(
+      errors,
+    )
+  )
+    return failure(
+      "no-network",
+      "The packages for training could not be fetched: the network or the package index cannot be reached. Check the connection and run the command again. Nothing else was changed.",
+      errors,
+    );
+  return failure(
+    "environment",
+    `pip could not install the packages for training: ${lastLines(errors)} Nothing else was changed.`,
+    errors,
+  );
+}

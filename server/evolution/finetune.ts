@@ -1,0 +1,58 @@
+/** Fine-tuning on traces that are there: which of them may train, and the problems on which the outcome is compared. Pure. */
+import type { Trace } from "../protocol/trace.ts";
+import { evaluationProblems, fingerprint, isEvaluationProblem } from "./decontamination.ts";
+import type { TrainingProblem } from "./problems.ts";
+
+/** What a person allows. */
+export interface FinetuneOptions {
+  /** SHA-256 of the base; null takes traces of every model. */
+  readonly baseSha256: string | null;
+  readonly consent: "agreed" | "any";
+  /** Whether a trace's file was opted out after it was made. */
+  readonly isOptedOut: (trace: Trace) => boolean;
+}
+
+/** The traces and problems of a fine-tuning, or why there is nothing to train on. */
+export type FinetuneMaterial =
+  | {
+      readonly kind: "material";
+      readonly traces: readonly Trace[];
+      readonly problems: readonly TrainingProblem[];
+    }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** Sorts out the traces. The selection proper checks every rule again and counts what it leaves out. */
+export function finetuneMaterial(traces: readonly Trace[], options: FinetuneOptions): FinetuneMaterial {
+  if (traces.length === 0)
+    return failed("There are no traces to train on. `rstar solve FILE.md` makes them; nothing was changed.");
+  const allowed = traces
+    .map((trace): Trace => (options.isOptedOut(trace) ? { ...trace, training: "opted-out" } : trace))
+    .filter(({ training }) => training !== "opted-out")
+    .filter(({ training }) => options.consent === "any" || training === "agreed");
+  if (allowed.length === 0)
+    return failed(
+      `None of the ${traces.length} traces may train: they were made before collecting was agreed to, or their files are opted out. \`rstar traces consent agree\` allows it for what is solved from then on; \`--traces FILE\` trains on a file that you name. Nothing was changed.`,
+    );
+  const own = allowed.filter(
+    ({ models }) => options.baseSha256 === null || models.policy.sha256 === options.baseSha256,
+  );
+  if (own.length === 0) {
+    const others = [...new Set(allowed.map(({ models }) => models.policy.id))].join(", ");
+    return failed(
+      `All ${allowed.length} traces were made by another model (${others}). Name that model with --base, or take them all the same with --any-model; nothing was changed.`,
+    );
+  }
+  const evaluation = evaluationProblems();
+  const problems = new Map<string, TrainingProblem>();
+  for (const { problem } of own) {
+    if (problem.reference === null || isEvaluationProblem(problem, evaluation)) continue;
+    const key = fingerprint(problem.text);
+    if (!problems.has(key))
+      problems.set(key, { id: problem.id, problem: problem.text, answer: problem.reference });
+  }
+  return { kind: "material", traces: own, problems: [...problems.values()] };
+}
+
+function failed(message: string): FinetuneMaterial {
+  return { kind: "failed", message };
+}

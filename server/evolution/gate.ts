@@ -1,0 +1,204 @@
+/**
+ * The gate: a new adapter is adopted only if it does better on held-out problems than what is in use, in a paired
+ * comparison by McNemar's exact test. A policy is compared alone (greedy); a PPM by how well it weighs the very same
+ * trajectories of the same policy.
+ */
+import { existsSync } from "node:fs";
+import { appendFile, readFile } from "node:fs/promises";
+import { z } from "zod";
+import { mcNemarExact, pairedCounts } from "../evaluation/statistics.ts";
+import { chooseAdapter, setGate } from "../models/adapters.ts";
+import type { GateReport, RunState, Stage } from "../protocol/evolution.ts";
+import { profile, type SearchConfig } from "../search/config.ts";
+import { solve } from "../search/solve.ts";
+import { sideBySide, type RunContext, type SearchModels, type StageEnd } from "./context.ts";
+import type { TrainingProblem } from "./problems.ts";
+import { wordsOf } from "./train-stage.ts";
+
+type Role = "policy" | "ppm";
+
+/** One held-out problem tried by one set of models: a line of `held-out.jsonl`. */
+const Attempt = z.strictObject({
+  policy: z.string(),
+  ppm: z.string().nullable(),
+  strategy: z.string(),
+  budget: z.int(),
+  seed: z.int(),
+  problemId: z.string(),
+  right: z.boolean(),
+  generatedTokens: z.int(),
+});
+type Attempt = z.infer<typeof Attempt>;
+
+/** How the held-out problems are tried. */
+export function gateConfig(role: Role, state: RunState): SearchConfig {
+  const base = { ...profile("default"), seed: state.settings.seed, settleConfidence: 1 };
+  if (role === "policy") return { ...base, strategy: "greedy" };
+  return { ...base, strategy: "self-consistency", candidates: 8, budgetTokens: state.settings.gateTokens };
+}
+
+/** The verdict on results that belong together by position. Without more of the discordant problems nothing is adopted. */
+export function verdict(
+  challenger: readonly boolean[],
+  incumbent: readonly boolean[],
+  level: number,
+): Pick<GateReport, "both" | "challengerOnly" | "incumbentOnly" | "neither" | "pValue" | "adopted" | "why"> {
+  const counts = pairedCounts(challenger, incumbent);
+  const { both, onlyFirst, onlySecond, neither } = counts;
+  const pValue = mcNemarExact(counts);
+  const adopted = onlyFirst > onlySecond && pValue <= level;
+  const n = challenger.length;
+  const score = `${both + onlyFirst} of ${n} held-out problems against ${both + onlySecond}, p = ${pValue.toFixed(3)}`;
+  const why =
+    n === 0
+      ? "kept aside: there are no held-out problems to compare on"
+      : adopted
+        ? `adopted: ${score}`
+        : onlyFirst > onlySecond
+          ? `kept aside: ${score}, above the level ${level}; more held-out problems could tell`
+          : `kept aside: ${score}, not better`;
+  return { both, challengerOnly: onlyFirst, incumbentOnly: onlySecond, neither, pValue, adopted, why };
+}
+
+/** Compares the round's new adapter of a role with what is in use, and adopts it if it is better. */
+export async function gateStage(context: RunContext, state: RunState, role: Role): Promise<StageEnd> {
+  const { services, signal, problems } = context;
+  const trained = role === "policy" ? state.policy : state.ppm;
+  if (trained?.kind !== "adapter") return { kind: "done", changes: {} };
+  const incumbent = state.adopted[role];
+  const policy = state.adopted.policy ?? state.settings.base;
+  const sides: Record<"challenger" | "incumbent", SearchModels> =
+    role === "policy"
+      ? {
+          challenger: { policy: trained.adapter, ppm: null },
+          incumbent: { policy: incumbent ?? state.settings.base, ppm: null },
+        }
+      : { challenger: { policy, ppm: trained.adapter }, incumbent: { policy, ppm: incumbent } };
+  const results: Record<string, readonly boolean[]> = {};
+  for (const [name, models] of Object.entries(sides)) {
+    const tried = await tryHeldOut(context, state, role, models);
+    if (tried.kind !== "results") return tried;
+    results[name] = tried.right;
+  }
+  const report: GateReport = {
+    role,
+    challenger: trained.adapter,
+    incumbent,
+    problems: problems.held.length,
+    strategy: gateConfig(role, state).strategy,
+    level: state.settings.gateLevel,
+    ...verdict(results["challenger"] ?? [], results["incumbent"] ?? [], state.settings.gateLevel),
+  };
+  const noted = await setGate(services.home, trained.adapter, report, signal);
+  if (noted.kind !== "lineage") return { kind: "failed", message: wordsOf(noted) };
+  if (report.adopted) {
+    const entry = noted.lineage.entries.find(({ id }) => id === trained.adapter);
+    const chosen = await chooseAdapter(
+      services.home,
+      { role, baseSha256: entry?.base.sha256 ?? "", adapter: trained.adapter },
+      `gate of ${state.id}, round ${state.round}`,
+      services.now().toISOString(),
+      signal,
+    );
+    if (chosen.kind !== "lineage") return { kind: "failed", message: wordsOf(chosen) };
+  }
+  return {
+    kind: "done",
+    changes: {
+      ...(role === "policy" ? { policyGate: report } : { ppmGate: report }),
+      adopted: report.adopted ? { ...state.adopted, [role]: trained.adapter } : state.adopted,
+    },
+  };
+}
+
+type Tried =
+  { readonly kind: "results"; readonly right: readonly boolean[] } | Exclude<StageEnd, { kind: "done" }>;
+
+/** Which held-out problems the models get right. What was tried before, in this round or another, is not tried again. */
+async function tryHeldOut(
+  context: RunContext,
+  state: RunState,
+  role: Role,
+  models: SearchModels,
+): Promise<Tried> {
+  const { folder, problems, services, signal, emit } = context;
+  const stage: Stage = role === "policy" ? "gate-policy" : "gate-ppm";
+  const config = gateConfig(role, state);
+  const key = {
+    policy: models.policy,
+    ppm: models.ppm,
+    strategy: config.strategy,
+    budget: config.budgetTokens,
+    seed: config.seed,
+  };
+  const known = new Map<string, boolean>();
+  for (const attempt of await readAttempts(folder.heldOut))
+    if (Object.entries(key).every(([name, value]) => attempt[name as keyof Attempt] === value))
+      known.set(attempt.problemId, attempt.right);
+  const missing = problems.held.filter(({ id }) => !known.has(id));
+  if (missing.length > 0) {
+    const open = await services.openSearch(models, signal);
+    if (open.kind === "failed") return open;
+    const trouble: string[] = [];
+    await closeTornLine(folder.heldOut);
+    const halt = new AbortController();
+    const all = AbortSignal.any([signal, halt.signal]);
+    const tryOne = async (problem: TrainingProblem): Promise<void> => {
+      const trace = await solve(
+        { id: problem.id, text: problem.problem, reference: problem.answer },
+        config,
+        open.services,
+        { id: problem.id, createdAt: services.now().toISOString(), source: null },
+        all,
+      );
+      if (trace.stop === "cancelled") return;
+      if (trace.stop === "failed" && !signal.aborted) {
+        trouble.push(trace.failure ?? "");
+        halt.abort();
+        return;
+      }
+      const right = trace.chosen !== null && trace.nodes[trace.chosen]?.graded === "equal";
+      const attempt: Attempt = {
+        ...key,
+        problemId: problem.id,
+        right,
+        generatedTokens: trace.cost.generatedTokens,
+      };
+      await appendFile(folder.heldOut, `${JSON.stringify(attempt)}\n`, { flush: true });
+      known.set(problem.id, right);
+      emit({ kind: "progress", round: state.round, stage, done: known.size, total: problems.held.length });
+    };
+    try {
+      await sideBySide(missing, state.settings.concurrency, all, tryOne);
+    } finally {
+      await open.dispose();
+    }
+    if (trouble[0] !== undefined)
+      return {
+        kind: "failed",
+        message: `The comparison on held-out problems could not go on: ${trouble[0]} What was tried is kept; go on with --resume.`,
+      };
+    if (signal.aborted) return { kind: "stopped" };
+  }
+  return { kind: "results", right: problems.held.map(({ id }) => known.get(id) === true) };
+}
+
+/** The lines that can be read: one torn by a kill is tried again. */
+async function readAttempts(file: string): Promise<Attempt[]> {
+  if (!existsSync(file)) return [];
+  return (await readFile(file, "utf8")).split("\n").flatMap((line): Attempt[] => {
+    try {
+      const parsed = Attempt.safeParse(JSON.parse(line));
+      return parsed.success ? [parsed.data] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** So that the next line does not run on from one that a kill cut off. */
+async function closeTornLine(file: string): Promise<void> {
+  if (!existsSync(file)) return;
+  const text = await readFile(file, "utf8");
+  if (text !== "" && !text.endsWith("\n")) await appendFile(file, "\n");
+}

@@ -1,0 +1,65 @@
+/** Which trajectories of a problem count as right: by its given answer, else by how far its solutions agree. Pure. */
+import type { Trace, TraceNode } from "../protocol/trace.ts";
+import { answerKey } from "../grading/fast.ts";
+import type { Label } from "./problem-tree.ts";
+
+/** When the solutions of a problem without a given answer agree enough to name one (rStar-Math section 3.4.1). */
+export interface AgreementRule {
+  /** Trajectories that must give the answer. The paper: 3 of 10. */
+  readonly count: number;
+  /** And their share of all. Appendix A.1 drops synthetic problems below one half. */
+  readonly share: number;
+}
+
+/** How the problem's answers are told apart, or why they cannot be. */
+export type Labelling =
+  | {
+      readonly kind: "labels";
+      readonly by: "reference" | "agreement";
+      readonly of: (trace: Trace, node: TraceNode) => Label;
+    }
+  | { readonly kind: "none"; readonly reason: "no given answer" | "solutions disagree" };
+
+/** Labels the traces of one problem. `rule` null leaves out problems without a given answer. */
+export function labelProblem(traces: readonly Trace[], rule: AgreementRule | null): Labelling {
+  if (traces.some(({ problem }) => problem.reference !== null))
+    return { kind: "labels", by: "reference", of: (_trace, node) => byReference(node) };
+  if (rule === null) return { kind: "none", reason: "no given answer" };
+  const groups = new Map<string, number>();
+  let all = 0;
+  for (const trace of traces) {
+    for (const node of trace.nodes) {
+      if (node.kind !== "answer" || node.answer === null) continue;
+      const key = keyOf(node.answer);
+      groups.set(key, (groups.get(key) ?? 0) + node.visits);
+      all += node.visits;
+    }
+  }
+  const [first, second] = [...groups].sort((a, b) => b[1] - a[1]);
+  const isEnough = first !== undefined && first[1] >= rule.count && first[1] >= rule.share * all;
+  if (!isEnough || first[1] === second?.[1]) return { kind: "none", reason: "solutions disagree" };
+  return {
+    kind: "labels",
+    by: "agreement",
+    of: (_trace, node) =>
+      node.answer === null ? "unknown" : keyOf(node.answer) === first[0] ? "right" : "wrong",
+  };
+}
+
+function byReference(node: TraceNode): Label {
+  switch (node.graded) {
+    case "equal":
+      return "right";
+    case "different":
+      return "wrong";
+    case "undecided":
+    case null:
+      return "unknown";
+    default:
+      return node.graded satisfies never;
+  }
+}
+
+function keyOf(answer: string): string {
+  return answerKey(answer) ?? `text:${answer.replace(/\s+/gu, "")}`;
+}

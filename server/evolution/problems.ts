@@ -1,0 +1,122 @@
+/** The problems of a run: read and checked, kept apart from evaluation sets, and split into training and held-out. Pure. */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { fingerprint, isEvaluationProblem, type EvaluationProblems } from "./decontamination.ts";
+
+/** A problem that may train or on which adapters are compared. */
+export const TrainingProblem = z.strictObject({
+  id: z.string().min(1),
+  problem: z.string().min(1),
+  answer: z.string().min(1),
+  /** Made up, so that its answer may be wrong: dropped when fewer than half of its trajectories agree with it. */
+  synthetic: z.boolean().optional(),
+  /** Reports count by it, where it is known. */
+  level: z.string().optional(),
+});
+export type TrainingProblem = z.infer<typeof TrainingProblem>;
+
+/** One line of a problem file; public sets carry more fields. */
+const Line = z.looseObject({
+  id: z.string().min(1),
+  problem: z.string().refine((text) => text.trim() !== "", "is empty"),
+  answer: z.union([
+    z.string().refine((text) => text.trim() !== "", "is empty"),
+    z.number().transform(String),
+  ]),
+  synthetic: z.boolean().optional(),
+  level: z.union([z.string(), z.number().transform(String)]).optional(),
+});
+
+/** The problems, or every line that is wrong. */
+export type ProblemsReading =
+  | {
+      readonly kind: "problems";
+      readonly problems: readonly TrainingProblem[];
+      /** Left out, because they belong to an evaluation set. */
+      readonly evaluation: number;
+      /** Left out, because an earlier line has the same text. */
+      readonly repeated: number;
+    }
+  | { readonly kind: "bad"; readonly issues: readonly string[] };
+
+/** Reads JSON lines of problems. Evaluation problems never get further than here. */
+export function readTrainingProblems(jsonl: string, evaluation: EvaluationProblems): ProblemsReading {
+  const issues: string[] = [];
+  const problems: TrainingProblem[] = [];
+  const ids = new Set<string>();
+  const texts = new Set<string>();
+  const left = { evaluation: 0, repeated: 0 };
+  for (const [index, line] of jsonl
+    .replace(/^\uFEFF/u, "")
+    .split(/\r?\n/u)
+    .entries()) {
+    if (line.trim() === "") continue;
+    const parsed = readLine(line);
+    if (typeof parsed === "string") issues.push(`line ${index + 1}: ${parsed}`);
+    else if (isEvaluationProblem({ id: parsed.id, text: parsed.problem }, evaluation)) left.evaluation++;
+    else if (ids.has(parsed.id)) issues.push(`line ${index + 1}: the id "${parsed.id}" is taken already`);
+    else if (texts.has(fingerprint(parsed.problem))) left.repeated++;
+    else {
+      ids.add(parsed.id);
+      texts.add(fingerprint(parsed.problem));
+      problems.push(parsed);
+    }
+  }
+  return issues.length > 0 ? { kind: "bad", issues } : { kind: "problems", problems, ...left };
+}
+
+function readLine(line: string): TrainingProblem | string {
+  let data: unknown;
+  try {
+    data = JSON.parse(line);
+  } catch (error) {
+    return `it is not JSON (${error instanceof Error ? error.message : String(error)})`;
+  }
+  const parsed = Line.safeParse(data);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    return `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "is wrong"}; a line looks like {"id": "…", "problem": "…", "answer": "…"}`;
+  }
+  const { id, problem, answer, synthetic, level } = parsed.data;
+  return {
+    ...{ id, problem, answer },
+    ...(synthetic === undefined ? {} : { synthetic }),
+    ...(level === undefined ? {} : { level }),
+  };
+}
+
+/** Names a list of problems by content. Lower-case hex. */
+export function problemsHash(problems: readonly TrainingProblem[]): string {
+  const hash = createHash("sha256");
+  for (const problem of problems) hash.update(`${JSON.stringify(problem)}\n`);
+  return hash.digest("hex");
+}
+
+/** A split of the problems, in their own order. */
+export interface Split {
+  readonly train: readonly TrainingProblem[];
+  readonly held: readonly TrainingProblem[];
+}
+
+/**
+ * Holds a share of the problems out, chosen by a hash of their texts and the seed: the same text is held out whatever
+ * else is in the file. Rounded up, so that any share holds out one at least; of a single problem none.
+ */
+export function split(problems: readonly TrainingProblem[], share: number, seed: number): Split {
+  const wanted = Math.min(Math.ceil(problems.length * share), problems.length - 1);
+  const order = problems
+    .map((problem) => ({ problem, rank: hashOf(seed, problem.problem) }))
+    .sort((a, b) => (a.rank < b.rank ? -1 : 1));
+  const held = new Set(order.slice(0, Math.max(0, wanted)).map(({ problem }) => problem));
+  return {
+    train: problems.filter((problem) => !held.has(problem)),
+    held: problems.filter((problem) => held.has(problem)),
+  };
+}
+
+/** A hash that orders problems the same way on every machine. */
+export function hashOf(seed: number, text: string): string {
+  return createHash("sha256")
+    .update(`${seed}|${fingerprint(text)}`)
+    .digest("hex");
+}

@@ -1,0 +1,215 @@
+/** Trains one adapter of a round, always from the base, and puts it into the lineage, in use by nobody yet. */
+import { createHash } from "node:crypto";
+import { existsSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import type { LineageEntry, RunState, TrainingReport } from "../protocol/evolution.ts";
+import { TRAINING_VERSION, type TrainingJob, type TrainingResult } from "../protocol/training.ts";
+import { addAdapter, describeRefusal } from "../models/adapters.ts";
+import { describeFailure } from "../models/outcomes.ts";
+import type { BaseResolution, RunContext, StageEnd } from "./context.ts";
+import { readResult, readSelection, writeJson } from "./run-folder.ts";
+
+type Role = "policy" | "ppm";
+type Base = Extract<BaseResolution, { kind: "base" }>;
+
+const CHECKPOINT_EVERY = 20;
+
+/** The id of a round's adapter in the lineage. */
+export function adapterId(state: Pick<RunState, "id" | "round">, role: Role): string {
+  return `${state.id}-r${state.round}-${role}`;
+}
+
+/** The training job of a round. `startFrom` is where a PPM begins: the round's policy. */
+export function jobOf(
+  context: Pick<RunContext, "folder">,
+  state: RunState,
+  role: Role,
+  base: Base,
+  startFrom: string | null,
+): TrainingJob {
+  const { settings, round } = state;
+  const own = context.folder.round(round);
+  const isPolicy = role === "policy";
+  return {
+    version: TRAINING_VERSION,
+    id: adapterId(state, role),
+    kind: isPolicy ? "sft" : "ppm",
+    loss: isPolicy ? "sft" : settings.ppmLoss,
+    data: { train: own.data(role, "train"), held: unlessEmpty(own.data(role, "held")) },
+    base: { id: base.id, gguf: { path: base.path, sha256: base.sha256 }, weights: { kind: "gguf" } },
+    startFrom,
+    ppm: isPolicy ? null : settings.ppm,
+    profile: settings.profile,
+    hyperParameters: isPolicy ? settings.policyTraining : settings.ppmTraining,
+    seed: settings.seed,
+    out: own.training(role),
+    checkpointEvery: CHECKPOINT_EVERY,
+    resume: true,
+  };
+}
+
+/** Trains, or takes what was trained before a kill. */
+export async function trainStage(context: RunContext, state: RunState, role: Role): Promise<StageEnd> {
+  const { folder, services, signal, emit } = context;
+  const own = folder.round(state.round);
+  const lines = await linesOf(own.data(role, "train"));
+  if (lines.length === 0)
+    return ended(role, { kind: "skipped", why: "no two steps could be told apart: no pairs to train on" });
+  const base = await services.resolveBase(state.settings.base, signal);
+  if (base.kind === "failed") return base;
+  const startFrom = role === "policy" ? null : await policyFolder(context, state);
+  const job = jobOf(context, state, role, base, startFrom);
+  const result =
+    (await earlier(context, state, role)) ??
+    (await services.trainer.train(job, signal, (line) =>
+      emit({ kind: "metrics", round: state.round, role, line }),
+    ));
+  switch (result.kind) {
+    case "stopped":
+      return { kind: "stopped" };
+    case "failed":
+      return failedTraining(role, result);
+    case "adapter": {
+      await writeJson(own.result(role), result);
+      if (result.adapter.baseSha256 !== base.sha256)
+        return ended(role, {
+          kind: "failed",
+          reason: "bad-base",
+          message: `The trained adapter says it fits another base (SHA-256 ${result.adapter.baseSha256}); it was kept in ${own.training(role)} and not used.`,
+        });
+      const entry = await entryOf(context, state, job, result, lines);
+      const added = await addAdapter(services.home, result.adapter.path, entry, signal);
+      if (added.kind !== "lineage") return { kind: "failed", message: wordsOf(added) };
+      const { steps, loss, held, seconds, parity } = result;
+      return ended(role, {
+        kind: "adapter",
+        adapter: entry.id,
+        examples: lines.length,
+        ...{ steps, loss, held, seconds, parity },
+      });
+    }
+    default:
+      return result satisfies never;
+  }
+}
+
+/**
+ * What a failed training means: of a state that a person can change, the run stops there and can go on; an adapter that
+ * came out unusable is only kept aside, and the round goes on with what there was.
+ */
+function failedTraining(role: Role, result: Extract<TrainingResult, { kind: "failed" }>): StageEnd {
+  const { reason, message } = result;
+  switch (reason) {
+    case "not-a-number":
+    case "parity":
+      return ended(role, { kind: "failed", reason, message });
+    case "no-python":
+    case "wrong-python":
+    case "environment":
+    case "no-network":
+    case "no-space":
+    case "bad-data":
+    case "bad-base":
+    case "corrupt-checkpoint":
+    case "out-of-memory":
+    case "killed":
+    case "export":
+    case "other":
+      return {
+        kind: "failed",
+        message: `${message} The traces and data sets are kept; go on with --resume.`,
+      };
+    default:
+      return reason satisfies never;
+  }
+}
+
+/** The file, unless it is missing or empty. */
+function unlessEmpty(file: string): string | null {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) > 0 ? file : null;
+}
+
+function ended(role: Role, report: TrainingReport): StageEnd {
+  return { kind: "done", changes: role === "policy" ? { policy: report } : { ppm: report } };
+}
+
+/** The result of a training that a kill came right after, if its adapter is still there. */
+async function earlier(
+  context: RunContext,
+  state: RunState,
+  role: Role,
+): Promise<Extract<TrainingResult, { kind: "adapter" }> | null> {
+  const stored = await readResult(context.folder.round(state.round), role);
+  const isUsable = stored.kind === "read" && stored.value.kind === "adapter";
+  return isUsable && existsSync(stored.value.adapter.path) ? stored.value : null;
+}
+
+/** The PEFT folder of the round's policy, from which its PPM starts; null where no policy was trained. */
+async function policyFolder(context: RunContext, state: RunState): Promise<string | null> {
+  const policy = await earlier(context, state, "policy");
+  return policy !== null && existsSync(policy.adapter.peft) ? policy.adapter.peft : null;
+}
+
+async function linesOf(file: string): Promise<string[]> {
+  if (!existsSync(file)) return [];
+  return (await readFile(file, "utf8")).split("\n").filter((line) => line !== "");
+}
+
+async function entryOf(
+  { folder, services }: RunContext,
+  state: RunState,
+  job: TrainingJob,
+  result: Extract<TrainingResult, { kind: "adapter" }>,
+  lines: readonly string[],
+): Promise<Omit<LineageEntry, "file">> {
+  const { settings, round } = state;
+  const selection = await readSelection(folder.round(round));
+  const problems = new Set(lines.map((line) => (JSON.parse(line) as { problemId: string }).problemId));
+  const role = job.kind === "sft" ? "policy" : "ppm";
+  return {
+    id: adapterId(state, role),
+    role,
+    createdAt: services.now().toISOString(),
+    sha256: result.adapter.sha256,
+    bytes: result.adapter.bytes,
+    base: { id: job.base.id, sha256: job.base.gguf.sha256 },
+    promptFormat: "bare",
+    ppm: job.ppm,
+    run: { id: state.id, round },
+    startedFrom: job.startFrom === null ? null : adapterId(state, "policy"),
+    data: {
+      examples: lines.length,
+      problems: problems.size,
+      traces: selection.kind === "read" ? selection.value.used : 0,
+      sha256: createHash("sha256")
+        .update(lines.map((line) => `${line}\n`).join(""))
+        .digest("hex"),
+    },
+    settings: {
+      profile: settings.profile,
+      loss: job.loss,
+      seed: job.seed,
+      hyperParameters: job.hyperParameters,
+    },
+    gate: null,
+  };
+}
+
+/** The words for an adapter that could not be put into the lineage. */
+export function wordsOf(
+  failure: Exclude<Awaited<ReturnType<typeof addAdapter>>, { kind: "lineage" }>,
+): string {
+  switch (failure.kind) {
+    case "bad-lineage":
+    case "unwritable-home":
+    case "disk-full":
+      return describeFailure(failure);
+    case "unknown-adapter":
+    case "adapter-in-use":
+    case "nothing-to-roll-back":
+    case "changed-file":
+      return describeRefusal(failure);
+    default:
+      return failure satisfies never;
+  }
+}

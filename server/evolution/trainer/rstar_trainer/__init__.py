@@ -1,0 +1,1 @@
+"""Trains the LoRA adapters of rStar-Math's policy (SFT) and process preference model (PPM)."""

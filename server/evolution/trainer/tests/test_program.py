@@ -1,0 +1,149 @@
+"""The program as it is started: results on standard output, stop and keep, a kill, several processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from rstar_trainer.reference import reference
+
+from .conftest import Run
+from .tiny import SHA, metrics, raw_job, tiny_job
+
+PACKAGE = Path(__file__).parent.parent
+CONFIGS = PACKAGE / "configs"
+
+
+def write_job(folder: Path, train: Path, **changes: Any) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "job.json"
+    path.write_text(json.dumps(raw_job(folder, train, **changes)))
+    return path
+
+
+def start(job: Path, bases: Path, *launcher: str, stdin: bool = False) -> "subprocess.Popen[str]":
+    module = [*launcher, "-m", "rstar_trainer"] if launcher else ["-m", "rstar_trainer"]
+    return subprocess.Popen(
+        [sys.executable, *module, "train", str(job), "--bases", str(bases), *(["--stop-on-input"] if stdin else [])],
+        cwd=PACKAGE,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(PACKAGE)},
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def until_step(process: "subprocess.Popen[str]", step: int) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        parsed = json.loads(line)
+        if parsed["kind"] == "step" and parsed["step"] == step:
+            return
+    assert process.stderr is not None
+    pytest.fail(process.stderr.read())
+
+
+def result(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    output, errors = process.communicate(timeout=300)
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    assert lines, errors
+    parsed: dict[str, Any] = json.loads(lines[-1])
+    assert parsed["kind"] == "result", errors
+    return parsed
+
+
+@pytest.mark.parametrize("how", ["signal", "input"])
+def test_stop_and_keep(tmp_path: Path, bases: Path, sft: Path, how: str) -> None:
+    process = start(write_job(tmp_path, sft, epochs=1000), bases, stdin=how == "input")
+    until_step(process, 3)
+    if how == "signal":
+        process.send_signal(signal.SIGTERM)
+    stopped = result(process)
+    assert process.returncode == 0
+    assert stopped["outcome"] == "stopped"
+    assert stopped["step"] >= 3
+    assert Path(stopped["checkpoint"]).name == f"step-{stopped['step']:08d}"
+
+
+def test_after_a_kill_it_goes_on_from_the_last_checkpoint(run: Run, tmp_path: Path, bases: Path, sft: Path) -> None:
+    path = write_job(tmp_path, sft, epochs=7, checkpointEvery=4)
+    process = start(path, bases)
+    until_step(process, 10)
+    process.kill()
+    process.communicate()
+    finished = result(start(path, bases))
+    assert finished["outcome"] == "trained"
+    assert any("Going on from step" in line["message"] for line in metrics(tmp_path / "out", "stage"))
+    whole = tiny_job(tmp_path, sft, epochs=7, out=str(tmp_path / "whole"))
+    run(whole)
+    curve = {line["step"]: line["loss"] for line in metrics(tmp_path / "out", "step")}
+    for line in metrics(whole.out, "step"):
+        assert curve[line["step"]] == pytest.approx(line["loss"], rel=1e-4)
+
+
+def test_a_failure_is_a_result_with_a_reason(tmp_path: Path, bases: Path) -> None:
+    process = start(write_job(tmp_path, tmp_path / "none.jsonl"), bases)
+    failed = result(process)
+    assert process.returncode == 1
+    assert (failed["outcome"], failed["reason"]) == ("failed", "bad-data")
+
+
+def test_two_processes_learn_what_one_does(run: Run, tmp_path: Path, bases: Path, sft: Path) -> None:
+    # No dropout: each process draws its own.
+    settings: dict[str, Any] = {"lora": {"rank": 4, "alpha": 8, "dropout": 0}, "epochs": 2, "microBatchSize": 1}
+    one = tiny_job(tmp_path, sft, out=str(tmp_path / "one"), **settings)
+    run(one)
+    launcher = ["-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / "ddp.yaml")]
+    path = write_job(tmp_path / "two", sft, checkpointEvery=2, **settings)
+    assert result(start(path, bases, *launcher))["outcome"] == "trained"
+    curve = [line["loss"] for line in metrics(tmp_path / "two" / "out", "step")]
+    assert curve == pytest.approx([line["loss"] for line in metrics(one.out, "step")], rel=2e-3)
+    assert metrics(tmp_path / "two" / "out", "data")[0]["processes"] == 2
+    # What two wrote, one reads: the last checkpoint's optimiser goes on to the same end.
+    latest = sorted((tmp_path / "two" / "out" / "checkpoints").iterdir())
+    (tmp_path / "two" / "out" / "adapter").rename(tmp_path / "two" / "first-adapter")
+    for folder in latest[1:]:
+        (folder / "state.json").unlink()
+    assert result(start(path, bases))["outcome"] == "trained"
+    again = metrics(tmp_path / "two" / "out", "step")[len(curve) :]
+    assert [line["loss"] for line in again] == pytest.approx(curve[4:], rel=2e-3)
+
+
+def test_a_sharded_model_is_written_and_read_whole(tmp_path: Path, bases: Path) -> None:
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29561"]
+    ended = subprocess.run(
+        [sys.executable, *launcher, "-m", "tests.sharded", str(bases / SHA[:16]), str(tmp_path)],
+        cwd=PACKAGE,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    assert ended.stdout.count("same") == 2
+
+
+def test_the_reference_has_tokens_and_likely_next_tokens(run: Run, tmp_path: Path, bases: Path, sft: Path) -> None:
+    adapter = run(tiny_job(tmp_path, sft, epochs=8)).adapter
+    request = {
+        "base": raw_job(tmp_path, sft)["base"],
+        "adapter": str(adapter),
+        "prompts": [["Question: 3+3?\n", "print"], ["é"]],
+        "top": 5,
+    }
+    answer = reference(request, bases)
+    assert answer["ends"] == [256]
+    first = answer["prompts"][0]
+    assert len(first["tokens"]) == 20
+    assert [len(position["tokens"]) for position in first["positions"]] == [5, 5]
+    assert all(value <= 0 for value in first["positions"][0]["logProbs"])
+    for position in first["positions"]:
+        assert position["plain"] != position["logProbs"]
+    assert torch.tensor(first["positions"][1]["logProbs"]).exp().sum() <= 1.0001

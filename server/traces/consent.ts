@@ -1,0 +1,106 @@
+/** Whether traces of solved documents may train models: off until the person agrees, and never for files they opt out. */
+import { mkdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import lockfile from "proper-lockfile";
+import writeFileAtomic from "write-file-atomic";
+import { z } from "zod";
+import type { Trace } from "../protocol/trace.ts";
+
+/** `consent.json` in the folder of the traces. */
+const Consent = z.strictObject({
+  version: z.literal(1),
+  agreed: z.boolean(),
+  /** When it was last agreed to or withdrawn; null while nobody was asked. */
+  decidedAt: z.iso.datetime().nullable(),
+  /** Absolute paths of files whose traces never train. */
+  optedOut: z.array(z.string()),
+});
+export type Consent = z.infer<typeof Consent>;
+
+/** The decision, or why it cannot be read; then nothing may be collected. */
+export type ConsentReading =
+  | { readonly kind: "consent"; readonly consent: Consent }
+  | { readonly kind: "bad"; readonly message: string };
+
+const UNDECIDED: Consent = { version: 1, agreed: false, decidedAt: null, optedOut: [] };
+
+/** Reads the decision; without a file nobody agreed. */
+export async function readConsent(folder: string): Promise<ConsentReading> {
+  const file = consentFile(folder);
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT")
+      return { kind: "consent", consent: UNDECIDED };
+    return bad(file, error instanceof Error ? error.message : String(error));
+  }
+  try {
+    const parsed = Consent.safeParse(JSON.parse(text));
+    if (parsed.success) return { kind: "consent", consent: parsed.data };
+    return bad(file, z.prettifyError(parsed.error).replaceAll("\n", " "));
+  } catch (error) {
+    return bad(file, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** Changes the decision; one that cannot be read is left as it is. */
+export async function changeConsent(
+  folder: string,
+  edit: (consent: Consent) => Consent,
+): Promise<ConsentReading> {
+  const file = consentFile(folder);
+  await mkdir(folder, { recursive: true });
+  const release = await lockfile.lock(file, {
+    realpath: false,
+    retries: { retries: 50, minTimeout: 20, maxTimeout: 200 },
+  });
+  try {
+    const current = await readConsent(folder);
+    if (current.kind === "bad") return current;
+    const consent = edit(current.consent);
+    await writeFileAtomic(file, `${JSON.stringify(consent, null, 2)}\n`);
+    return { kind: "consent", consent };
+  } finally {
+    await release();
+  }
+}
+
+/** Agrees to collecting, or takes that back. */
+export function decide(consent: Consent, agreed: boolean, now: Date): Consent {
+  return { ...consent, agreed, decidedAt: now.toISOString() };
+}
+
+/** Leaves a file out, or takes it in again. */
+export function optOut(consent: Consent, file: string, isOut: boolean): Consent {
+  const absolute = path.resolve(file);
+  const others = consent.optedOut.filter((other) => other !== absolute);
+  return { ...consent, optedOut: isOut ? [...others, absolute] : others };
+}
+
+/** What a trace of a document's problem says about training on it. */
+export function trainingMark(reading: ConsentReading, file: string): NonNullable<Trace["training"]> {
+  if (reading.kind === "bad") return "not-agreed";
+  if (reading.consent.optedOut.includes(path.resolve(file))) return "opted-out";
+  return reading.consent.agreed ? "agreed" : "not-agreed";
+}
+
+/**
+ * Whether a stored trace is of a file that is opted out by now. Traces know their file by its name only, so another
+ * file of the same name is left out with it.
+ */
+export function isOptedOut({ optedOut }: Consent, trace: Trace): boolean {
+  const source = trace.problem.source?.replace(/#\d+$/u, "");
+  return source !== undefined && optedOut.some((file) => path.basename(file) === path.basename(source));
+}
+
+function consentFile(folder: string): string {
+  return path.join(folder, "consent.json");
+}
+
+function bad(file: string, detail: string): ConsentReading {
+  return {
+    kind: "bad",
+    message: `${file}, your decision on collecting traces for training, cannot be read: ${detail}. Until that is put right nothing is collected; your traces are untouched.`,
+  };
+}

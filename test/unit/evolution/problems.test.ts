@@ -1,0 +1,74 @@
+/** The problems of a run: every bad line named, evaluation problems left out, the held-out share the same everywhere. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { evaluationProblems } from "../../../server/evolution/decontamination.ts";
+import { readTrainingProblems, split, type TrainingProblem } from "../../../server/evolution/problems.ts";
+import { toyProblems } from "./worlds.ts";
+
+const lines = (values: readonly unknown[]): string => values.map((value) => JSON.stringify(value)).join("\n");
+
+describe("reading problems", () => {
+  it("takes what public sets write, and leaves out evaluation problems and repetitions", () => {
+    const reading = readTrainingProblems(
+      lines([
+        { id: "a", problem: "What is 2 + 3?", answer: 5, level: 2, subject: "sums" },
+        { id: "b", problem: "WHAT is $2 + 3$?", answer: "5" },
+        { id: "gsm8k-test-7", problem: "Anything at all?", answer: "1" },
+        { id: "c", problem: "Known to be evaluated?", answer: "1", synthetic: true },
+      ]),
+      evaluationProblems([{ id: "x", text: "known to be evaluated" }]),
+    );
+    expect(reading).toEqual({
+      kind: "problems",
+      problems: [{ id: "a", problem: "What is 2 + 3?", answer: "5", level: "2" }],
+      evaluation: 2,
+      repeated: 1,
+    });
+  });
+
+  it("names every line that is wrong", () => {
+    const reading = readTrainingProblems(
+      [
+        '{"id": "a", "problem": "What is it?", "answer": "1"}',
+        "not json",
+        '{"id": "b", "problem": "Without an answer?"}',
+        '{"id": "a", "problem": "The same name?", "answer": "2"}',
+        '{"id": "c", "problem": "  ", "answer": "2"}',
+      ].join("\n"),
+      evaluationProblems(),
+    );
+    expect(reading.kind === "bad" && reading.issues.map((issue) => issue.slice(0, 7))).toEqual([
+      "line 2:",
+      "line 3:",
+      "line 4:",
+      "line 5:",
+    ]);
+  });
+});
+
+describe("the held-out share", () => {
+  it("splits without loss, in order, the same for the same seed, and keeps one to train on", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 60 }),
+        fc.double({ min: 0, max: 0.95, noNaN: true }),
+        fc.nat(5),
+        (n, share, seed) => {
+          const problems = toyProblems(n);
+          const { train, held } = split(problems, share, seed);
+          expect(held.length).toBe(Math.min(Math.ceil(n * share), n - 1));
+          const order = (part: readonly TrainingProblem[]) =>
+            part.map((problem) => problems.indexOf(problem));
+          expect([...order(train), ...order(held)].sort((a, b) => a - b)).toEqual(
+            problems.map((_, index) => index),
+          );
+          for (const part of [train, held])
+            expect(order(part)).toEqual(order(part).toSorted((a, b) => a - b));
+          // Whatever order the file has.
+          const other = split(problems.toReversed(), share, seed);
+          expect(new Set(other.held)).toEqual(new Set(held));
+        },
+      ),
+    );
+  });
+});

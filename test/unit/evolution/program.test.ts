@@ -1,0 +1,84 @@
+/** Running a program: its lines, its end, its last words, and how it is stopped. */
+import { describe, expect, it } from "vitest";
+import { lastLines, runProgram } from "../../../server/evolution/program.ts";
+import { parseLine } from "../../../server/evolution/trainer-output.ts";
+
+const forever = new AbortController().signal;
+const node = (code: string): string[] => [process.execPath, "-e", code];
+
+describe("runProgram", () => {
+  it("hears lines and tells code and last words", async () => {
+    const lines: string[] = [];
+    const end = await runProgram(
+      node("console.log('a\\nb'); console.error('why'); process.exit(3)"),
+      forever,
+      {
+        onLine: (line) => lines.push(line),
+      },
+    );
+    expect(lines).toEqual(["a", "b"]);
+    expect(end).toEqual({ kind: "ended", code: 3, errors: "why\n" });
+  });
+
+  it("tells a kill from outside and a program that is not there", async () => {
+    expect(await runProgram(node("process.kill(process.pid, 'SIGKILL')"), forever)).toMatchObject({
+      kind: "killed",
+      signal: "SIGKILL",
+    });
+    expect(await runProgram(["/nowhere/python"], forever)).toMatchObject({ kind: "not-started" });
+  });
+
+  it("kills at once on abort, or asks first and lets the program end by itself", async () => {
+    const stop = new AbortController();
+    const hanging = runProgram(node("console.log('up'); setInterval(() => 0, 1000)"), stop.signal, {
+      onLine: () => stop.abort(new Error("enough")),
+    });
+    await expect(hanging).rejects.toThrow("enough");
+
+    const ask = new AbortController();
+    const code =
+      "const end = () => { console.log('saved'); process.exit(0) };" +
+      "process.on('SIGTERM', end); process.stdin.on('data', end); console.log('up')";
+    const lines: string[] = [];
+    const end = await runProgram(node(code), ask.signal, {
+      graceMs: 20_000,
+      onLine: (line) => {
+        lines.push(line);
+        if (line === "up") ask.abort();
+      },
+    });
+    expect(end).toMatchObject({ kind: "ended", code: 0 });
+    expect(lines).toEqual(["up", "saved"]);
+  });
+
+  it("kills a program that does not end in its time", async () => {
+    const stop = new AbortController();
+    const deaf = "process.on('SIGTERM', () => 0); console.log('up'); setInterval(() => 0, 1000)";
+    const run = runProgram(node(deaf), stop.signal, {
+      graceMs: 50,
+      onLine: () => stop.abort(new Error("enough")),
+    });
+    await expect(run).rejects.toThrow("enough");
+  });
+});
+
+describe("what the trainer prints", () => {
+  it("is metrics, a result, or nothing that concerns us", () => {
+    const stage = { kind: "stage", at: "2026-01-01T00:00:00.000Z", stage: "load", message: "Reading." };
+    expect(parseLine(JSON.stringify(stage))).toEqual({ kind: "metrics", line: stage });
+    const stopped = { kind: "result", outcome: "stopped", step: 3, checkpoint: null };
+    expect(parseLine(JSON.stringify(stopped))).toMatchObject({
+      kind: "result",
+      result: { outcome: "stopped" },
+    });
+    expect(parseLine("Loading weights: 100%")).toBeNull();
+    expect(parseLine('{"kind":"stage"}')).toBeNull();
+  });
+});
+
+describe("lastLines", () => {
+  it("are the last that say something", () => {
+    expect(lastLines("a\n\nb\nc\n\n", 2)).toBe("b c");
+    expect(lastLines("")).toBe("it gave no reason");
+  });
+});

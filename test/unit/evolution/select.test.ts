@@ -1,0 +1,407 @@
+/** Selection: every example and pair keeps its rule, whatever the searches were. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { evaluationProblems } from "../../../server/evolution/decontamination.ts";
+import { PAPER_RULES, selectTrainingData, type SelectionRules } from "../../../server/evolution/select.ts";
+import { mergeTraces, nodesOf, qOf } from "../../../server/evolution/problem-tree.ts";
+import { labelProblem } from "../../../server/evolution/labels.ts";
+import { programOf } from "../../../server/evolution/sft.ts";
+import type { Trace } from "../../../server/protocol/trace.ts";
+import type { PairSide } from "../../../server/protocol/training.ts";
+import { piecesOf } from "../../../server/search/pieces.ts";
+import { promptFor } from "../../../server/search/prompt.ts";
+import { pathTo } from "../../../server/protocol/trace.ts";
+import { search, wayOf, worlds, type World } from "./searches.ts";
+
+const RULES: SelectionRules = {
+  ...PAPER_RULES,
+  evaluation: evaluationProblems(),
+  isHeldOut: () => false,
+  policies: null,
+  consent: "any",
+};
+
+const problemOf = (n: number): { id: string; text: string; reference: string | null } => ({
+  id: `toy-${n}`,
+  text: `What is toy number ${n}?`,
+  reference: "0",
+});
+
+const searchTwice = async (world: World, n = 1): Promise<Trace[]> => [
+  await search(world, problemOf(n), 1),
+  await search(world, problemOf(n), 2),
+];
+
+/** What became of the trajectories through each way, counted without the code under test. */
+function outcomes(traces: readonly Trace[]): Map<string, { right: number; wrong: number; dead: number }> {
+  const found = new Map<string, { right: number; wrong: number; dead: number }>();
+  for (const trace of traces)
+    for (const end of trace.nodes) {
+      const kind =
+        end.kind === "answer"
+          ? end.graded === "equal"
+            ? "right"
+            : "wrong"
+          : end.status === "rejected"
+            ? "dead"
+            : null;
+      if (kind === null) continue;
+      let at: (typeof trace.nodes)[number] | undefined = end;
+      while (at !== undefined) {
+        const way = wayOf(trace, at);
+        const counts = found.get(way) ?? { right: 0, wrong: 0, dead: 0 };
+        counts[kind] += end.visits;
+        found.set(way, counts);
+        at = at.parent === null ? undefined : trace.nodes[at.parent];
+      }
+    }
+  return found;
+}
+
+function levenshtein(a: string, b: string): number {
+  let above = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [row, letter] of Array.from(a).entries()) {
+    const current = [row + 1];
+    for (const [column, other] of Array.from(b).entries())
+      current.push(
+        Math.min(
+          (above[column] ?? 0) + (letter === other ? 0 : 1),
+          (above[column + 1] ?? 0) + 1,
+          (current[column] ?? 0) + 1,
+        ),
+      );
+    above = current;
+  }
+  return above[b.length] ?? 0;
+}
+
+describe("preference pairs", () => {
+  it("are siblings after exactly the same steps, one leading to a right answer and one not, far enough apart", async () => {
+    let seen = 0;
+    await fc.assert(
+      fc.asyncProperty(worlds, async (world) => {
+        const traces = await searchTwice(world);
+        const { pairs } = selectTrainingData(traces, RULES);
+        const ends = outcomes(traces);
+        const nodeOf = (side: PairSide) => {
+          const trace = traces.find(({ id }) => id === side.traceId);
+          const node = trace?.nodes[side.node];
+          if (trace === undefined || node === undefined) throw new Error("a pair's source does not exist");
+          return { trace, node, way: wayOf(trace, node) };
+        };
+        for (const pair of pairs) {
+          seen++;
+          const [good, bad] = [nodeOf(pair.positive), nodeOf(pair.negative)];
+          expect(ends.get(good.way)?.right).toBeGreaterThan(0);
+          const worse = ends.get(bad.way) ?? { right: 0, wrong: 0, dead: 0 };
+          expect(worse.right).toBe(0);
+          expect(worse.wrong + worse.dead).toBeGreaterThan(0);
+          expect(pair.positive.q - pair.negative.q).toBeGreaterThanOrEqual(0.5);
+          for (const [side, source] of [
+            [pair.positive, good],
+            [pair.negative, bad],
+          ] as const) {
+            const whole = [
+              ...promptFor(source.trace.problem.text, "bare"),
+              ...piecesOf(pathTo(source.trace.nodes, source.node.id)).map(({ text }) => text),
+            ];
+            expect([...pair.prefix, ...side.pieces]).toEqual(whole);
+          }
+          if (pair.level === "answer") {
+            expect([good.node.kind, bad.node.kind]).toEqual(["answer", "answer"]);
+            expect(pair.prefix).toEqual(promptFor(good.trace.problem.text, "bare"));
+          } else {
+            expect([good.node.kind, bad.node.kind]).toEqual(["step", "step"]);
+            expect(levenshtein(good.node.text, bad.node.text)).toBeGreaterThanOrEqual(20);
+          }
+        }
+        const weights = new Map<string, number>();
+        for (const { id, weight } of pairs) {
+          const place = id.slice(0, id.lastIndexOf("/"));
+          weights.set(place, (weights.get(place) ?? 0) + weight);
+        }
+        for (const weight of weights.values()) expect(weight).toBeCloseTo(1);
+      }),
+      { numRuns: 60 },
+    );
+    expect(seen).toBeGreaterThan(50);
+  });
+
+  it("take the two siblings of highest Q against the two of lowest, where no filter forbids it", async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, async (world) => {
+        const traces = [await search(world, problemOf(1), 1)];
+        const { pairs } = selectTrainingData(traces, {
+          ...RULES,
+          pairs: { perSide: 2, minMargin: -2, minEdits: 0 },
+        });
+        const [trace] = traces;
+        if (trace === undefined) return;
+        const ends = outcomes(traces);
+        const byPlace = new Map<string, typeof pairs>();
+        for (const pair of pairs.filter(({ level }) => level === "step")) {
+          const place = pair.prefix.join("");
+          byPlace.set(place, [...(byPlace.get(place) ?? []), pair]);
+        }
+        for (const own of byPlace.values()) {
+          const parent = trace.nodes[own[0]?.positive.node ?? 0]?.parent;
+          const siblings = trace.nodes.filter(
+            (node) => node.parent === parent && node.kind === "step" && node.status === "ok",
+          );
+          const q = (id: number): number => {
+            const node = trace.nodes[id];
+            return node === undefined || node.visits === 0 ? 0 : node.sum / node.visits;
+          };
+          const positives = siblings
+            .filter((node) => (ends.get(wayOf(trace, node))?.right ?? 0) > 0)
+            .map(({ id }) => q(id))
+            .sort((a, b) => b - a);
+          const chosen = [...new Set(own.map(({ positive }) => positive.node))];
+          const worst = Math.min(...chosen.map(q));
+          expect(positives.filter((value) => value > worst + 1e-9).length).toBeLessThan(2);
+          for (const pair of own) {
+            expect(pair.positive.q).toBeCloseTo(q(pair.positive.node));
+            expect(pair.negative.q).toBeCloseTo(q(pair.negative.node));
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("come from no problem whose trajectories are all right or all wrong", async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, fc.constantFrom("0", "none of these"), async (world, reference) => {
+        const traces = [await search({ ...world, answers: 1 }, { ...problemOf(1), reference }, 1)];
+        expect(selectTrainingData(traces, RULES).pairs).toEqual([]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it("follow a person's choice whatever the Q-values say", async () => {
+    const world: World = {
+      salt: 5,
+      wordings: 4,
+      answers: 2,
+      failing: 0,
+      withPpm: false,
+      deadEndValue: -1,
+      rollout: "continuation",
+    };
+    const trace = await search(world, { ...problemOf(1), reference: null }, 1);
+    const [first, second] = trace.nodes.filter(({ parent, status }) => parent === 0 && status === "ok");
+    if (first === undefined || second === undefined) throw new Error("the toy search found no siblings");
+    const chosen = (preferred: number | null, rejected: number | null): Trace => ({
+      ...trace,
+      preferences: [{ kind: "pin", preferred, rejected, createdAt: "2026-01-01T00:00:00.000Z" }],
+    });
+    const [pair, ...more] = selectTrainingData([chosen(second.id, first.id)], {
+      ...RULES,
+      agreement: null,
+    }).pairs;
+    expect(more).toEqual([]);
+    expect(pair).toMatchObject({ origin: "person", level: "step", weight: 1 });
+    expect(pair?.prefix).toEqual(promptFor(trace.problem.text, "bare"));
+    expect(pair?.positive.pieces).toEqual(piecesOf([second]).map(({ text }) => text));
+    expect(pair?.negative.pieces).toEqual(piecesOf([first]).map(({ text }) => text));
+    expect(selectTrainingData([chosen(first.id, null)], { ...RULES, agreement: null }).pairs).toEqual([]);
+  });
+});
+
+describe("SFT examples", () => {
+  it("are the two right trajectories of highest mean Q, different programs, with only the policy's words trained", async () => {
+    let seen = 0;
+    await fc.assert(
+      fc.asyncProperty(worlds, async (world) => {
+        const traces = await searchTwice(world);
+        const { sft } = selectTrainingData(traces, RULES);
+        expect(sft.length).toBeLessThanOrEqual(2);
+        for (const example of sft) {
+          seen++;
+          const trace = traces.find(({ id }) => id === example.traceId);
+          const path = trace === undefined ? [] : pathTo(trace.nodes, example.node);
+          expect(path.at(-1)?.graded).toBe("equal");
+          expect(path.every(({ status }) => status === "ok")).toBe(true);
+          expect(example.segments.map(({ text }) => text).join("")).toBe(
+            [...promptFor(problemOf(1).text, "bare"), ...piecesOf(path).map(({ text }) => text)].join(""),
+          );
+          expect(example.segments[0]).toEqual({
+            text: promptFor(problemOf(1).text, "bare")[0],
+            train: false,
+          });
+          const trained = example.segments
+            .filter(({ train }) => train)
+            .map(({ text }) => text)
+            .join("");
+          expect(trained).not.toContain("<output>");
+          expect(trained).not.toContain("Question:");
+          expect(trained).toContain("<end_of_code>");
+          expect(trained).toContain("\\boxed{0}");
+        }
+        const tree = mergeTraces(traces, (trace, node) => labelled(traces)(trace, node));
+        const means = [...nodesOf(tree.root)]
+          .filter((node) => node.kind === "answer" && node.right > 0)
+          .map((node) => {
+            const steps = [];
+            for (let at = node.parent; at !== null && at.kind === "step"; at = at.parent) steps.push(at);
+            return {
+              program: programOf([...steps].reverse()),
+              clean: steps.every(({ reason }) => reason !== ""),
+              mean: steps.map(qOf).reduce((sum, q) => sum + q, 0) / steps.length,
+            };
+          })
+          .filter(({ clean }) => clean);
+        const best = new Map<string, number>();
+        for (const { program, mean } of means) best.set(program, Math.max(best.get(program) ?? -2, mean));
+        const expected = [...best.values()].sort((a, b) => b - a).slice(0, 2);
+        const got = sft.map(({ meanQ }) => meanQ);
+        expect(got.length).toBe(expected.length);
+        for (const [index, mean] of expected.entries()) expect(got[index]).toBeCloseTo(mean);
+      }),
+      { numRuns: 60 },
+    );
+    expect(seen).toBeGreaterThan(20);
+  });
+});
+
+function labelled(traces: readonly Trace[]) {
+  const labelling = labelProblem(traces, null);
+  if (labelling.kind !== "labels") throw new Error("the toy problem has a given answer");
+  return labelling.of;
+}
+
+describe("Q-values", () => {
+  it("are those that the search itself backed up", async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, async (world) => {
+        const trace = await search(world, problemOf(1), 1);
+        const { placeOf } = mergeTraces([trace], labelled([trace]));
+        for (const node of trace.nodes) {
+          const place = placeOf.get(trace.id)?.[node.id];
+          if (place === null || place === undefined || node.visits === 0) continue;
+          expect(qOf(place)).toBeCloseTo(node.sum / node.visits);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+});
+
+describe("what may not train", () => {
+  it("never enters: evaluation problems by text or id, held-out problems, files opted out, other models", async () => {
+    const restyle = fc.constantFrom(
+      (text: string) => text,
+      (text: string) => text.toUpperCase(),
+      (text: string) => ` $${text.replaceAll(" ", "\n  ")}$ `,
+      (text: string) => text.replaceAll("o", "\\text{o}"),
+    );
+    await fc.assert(
+      fc.asyncProperty(worlds, fc.subarray([1, 2, 3]), restyle, async (world, evaluated, style) => {
+        const traces = (await Promise.all([1, 2, 3].map((n) => searchTwice(world, n)))).flat();
+        const selection = selectTrainingData(traces, {
+          ...RULES,
+          evaluation: evaluationProblems(
+            evaluated.map((n) => ({ id: `other-${n}`, text: style(problemOf(n).text) })),
+          ),
+        });
+        const forbidden = new Set(evaluated.map((n) => problemOf(n).id));
+        for (const line of [...selection.sft, ...selection.pairs])
+          expect(forbidden.has(line.problemId)).toBe(false);
+        const { report } = selection;
+        expect(report.leftOut.find(({ reason }) => reason === "evaluation problem")?.traces ?? 0).toBe(
+          evaluated.length * 2,
+        );
+        expect(report.used + report.leftOut.reduce((sum, row) => sum + row.traces, 0)).toBe(traces.length);
+      }),
+      { numRuns: 20 },
+    );
+    const [trace] = await searchTwice({
+      salt: 1,
+      wordings: 5,
+      answers: 2,
+      failing: 0,
+      withPpm: false,
+      deadEndValue: null,
+      rollout: "steps",
+    });
+    if (trace === undefined) return;
+    const reasonOf = (changed: Trace, rules: Partial<SelectionRules>): string | undefined =>
+      selectTrainingData([changed], { ...RULES, ...rules }).report.leftOut[0]?.reason;
+    const renamed = { ...trace, problem: { ...trace.problem, id: "gsm8k-test-3" } };
+    expect(reasonOf(renamed, {})).toBe("evaluation problem");
+    expect(reasonOf(trace, { isHeldOut: () => true })).toBe("held out for the gate");
+    expect(reasonOf({ ...trace, training: "opted-out" }, {})).toBe("its file is opted out");
+    expect(reasonOf({ ...trace, training: "not-agreed" }, { consent: "agreed" })).toBe(
+      "collecting was not agreed to",
+    );
+    expect(reasonOf({ ...trace, training: "agreed" }, { consent: "agreed" })).toBeUndefined();
+    expect(reasonOf(trace, { policies: new Set(["f".repeat(64)]) })).toBe("other base model");
+  });
+
+  it("includes every known evaluation problem, by fingerprint", () => {
+    const { texts, idPrefixes } = evaluationProblems();
+    expect(idPrefixes).toEqual(["gsm8k-test-", "math500-", "amc23-", "aime2024-"]);
+    // 1,319 + 500 + 40 + 30; some MATH-500 problem may share its text with another.
+    expect(texts.size).toBeGreaterThan(1_880);
+  });
+});
+
+describe("problems without a given answer", () => {
+  const world: World = {
+    salt: 3,
+    wordings: 5,
+    answers: 1,
+    failing: 0,
+    withPpm: false,
+    deadEndValue: -1,
+    rollout: "continuation",
+  };
+
+  it("train where enough solutions agree, and are left out where they do not", async () => {
+    const open = { ...problemOf(1), reference: null };
+    const agreed = selectTrainingData([await search(world, open, 1)], RULES);
+    expect(agreed.sft.length).toBeGreaterThan(0);
+    expect(agreed.report.leftOut).toEqual([]);
+    const strict = selectTrainingData([await search(world, open, 1)], { ...RULES, agreement: null });
+    expect(strict.report.leftOut).toEqual([{ reason: "no given answer", traces: 1 }]);
+    const torn = selectTrainingData([await search({ ...world, answers: 3 }, open, 1)], {
+      ...RULES,
+      agreement: { count: 3, share: 0.99 },
+    });
+    expect(torn.report.leftOut).toEqual([{ reason: "solutions disagree", traces: 1 }]);
+  });
+
+  it("are dropped as noise when they were made up and fewer than half of the trajectories are right", async () => {
+    const traces = [await search({ ...world, answers: 3 }, problemOf(1), 1)];
+    const { trajectories } = selectTrainingData(traces, RULES).report;
+    expect(trajectories.right).toBeLessThan(trajectories.all / 2);
+    const { sft, report } = selectTrainingData(traces, { ...RULES, synthetic: new Set(["toy-1"]) });
+    expect(sft).toEqual([]);
+    expect(report.leftOut[0]?.reason).toContain("synthetic");
+  });
+});
+
+describe("the coverage report", () => {
+  it("counts every problem once by how hard it was, in its groups and in all (Table 2)", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(worlds, { minLength: 1, maxLength: 4 }), async (all) => {
+        const traces = (await Promise.all(all.map((world, n) => searchTwice(world, n)))).flat();
+        const rows = selectTrainingData(traces, {
+          ...RULES,
+          groupsOf: (id) => [id === "toy-0" ? "first" : "later"],
+        }).report.coverage;
+        const total = rows.at(-1);
+        expect(total?.group).toBe("all");
+        expect(total?.problems).toBe(all.length);
+        for (const row of rows) {
+          expect(row.easy + row.medium + row.hard).toBe(row.problems);
+          expect(row.solved).toBe(row.easy + row.medium);
+        }
+        const parts = rows.slice(0, -1);
+        expect(parts.reduce((sum, row) => sum + row.solved, 0)).toBe(total?.solved);
+      }),
+      { numRuns: 20 },
+    );
+  });
+});
