@@ -3,7 +3,7 @@ import { statementHash } from "../document/hash.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { SearchServices } from "../search/search.ts";
 import { solve } from "../search/solve.ts";
-import type { Grader } from "../services.ts";
+import { ServiceUnavailable, type Grader } from "../services.ts";
 import { budgetName, budgetTokens, type Budget, type Method } from "./methods.ts";
 import type { EvaluationProblem } from "./problems.ts";
 import {
@@ -199,7 +199,10 @@ async function searchCell(
   }
 }
 
-/** Grades the chosen answer and every other one against the reference, strictly and leniently. */
+/**
+ * Grades the chosen answer and every other one against the reference, strictly and leniently.
+ * @throws ServiceUnavailable when there is no Python to grade with.
+ */
 export async function grade(
   trace: Trace,
   reference: string,
@@ -210,8 +213,15 @@ export async function grade(
   const compare = async (
     answer: string,
     mode: "strict" | "lenient",
-  ): Promise<"equal" | "different" | "undecided"> =>
-    (await grader.equivalent(reference, answer, mode, signal)).kind;
+  ): Promise<"equal" | "different" | "undecided"> => {
+    const verdict = await grader.equivalent(reference, answer, mode, signal);
+    // Nothing was compared: the answer must not count as wrong.
+    if (verdict.how === "no interpreter")
+      throw new ServiceUnavailable(
+        "Python for grading could not be started, so the evaluation was stopped; what was graded is kept. `rstar doctor` says more; the same command with --resume goes on.",
+      );
+    return verdict.kind;
+  };
   const strict = chosen === null ? "no-answer" : await compare(chosen, "strict");
   const lenient = chosen === null ? "no-answer" : await compare(chosen, "lenient");
   const answers = new Set(
