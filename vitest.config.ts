@@ -57,6 +57,19 @@ export default defineConfig({
           testTimeout: 600_000,
         },
       },
+      {
+        test: {
+          name: "extension",
+          include: ["test/extension/**/*.test.ts"],
+          // After all others: what is on the screen in time must not depend on them.
+          sequence: { groupOrder: 1 },
+          pool: "forks",
+          // Each file opens an editor of its own, with the real server and model in it.
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
     ],
   },
 });

@@ -19,8 +19,11 @@ const STAMP = "dist/.built.json";
 const ENTRIES = [
   { source: "server/cli.ts", output: "dist/cli.mjs", executable: true },
   // What the server imports late stays in files of its own, so that its start loads none of it.
-  { source: "server/main.ts", output: "dist/server.mjs", executable: false, chunks: "server-" },
-  { source: "server/sandbox/worker.ts", output: "dist/sandbox-worker.mjs", executable: false },
+  { source: "server/main.ts", output: "dist/server.mjs", chunks: "server-" },
+  { source: "server/sandbox/worker.ts", output: "dist/sandbox-worker.mjs" },
+  { source: "src/extension.ts", output: "dist/extension.cjs", host: true },
+  // Read with the first use of the server: it is half of the extension's code.
+  { source: "src/language-client.ts", output: "dist/language-client.cjs", host: true },
   // The webviews: a script and a style each; KaTeX's fonts come along into dist/media/fonts/.
   ...["search", "dashboard"].flatMap((view) => [
     { source: `media/${view}/main.ts`, output: `dist/media/${view}.js`, browser: true },
@@ -28,17 +31,44 @@ const ENTRIES = [
   ]),
 ];
 
-const FOR_NODE = {
-  format: "esm",
+const FOR_NODE = { format: "esm", platform: "node", target: "node20", loader: { ".py": "text" } };
+
+/** Zod's messages in forty languages, which nothing here shows: English ones do. */
+const ENGLISH_ONLY = {
+  name: "english-only",
+  setup(build) {
+    build.onResolve({ filter: /^\.\.\/locales\/index\.js$/ }, ({ resolveDir }) => ({
+      path: path.join(resolveDir, "../locales/en.js"),
+    }));
+  },
+};
+
+/** What is imported late lies in a file of its own, beside. */
+const LANGUAGE_CLIENT_APART = {
+  name: "language-client-apart",
+  setup(build) {
+    build.onResolve({ filter: /\/language-client\.ts$/ }, ({ kind }) =>
+      kind === "dynamic-import" ? { path: "./language-client.cjs", external: true } : undefined,
+    );
+  },
+};
+
+/** The editor's extension host gives `vscode`; all else is in these files. Activation reads only the first. */
+const FOR_HOST = {
+  format: "cjs",
   platform: "node",
   target: "node20",
-  loader: { ".py": "text" },
+  external: ["vscode"],
+  // The host hands out `vscode` to what is required, not to what is imported.
+  supported: { "dynamic-import": false },
+  plugins: [ENGLISH_ONLY, LANGUAGE_CLIENT_APART],
+  // The libraries' ES modules where they have them: their other form is wrapped in a function that hides its imports.
+  mainFields: ["module", "main"],
 };
 
 /** Everything in one file: a webview may load nothing else. Of KaTeX's fonts the one format that Chromium reads. */
 const FOR_BROWSER = {
   format: "iife",
-  packages: "bundle",
   platform: "browser",
   target: "chrome130",
   minify: true,
@@ -49,7 +79,7 @@ const FOR_BROWSER = {
 /** Every file whose change makes the bundles stale, relative to the root, sorted. */
 function inputs(root) {
   const found = ["package.json", "tsconfig.json", "scripts/build.mjs"];
-  for (const room of ["server", "media"]) {
+  for (const room of ["server", "src", "media"]) {
     if (!fs.existsSync(path.join(root, room))) continue;
     for (const entry of fs.readdirSync(path.join(root, room), { withFileTypes: true, recursive: true })) {
       if (!entry.isFile() || !/\.(ts|json|py|css)$/.test(entry.name)) continue;
@@ -83,24 +113,35 @@ export function isStale(root = ROOT) {
 }
 
 /** Native code, WebAssembly and fonts, which have to lie as their makers laid them. */
-const NOT_BUNDLED = ["node-llama-cpp", "pyodide", "@mathjax/*"];
+export const NOT_BUNDLED = ["node-llama-cpp", "pyodide", "@mathjax/*"];
 /** For bundled CommonJS packages that ask for Node's own modules. */
 const REQUIRE = `import { createRequire as createRequireOfNode } from "node:module"; const require = createRequireOfNode(import.meta.url);`;
 
 /** Where an entry goes: one file, or one file and chunks whose names begin so. */
-function placeOf({ source, output, chunks }) {
-  if (chunks === undefined) return { entryPoints: [source], outfile: output, packages: "external" };
+function placeOf({ source, output, chunks }, folder) {
+  if (chunks === undefined) return { entryPoints: [source], outfile: path.join(folder, output) };
   return {
-    // Reading a few large files is faster than finding hundreds of small ones: it halves the server's start.
-    external: NOT_BUNDLED,
-    banner: { js: REQUIRE },
     entryPoints: [{ in: source, out: path.basename(output, ".mjs") }],
-    outdir: path.dirname(output),
+    outdir: path.join(folder, path.dirname(output)),
     outExtension: { ".js": ".mjs" },
     splitting: true,
     // Beside the entry, where what they look for beside themselves is.
     chunkNames: `${chunks}[name]-[hash]`,
   };
+}
+
+/**
+ * What is in an entry's files. In a package, everything but what cannot be bundled; here, the server too: reading a
+ * few large files is faster than finding hundreds of small ones, which halves its start.
+ */
+function contentOf({ chunks, executable, host, browser }, released) {
+  if (host) return { ...FOR_HOST, minify: released, sourcemap: !released };
+  if (browser) return FOR_BROWSER;
+  const options = { ...FOR_NODE, minify: released, sourcemap: !released };
+  const shebang = executable ? "#!/usr/bin/env node\n" : "";
+  return released || chunks !== undefined
+    ? { ...options, external: NOT_BUNDLED, banner: { js: shebang + REQUIRE } }
+    : { ...options, packages: "external", banner: { js: shebang } };
 }
 
 /** Chunks have new names when they change; the old ones would stay for ever. */
@@ -110,36 +151,45 @@ function removeChunks(folder, prefix) {
     if (name.startsWith(prefix)) fs.rmSync(path.join(folder, name), { force: true });
 }
 
+async function bundle(root, folder, released) {
+  const entries = entriesOf(root);
+  const esbuild = await import("esbuild");
+  for (const { output, chunks } of entries) removeChunks(path.join(folder, path.dirname(output)), chunks);
+  await Promise.all(
+    entries.map((entry) =>
+      esbuild.build({
+        absWorkingDir: root,
+        ...placeOf(entry, folder),
+        ...contentOf(entry, released),
+        bundle: true,
+        logLevel: "warning",
+      }),
+    ),
+  );
+  for (const { executable, output } of entries)
+    if (executable) fs.chmodSync(path.join(folder, output), 0o755);
+  return entries.map(({ output }) => output);
+}
+
+/** Builds what a package carries into `folder`: small, and with all libraries in it but `NOT_BUNDLED`. */
+export async function buildRelease(folder, root = ROOT) {
+  return await bundle(root, folder, true);
+}
+
 /**
- * Builds every entry and returns the outputs' paths relative to the root. Dependencies stay in node_modules.
+ * Builds every entry and returns the outputs' paths relative to the root.
  * Throws esbuild's error, with the file and line, when a source does not parse.
  */
 export async function build(root = ROOT) {
   const startedMs = Date.now();
   const files = inputs(root);
-  const entries = entriesOf(root);
-  const esbuild = await import("esbuild");
-  for (const { output, chunks } of entries) removeChunks(path.join(root, path.dirname(output)), chunks);
-  await Promise.all(
-    entries.map((entry) =>
-      esbuild.build({
-        absWorkingDir: root,
-        ...placeOf(entry),
-        bundle: true,
-        ...(entry.browser ? FOR_BROWSER : FOR_NODE),
-        sourcemap: !entry.browser,
-        logLevel: "warning",
-        ...(entry.executable ? { banner: { js: "#!/usr/bin/env node" } } : {}),
-      }),
-    ),
-  );
-  for (const entry of entries) if (entry.executable) fs.chmodSync(path.join(root, entry.output), 0o755);
-  if (entries.length > 0)
+  const outputs = await bundle(root, root, false);
+  if (outputs.length > 0)
     fs.writeFileSync(
       path.join(root, STAMP),
       JSON.stringify({ startedMs, inputs: fingerprint(files) }) + "\n",
     );
-  return entries.map((entry) => entry.output);
+  return outputs;
 }
 
 if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

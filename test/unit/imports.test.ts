@@ -108,6 +108,15 @@ describe("imports go one way", () => {
     expect(wrong).toEqual([]);
   });
 
+  it("from the extension, of the views only their page; from the views, nothing of the extension", () => {
+    const wrong = all.filter(
+      ({ from, to }) =>
+        (inRoom(from, "src") && to.startsWith("media/") && to !== "media/page.ts") ||
+        (inRoom(from, "media") && to.startsWith("src/")),
+    );
+    expect(wrong).toEqual([]);
+  });
+
   it.each(Object.entries(OWNED))("package %s only in %s", (name, room) => {
     const wrong = all.filter(
       ({ from, to }) =>

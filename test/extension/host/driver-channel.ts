@@ -3,7 +3,8 @@ import net from "node:net";
 import type { AddressInfo } from "node:net";
 import type * as vscode from "vscode";
 
-type VsCode = typeof vscode;
+/** The editor's API. */
+export type VsCode = typeof vscode;
 
 /** A function that runs in the extension host. It sees its arguments only, and both ways only what JSON can carry. */
 export type Remote<A, R> = (api: VsCode, argument: A) => R | Promise<R>;

@@ -9,7 +9,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium, type Browser, type Page } from "playwright-core";
-import { DriverChannel, type Remote } from "./driver-channel.ts";
+import { DriverChannel, type Remote, type VsCode } from "./driver-channel.ts";
 import { installEditor, type InstalledEditor } from "./install.ts";
 
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
@@ -43,10 +43,10 @@ export class Editor implements AsyncDisposable {
   }
 
   /** Runs a function in the extension host. It can use nothing from around it but its argument. */
-  async run<R>(work: (api: typeof import("vscode")) => R | Promise<R>): Promise<Awaited<R>>;
+  async run<R>(work: (api: VsCode) => R | Promise<R>): Promise<Awaited<R>>;
   async run<A, R>(work: Remote<A, R>, argument: A): Promise<Awaited<R>>;
   async run<A, R>(work: Remote<A, R>, argument?: A): Promise<Awaited<R>> {
-    return (await this.#channel.call(work, argument as A)) as Awaited<R>;
+    return await this.#channel.call<A, Awaited<R>>(work as Remote<A, Awaited<R>>, argument as A);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -148,7 +148,7 @@ async function startInBrowser(
   await page.exposeFunction("codeAutomationLog", () => undefined);
   await page.exposeFunction("codeAutomationExit", () => undefined);
   const query = new URLSearchParams({ folder: start.folder, payload: JSON.stringify(payload) });
-  await page.goto(`http://127.0.0.1:${port}/?${query}`);
+  await page.goto(`http://127.0.0.1:${port}/?${query.toString()}`);
   return page;
 }
 

@@ -1,0 +1,227 @@
+/** The commands: one line for each of the manifest. */
+import * as vscode from "vscode";
+import type { ProblemPlace } from "../server/protocol/places.ts";
+import { COMMANDS } from "../server/protocol/commands.ts";
+import { REQUESTS, type ParamsOf, type TraceSelection } from "../server/protocol/requests.ts";
+import type { ListedProblem } from "../server/protocol/problem-list.ts";
+import { addModel, downloadModel, removeModel, selectModel, unloadModels } from "./models.ts";
+import { tellEdit } from "./outcomes.ts";
+import type { Parts } from "./parts.ts";
+import { isProblemItem, problemOf, resolvePlace, type ProblemItem } from "./places.ts";
+import { activeDocument } from "./problem-lists.ts";
+import { revealProblem } from "./problem-tree.ts";
+import {
+  compareStrategies,
+  resumeTrace,
+  search,
+  solveAllProblems,
+  solveProblem,
+  solveProblemWith,
+  stop,
+  stopAll,
+} from "./solving.ts";
+
+type Handler = (parts: Parts, argument: unknown) => unknown;
+
+/** By the command's name. A test compares the names with the manifest. */
+export const HANDLERS: Readonly<Record<string, Handler>> = {
+  [COMMANDS.solve]: solveProblem,
+  [COMMANDS.solveWith]: solveProblemWith,
+  "rstarMath.solveAllProblems": async (parts, argument) => {
+    const uri = argument instanceof vscode.Uri ? argument : activeDocument();
+    if (uri !== null) await solveAllProblems(parts, uri);
+  },
+  [COMMANDS.stop]: async (parts, argument) => {
+    await stop(parts, await traceOf(parts, argument));
+  },
+  [COMMANDS.stopAll]: stopAll,
+  [COMMANDS.resume]: resume,
+  [COMMANDS.pinStep]: goOn,
+  [COMMANDS.rejectStep]: goOn,
+  [COMMANDS.editStep]: goOn,
+  [COMMANDS.showSearchTree]: showSearchTree,
+  "rstarMath.compareStrategies": compareStrategies,
+  [COMMANDS.useAlternative]: async ({ server }, argument) => {
+    const params = REQUESTS.useAlternative.params.safeParse(argument);
+    if (params.success) await tellEdit(await server.ask(REQUESTS.useAlternative, params.data));
+  },
+  [COMMANDS.verify]: verify,
+  [COMMANDS.insertSolution]: insertSolution,
+  [COMMANDS.insertAnswer]: async (parts, argument) => {
+    const place = await resolvePlace(argument, parts.lists);
+    if (place !== null) await tellEdit(await parts.server.ask(REQUESTS.insertAnswer, place));
+  },
+  [COMMANDS.removeSolution]: async (parts, argument) => {
+    const place = await resolvePlace(argument, parts.lists);
+    if (place !== null) await tellEdit(await parts.server.ask(REQUESTS.removeSolution, place));
+  },
+  "rstarMath.revealProblem": async (_parts, argument) => {
+    if (isProblemItem(argument)) await revealProblem(argument);
+  },
+  "rstarMath.selectModel": selectModel,
+  "rstarMath.downloadModel": async (parts) => {
+    await downloadModel(parts);
+  },
+  "rstarMath.addModel": addModel,
+  "rstarMath.removeModel": removeModel,
+  "rstarMath.unloadModels": unloadModels,
+  "rstarMath.openExamples": async ({ context }) => {
+    const file = vscode.Uri.joinPath(context.extensionUri, "examples", "word-problems.md");
+    // A copy without a file: solutions written into it do not change the extension.
+    const content = new TextDecoder().decode(await vscode.workspace.fs.readFile(file));
+    await vscode.window.showTextDocument(
+      await vscode.workspace.openTextDocument({ language: "markdown", content }),
+    );
+  },
+  "rstarMath.showSetupInformation": showSetupInformation,
+  "rstarMath.showLog": ({ server }) => server.log.show(),
+  "rstarMath.restartServer": async ({ server }) => {
+    if (await server.restart())
+      vscode.window.setStatusBarMessage(vscode.l10n.t("rStar Math: the server was restarted"), 5_000);
+  },
+  "rstarMath.exportTraces": exportTraces,
+  "rstarMath.deleteCollectedTraces": deleteTraces,
+};
+
+/** Registers all of them. Their parts are made when the first is called. */
+export function registerCommands(parts: Parts): vscode.Disposable[] {
+  return Object.entries(HANDLERS).map(([name, handler]) =>
+    vscode.commands.registerCommand(name, async (argument: unknown) => await handler(parts, argument)),
+  );
+}
+
+/** The trace that an argument names: itself, or of the problem that it names. */
+async function traceOf({ lists }: Parts, argument: unknown): Promise<string | undefined> {
+  if (isProblemItem(argument)) return (await current(lists, argument)).traceId ?? undefined;
+  if (typeof argument !== "object" || argument === null || !("traceId" in argument)) return undefined;
+  return typeof argument.traceId === "string" ? argument.traceId : undefined;
+}
+
+/** The problem as it is now: a tree shows it as it was. */
+async function current(lists: Parts["lists"], { uri, problem }: ProblemItem): Promise<ListedProblem> {
+  return (
+    (await lists.refresh(uri)).find(({ hash, index }) => hash === problem.hash && index === problem.index) ??
+    problem
+  );
+}
+
+async function resume(parts: Parts, argument: unknown): Promise<void> {
+  const given = REQUESTS.resume.params.safeParse(argument);
+  if (given.success) {
+    await search(parts, { kind: "resume", params: given.data });
+    return;
+  }
+  const found = await tracedProblem(parts, argument);
+  if (found === null) return;
+  await resumeTrace(parts, found.traceId, found.place);
+}
+
+/** A problem that has a trace, or null after saying that it has none. */
+async function tracedProblem(
+  parts: Parts,
+  argument: unknown,
+): Promise<{ readonly place: ProblemPlace; readonly item: ProblemItem; readonly traceId: string } | null> {
+  const place = await resolvePlace(argument, parts.lists);
+  const item = place === null ? null : await problemOf(place, parts.lists);
+  if (place === null || item === null) return null;
+  const { traceId } = item.problem;
+  if (traceId !== null) return { place, item, traceId };
+  await vscode.window.showInformationMessage(
+    vscode.l10n.t("This problem was not solved yet: nothing is stored of it."),
+  );
+  return null;
+}
+
+async function goOn(parts: Parts, argument: unknown): Promise<void> {
+  const params = REQUESTS.continue.params.safeParse(argument);
+  if (params.success) await search(parts, { kind: "continue", params: params.data });
+}
+
+async function showSearchTree(parts: Parts, argument: unknown): Promise<void> {
+  const traceId = isProblemItem(argument) ? undefined : await traceOf(parts, argument);
+  if (traceId !== undefined) {
+    await parts.view.show({ traceId });
+    return;
+  }
+  const found = await tracedProblem(parts, argument);
+  if (found !== null) await parts.view.show(found.item);
+}
+
+async function insertSolution(parts: Parts, argument: unknown): Promise<void> {
+  const given = REQUESTS.insertSolution.params.safeParse(argument);
+  let params: ParamsOf<typeof REQUESTS.insertSolution>;
+  if (given.success) params = given.data;
+  else {
+    const found = await tracedProblem(parts, argument);
+    if (found === null) return;
+    params = { traceId: found.traceId, place: found.place };
+  }
+  await tellEdit(await parts.server.ask(REQUESTS.insertSolution, params));
+}
+
+async function verify(parts: Parts, argument: unknown): Promise<void> {
+  const given = REQUESTS.verify.params.safeParse(argument);
+  const place = given.success ? given.data : await resolvePlace(argument, parts.lists);
+  if (place === null) return;
+  const outcome = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Window, title: vscode.l10n.t("Running the stored steps again") },
+    async () => await parts.server.ask(REQUESTS.verify, place),
+  );
+  if (outcome === null) return;
+  if (outcome.kind === "checked" && outcome.solutions.every(({ holds }) => holds))
+    vscode.window.setStatusBarMessage(outcome.message, 8_000);
+  else await vscode.window.showWarningMessage(outcome.message);
+}
+
+async function showSetupInformation({ server }: Parts): Promise<void> {
+  const report = await server.ask(REQUESTS.setupInformation, {});
+  if (report === null) return;
+  const editor = `- Editor: ${vscode.env.appName} ${vscode.version}, ${vscode.env.remoteName ?? "local"}, Node.js ${process.version}\n`;
+  const content = `${report.markdown.trimEnd()}\n${editor}`;
+  await vscode.window.showTextDocument(
+    await vscode.workspace.openTextDocument({ language: "markdown", content }),
+  );
+}
+
+async function exportTraces({ server }: Parts): Promise<void> {
+  const target = await vscode.window.showSaveDialog({
+    title: vscode.l10n.t("Export collected traces"),
+    filters: { [vscode.l10n.t("JSON lines")]: ["jsonl"] },
+  });
+  if (target === undefined) return;
+  await tellEdit(
+    await server.ask(REQUESTS.exportTraces, { selection: { kind: "all" }, path: target.fsPath }),
+  );
+}
+
+async function deleteTraces(parts: Parts): Promise<void> {
+  const listed = await parts.server.ask(REQUESTS.traces, {});
+  if (listed === null) return;
+  const chosen = await vscode.window.showQuickPick(
+    listed.traces.map(({ id, createdAt, problem, strategy, answer }) => ({
+      label: problem.slice(0, 80),
+      description: [strategy, answer ?? vscode.l10n.t("no answer"), createdAt].join(" · "),
+      id,
+    })),
+    {
+      title: vscode.l10n.t(
+        "Delete which traces? ({0} stored, {1} lines cannot be read)",
+        listed.traces.length,
+        listed.unreadable,
+      ),
+      canPickMany: true,
+      matchOnDescription: true,
+    },
+  );
+  if (chosen === undefined || chosen.length === 0) return;
+  const ids = chosen.map(({ id }) => id);
+  const all = ids.length === listed.traces.length;
+  const selection: TraceSelection = all ? { kind: "all" } : { kind: "ids", ids };
+  const remove = vscode.l10n.t("Delete");
+  const question = vscode.l10n.t(
+    "Delete {0} traces for good? Solutions in your files stay; their search trees and alternatives cannot be shown any more.",
+    ids.length,
+  );
+  if ((await vscode.window.showWarningMessage(question, { modal: true }, remove)) !== remove) return;
+  await tellEdit(await parts.server.ask(REQUESTS.deleteTraces, { selection }));
+}

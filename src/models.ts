@@ -1,0 +1,204 @@
+/** Choosing, fetching and removing models in the editor. */
+import * as vscode from "vscode";
+import type { EditorModel, ModelOutcome } from "../server/protocol/models.ts";
+import { REQUESTS, SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
+import { formatBytes, formatSeconds } from "./format.ts";
+import type { Parts } from "./parts.ts";
+
+interface ModelItem extends vscode.QuickPickItem {
+  readonly model?: EditorModel;
+  readonly own?: true;
+}
+
+/** Shows what this machine can run, with memory and speed, and makes the choice a setting. */
+export async function selectModel(parts: Parts): Promise<void> {
+  const listed = await parts.server.ask(REQUESTS.models, {});
+  if (listed === null) return;
+  if (listed.problem !== null) void vscode.window.showWarningMessage(listed.problem);
+  const of = (role: EditorModel["role"], chosen: string | null): ModelItem[] =>
+    listed.models.filter((model) => model.role === role).map((model) => itemOf(model, model.id === chosen));
+  const scorers = of("ppm", listed.ppm);
+  const items: ModelItem[] = [
+    { label: vscode.l10n.t("Models that write the steps"), kind: vscode.QuickPickItemKind.Separator },
+    ...of("policy", listed.policy),
+    ...(scorers.length === 0
+      ? []
+      : [
+          { label: vscode.l10n.t("Models that score the steps"), kind: vscode.QuickPickItemKind.Separator },
+          ...scorers,
+        ]),
+    { label: "", kind: vscode.QuickPickItemKind.Separator },
+    { label: `$(file-directory) ${vscode.l10n.t("Use a model file of your own…")}`, own: true },
+  ];
+  const picked = await vscode.window.showQuickPick(items, {
+    title: vscode.l10n.t("Select a model"),
+    matchOnDescription: true,
+    matchOnDetail: true,
+  });
+  if (picked?.own === true) await addModel(parts);
+  if (picked?.model === undefined) return;
+  const { model } = picked;
+  if (!model.installed && !(await downloadModel(parts, model.id))) return;
+  await choose(model.role, model.isDefault ? "" : model.id);
+}
+
+/** Fetches a model, after asking which where none is named. True when it is on this machine then. */
+export async function downloadModel(parts: Parts, id?: string): Promise<boolean> {
+  const listed = await parts.server.ask(REQUESTS.models, {});
+  if (listed === null) return false;
+  let model = listed.models.find((one) => one.id === id);
+  if (model === undefined) {
+    const missing = listed.models.filter(({ installed }) => !installed).map((one) => itemOf(one, false));
+    if (missing.length === 0) {
+      await vscode.window.showInformationMessage(
+        vscode.l10n.t("Every model of the list is on this machine."),
+      );
+      return false;
+    }
+    model = (await vscode.window.showQuickPick(missing, { title: vscode.l10n.t("Download which model?") }))
+      ?.model;
+  }
+  if (model === undefined) return false;
+  if (model.installed) return true;
+  const { name, bytesToDownload } = model;
+  const outcome = await vscode.window.withProgress(
+    {
+      location: vscode.ProgressLocation.Notification,
+      cancellable: true,
+      title: vscode.l10n.t("Downloading {0} ({1})", name, formatBytes(bytesToDownload)),
+    },
+    async (progress, token) => await fetchWithProgress(parts, model.id, progress, token),
+  );
+  if (outcome?.kind === "done") return true;
+  // A cancelled request has no answer; the download goes on where it was when it is asked for again.
+  if (outcome?.kind === "failed") await vscode.window.showErrorMessage(outcome.message);
+  return false;
+}
+
+async function fetchWithProgress(
+  { server }: Parts,
+  id: string,
+  progress: vscode.Progress<{ message?: string; increment?: number }>,
+  token: vscode.CancellationToken,
+): Promise<ModelOutcome | null> {
+  let shown = 0;
+  const hearing = server.on(SERVER_NOTIFICATIONS.download, (news) => {
+    if (news.id !== id) return;
+    const percent = (100 * news.bytes) / Math.max(1, news.totalBytes);
+    progress.report({ message: describeDownload(news), increment: Math.max(0, percent - shown) });
+    shown = Math.max(shown, percent);
+  });
+  try {
+    return await server.ask(REQUESTS.downloadModel, { id }, token);
+  } finally {
+    hearing.dispose();
+  }
+}
+
+function describeDownload(news: {
+  readonly phase: "waiting" | "downloading" | "checking";
+  readonly bytes: number;
+  readonly totalBytes: number;
+  readonly bytesPerSecond: number;
+}): string {
+  const { phase, bytes, totalBytes, bytesPerSecond } = news;
+  switch (phase) {
+    case "waiting":
+      return vscode.l10n.t("another program is fetching it; waiting");
+    case "checking":
+      return vscode.l10n.t("checking the file");
+    case "downloading": {
+      const amount = vscode.l10n.t("{0} of {1}", formatBytes(bytes), formatBytes(totalBytes));
+      if (bytesPerSecond <= 0) return amount;
+      const left = formatSeconds((totalBytes - bytes) / bytesPerSecond);
+      return vscode.l10n.t("{0}, {1}/s, {2} left", amount, formatBytes(bytesPerSecond), left);
+    }
+    default:
+      return phase satisfies never;
+  }
+}
+
+/** Lets the person pick a GGUF file and makes it the model. The file stays where it is. */
+export async function addModel(parts: Parts): Promise<void> {
+  const picked = await vscode.window.showOpenDialog({
+    title: vscode.l10n.t("Select a GGUF file"),
+    filters: { [vscode.l10n.t("Models (GGUF)")]: ["gguf"] },
+  });
+  const file = picked?.[0];
+  if (file === undefined) return;
+  const outcome = await parts.server.ask(REQUESTS.addModel, { path: file.fsPath });
+  if (outcome === null) return;
+  if (outcome.kind !== "done") {
+    await vscode.window.showErrorMessage(outcome.message);
+    return;
+  }
+  await choose("policy", outcome.id);
+  vscode.window.setStatusBarMessage(outcome.message, 8_000);
+}
+
+/** Deletes a model's files, after asking. */
+export async function removeModel(parts: Parts): Promise<void> {
+  const listed = await parts.server.ask(REQUESTS.models, {});
+  if (listed === null) return;
+  const here = listed.models.filter(({ installed, origin }) => installed || origin === "own");
+  const picked = await vscode.window.showQuickPick(
+    here.map((model) => itemOf(model, false)),
+    { title: vscode.l10n.t("Remove which model from this machine?") },
+  );
+  if (picked?.model === undefined) return;
+  const { model } = picked;
+  const remove = vscode.l10n.t("Remove");
+  const question =
+    model.origin === "own"
+      ? vscode.l10n.t("Take {0} off the list? The file itself stays where it is.", model.name)
+      : vscode.l10n.t(
+          "Delete {0} ({1}) from this machine? It can be downloaded again.",
+          model.name,
+          formatBytes(model.bytes),
+        );
+  if ((await vscode.window.showWarningMessage(question, { modal: true }, remove)) !== remove) return;
+  const outcome = await parts.server.ask(REQUESTS.removeModel, { id: model.id });
+  if (outcome?.kind === "done") vscode.window.setStatusBarMessage(outcome.message, 8_000);
+  else if (outcome !== null) await vscode.window.showErrorMessage(outcome.message);
+}
+
+/** Frees the memory of models and Python. */
+export async function unloadModels(parts: Parts): Promise<void> {
+  const freed =
+    parts.server.state === "running" ? await parts.server.ask(REQUESTS.unload, {}) : { freedBytes: 0 };
+  if (freed === null) return;
+  vscode.window.setStatusBarMessage(
+    freed.freedBytes > 0
+      ? vscode.l10n.t("rStar Math: {0} freed", formatBytes(freed.freedBytes))
+      : vscode.l10n.t("rStar Math: no model is in memory"),
+    8_000,
+  );
+}
+
+async function choose(role: EditorModel["role"], id: string): Promise<void> {
+  await vscode.workspace
+    .getConfiguration("rstarMath.model")
+    .update(role, id === "" ? undefined : id, vscode.ConfigurationTarget.Global);
+}
+
+function itemOf(model: EditorModel, chosen: boolean): ModelItem {
+  const { memoryBytes, fits, tokensPerSecond, basis } = model.estimate;
+  const needs = vscode.l10n.t("needs about {0} of memory", formatBytes(memoryBytes));
+  const parts = [
+    fits ? needs : vscode.l10n.t("{0}, more than is free", needs),
+    ...(tokensPerSecond === null ? [] : [vscode.l10n.t("about {0} tokens/s", Math.round(tokensPerSecond))]),
+    ...(model.license === null ? [] : [model.license]),
+    model.description,
+    ...(tokensPerSecond === null ? [] : [vscode.l10n.t("The speed is {0}.", basis)]),
+  ];
+  const here = model.installed
+    ? vscode.l10n.t("on this machine")
+    : vscode.l10n.t("{0} to download", formatBytes(model.bytesToDownload));
+  const icon = !fits ? "$(warning) " : chosen ? "$(check) " : "";
+  return {
+    label: `${icon}${model.name}`,
+    description: here,
+    detail: parts.join(" · "),
+    model,
+  };
+}

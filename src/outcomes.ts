@@ -1,0 +1,127 @@
+/** Telling what came of a search or an edit: in passing where the document shows it, else with the way on. */
+import * as vscode from "vscode";
+import type { EditOutcome, ProblemPlace } from "../server/protocol/places.ts";
+import type { ParamsOf, REQUESTS } from "../server/protocol/requests.ts";
+import type { SolveOutcome } from "../server/protocol/solving.ts";
+import { downloadModel } from "./models.ts";
+import type { Parts } from "./parts.ts";
+
+const PASSING_MS = 8_000;
+
+/** A search to start: a new one, a stored one as it was left, or from a person's choice in it. */
+export type SolveRequest =
+  | { readonly kind: "solve"; readonly params: ParamsOf<typeof REQUESTS.solve> }
+  | { readonly kind: "resume"; readonly params: ParamsOf<typeof REQUESTS.resume> }
+  | { readonly kind: "continue"; readonly params: ParamsOf<typeof REQUESTS.continue> };
+
+/** A stored search to go on with; its solution goes to the place, where one is given. */
+export function resumption(traceId: string, place?: ProblemPlace): SolveRequest {
+  return { kind: "resume", params: { traceId, ...(place === undefined ? {} : { place }) } };
+}
+
+function placeOfRequest(request: SolveRequest): ProblemPlace | undefined {
+  return request.kind === "solve"
+    ? { uri: request.params.uri, problem: request.params.problem }
+    : request.params.place;
+}
+
+type Again = (request: SolveRequest) => Promise<unknown>;
+
+/** Says what came of it: in passing where the document shows it, as a message where there is something to decide. */
+export async function tellOutcome(
+  parts: Parts,
+  request: SolveRequest,
+  outcome: SolveOutcome,
+  again: Again,
+): Promise<void> {
+  const showTree = vscode.l10n.t("Show Search Tree");
+  const insert = vscode.l10n.t("Insert Solution");
+  const resume = vscode.l10n.t("Resume");
+  const showLog = vscode.l10n.t("Show Log");
+  const open = (traceId: string): Thenable<unknown> =>
+    vscode.commands.executeCommand("rstarMath.showSearchTree", { traceId });
+  switch (outcome.kind) {
+    case "solved": {
+      const wanted = request.kind !== "solve" || request.params.insert !== false;
+      if (outcome.inserted || !wanted) {
+        vscode.window.setStatusBarMessage(outcome.message, PASSING_MS);
+        return;
+      }
+      const chosen = await vscode.window.showInformationMessage(outcome.message, insert, showTree);
+      if (chosen === showTree) await open(outcome.traceId);
+      if (chosen === insert)
+        await vscode.commands.executeCommand("rstarMath.insertSolution", { traceId: outcome.traceId });
+      return;
+    }
+    case "unsolved": {
+      const chosen = await vscode.window.showInformationMessage(outcome.message, resume, showTree);
+      if (chosen === showTree) await open(outcome.traceId);
+      if (chosen === resume) await again(resumption(outcome.traceId, placeOfRequest(request)));
+      return;
+    }
+    case "cancelled":
+      // The person did it; the lens and the list of problems offer to go on.
+      vscode.window.setStatusBarMessage(outcome.message, PASSING_MS);
+      return;
+    case "failed": {
+      const chosen = await vscode.window.showErrorMessage(outcome.message, resume, showLog);
+      if (chosen === resume) await again(resumption(outcome.traceId, placeOfRequest(request)));
+      if (chosen === showLog) parts.server.log.show();
+      return;
+    }
+    case "not-started":
+      await explain(parts, request, outcome, again);
+      return;
+    default:
+      outcome satisfies never;
+  }
+}
+
+/** Why there was no search, with the way on. */
+async function explain(
+  parts: Parts,
+  request: SolveRequest,
+  { reason, message, model }: Extract<SolveOutcome, { kind: "not-started" }>,
+  again: Again,
+): Promise<void> {
+  switch (reason) {
+    case "model-missing": {
+      const download = vscode.l10n.t("Download");
+      const select = vscode.l10n.t("Select Model…");
+      const chosen = await vscode.window.showInformationMessage(message, download, select);
+      if (chosen === select) await vscode.commands.executeCommand("rstarMath.selectModel");
+      if (chosen === download && model !== undefined && (await downloadModel(parts, model.id)))
+        await again(request);
+      return;
+    }
+    case "untrusted": {
+      const manage = vscode.l10n.t("Manage Workspace Trust");
+      const chosen = await vscode.window.showInformationMessage(message, manage);
+      if (chosen === manage) await vscode.commands.executeCommand("workbench.trust.manage");
+      return;
+    }
+    case "model-failed": {
+      const select = vscode.l10n.t("Select Model…");
+      const report = vscode.l10n.t("Show Setup Information");
+      const chosen = await vscode.window.showErrorMessage(message, select, report);
+      if (chosen === select) await vscode.commands.executeCommand("rstarMath.selectModel");
+      if (chosen === report) await vscode.commands.executeCommand("rstarMath.showSetupInformation");
+      return;
+    }
+    case "no-problem":
+    case "no-trace":
+    case "busy":
+    case "bad-choice":
+      await vscode.window.showInformationMessage(message);
+      return;
+    default:
+      reason satisfies never;
+  }
+}
+
+/** What asking for a stored solution to be written, or taken out, came to. */
+export async function tellEdit(outcome: EditOutcome | null): Promise<void> {
+  if (outcome === null) return;
+  if (outcome.kind === "done") vscode.window.setStatusBarMessage(outcome.message, PASSING_MS);
+  else await vscode.window.showWarningMessage(outcome.message);
+}

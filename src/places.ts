@@ -1,0 +1,102 @@
+/** Which problem a command means: what its argument says, else what is under the cursor of the active document. */
+import * as vscode from "vscode";
+import { ProblemPlace } from "../server/protocol/places.ts";
+import type { ListedProblem } from "../server/protocol/problem-list.ts";
+import { activeDocument, isMarkdown, toPosition, type ProblemLists } from "./problem-lists.ts";
+
+/** A node of the tree of problems; the tree gives it to the commands of its menu. */
+export interface ProblemItem {
+  readonly uri: vscode.Uri;
+  readonly problem: ListedProblem;
+}
+
+/** The place of a listed problem. */
+export function placeOf({ uri, problem }: ProblemItem): ProblemPlace {
+  return { uri: uri.toString(), problem: { kind: "hash", hash: problem.hash, index: problem.index } };
+}
+
+/** Whether a command was called from the tree. */
+export function isProblemItem(argument: unknown): argument is ProblemItem {
+  return (
+    typeof argument === "object" &&
+    argument !== null &&
+    "uri" in argument &&
+    argument.uri instanceof vscode.Uri
+  );
+}
+
+/**
+ * The problem meant. Selected text is a problem of its own. Where no text editor is active (a custom editor, a view),
+ * the person picks one of the document's problems. Null when there is none or nothing was picked; that was said.
+ */
+export async function resolvePlace(argument: unknown, lists: ProblemLists): Promise<ProblemPlace | null> {
+  if (isProblemItem(argument)) return placeOf(argument);
+  const given = ProblemPlace.safeParse(argument);
+  if (given.success) return given.data;
+  const uri = argument instanceof vscode.Uri ? argument : activeDocument();
+  if (uri === null) {
+    await vscode.window.showInformationMessage(
+      vscode.l10n.t("Open a Markdown file and put the cursor into a problem first."),
+    );
+    return null;
+  }
+  const editor = vscode.window.activeTextEditor;
+  if (editor?.document.uri.toString() === uri.toString() && isMarkdown(editor.document)) {
+    const { selection } = editor;
+    const range = { start: toPosition(selection.start), end: toPosition(selection.end) };
+    const problems = await lists.refresh(uri);
+    // A selection within a known problem means that problem.
+    const known = lists.at(uri, selection.active);
+    if (known !== null) return placeOf({ uri, problem: known });
+    if (!selection.isEmpty) return { uri: uri.toString(), problem: { kind: "selection", range } };
+    return await pick(uri, problems);
+  }
+  await vscode.workspace.openTextDocument(uri);
+  return await pick(uri, await lists.refresh(uri));
+}
+
+/** Lets the person pick one of a document's problems; the only one needs no picking. */
+async function pick(uri: vscode.Uri, problems: readonly ListedProblem[]): Promise<ProblemPlace | null> {
+  const [first, ...others] = problems;
+  if (first === undefined) {
+    await vscode.window.showInformationMessage(
+      vscode.l10n.t(
+        "No problem was found here. A problem is a heading that begins with Problem, Exercise or Question, a fenced block named problem, or selected text.",
+      ),
+    );
+    return null;
+  }
+  if (others.length === 0) return placeOf({ uri, problem: first });
+  const chosen = await vscode.window.showQuickPick(
+    problems.map((problem) => ({ label: problem.title, description: problem.detail, problem })),
+    { title: vscode.l10n.t("Which problem?"), matchOnDescription: true },
+  );
+  return chosen === undefined ? null : placeOf({ uri, problem: chosen.problem });
+}
+
+/** The list's entry of a place, where the place names one. */
+export async function problemOf(place: ProblemPlace, lists: ProblemLists): Promise<ProblemItem | null> {
+  const uri = vscode.Uri.parse(place.uri);
+  const problems = await lists.refresh(uri);
+  const { problem: reference } = place;
+  let problem: ListedProblem | null | undefined;
+  switch (reference.kind) {
+    case "hash":
+      problem =
+        problems.find(({ hash, index }) => hash === reference.hash && index === reference.index) ??
+        problems.find(({ hash }) => hash === reference.hash);
+      break;
+    case "index":
+      problem = problems.find(({ index }) => index === reference.index);
+      break;
+    case "position":
+      problem = lists.at(uri, new vscode.Position(reference.position.line, reference.position.character));
+      break;
+    case "selection":
+      problem = null;
+      break;
+    default:
+      return reference satisfies never;
+  }
+  return problem === null || problem === undefined ? null : { uri, problem };
+}

@@ -1,0 +1,74 @@
+/** The problems of the open files, as the server last told them: for the tree, the marks, the view and the commands. */
+import * as vscode from "vscode";
+import type { ListedProblem } from "../server/protocol/problem-list.ts";
+import type { Position as WirePosition, Range as WireRange } from "../server/protocol/places.ts";
+import { REQUESTS, SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
+import type { Disposes } from "./disposes.ts";
+import { MARKDOWN, type Server } from "./server.ts";
+
+/** Keeps one list per document and asks for it again when the server says that it changed. */
+export class ProblemLists implements vscode.Disposable {
+  readonly #server: Server;
+  readonly #lists = new Map<string, readonly ListedProblem[]>();
+  readonly #changed = new vscode.EventEmitter<vscode.Uri>();
+  /** Fires with the document whose list is another one now. */
+  readonly onDidChange = this.#changed.event;
+  readonly #subscriptions: Disposes[] = [this.#changed];
+
+  constructor(server: Server) {
+    this.#server = server;
+    server.on(SERVER_NOTIFICATIONS.problemsChanged, ({ uri }) => void this.refresh(vscode.Uri.parse(uri)));
+    this.#subscriptions.push(
+      vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#lists.delete(uri.toString())),
+    );
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  /** What is known now; nothing is asked. */
+  known(uri: vscode.Uri): readonly ListedProblem[] {
+    return this.#lists.get(uri.toString()) ?? [];
+  }
+
+  /** Asks the server. Empty where it gives no answer. */
+  async refresh(uri: vscode.Uri): Promise<readonly ListedProblem[]> {
+    const answer = await this.#server.ask(REQUESTS.problems, { uri: uri.toString() });
+    if (answer === null) return this.known(uri);
+    this.#lists.set(uri.toString(), answer.problems);
+    this.#changed.fire(uri);
+    return answer.problems;
+  }
+
+  /** The problem whose text or solution holds a place. */
+  at(uri: vscode.Uri, position: vscode.Position): ListedProblem | null {
+    const holds = (range: WireRange | null): boolean => range !== null && toRange(range).contains(position);
+    return this.known(uri).find(({ range, solutionRange }) => holds(range) || holds(solutionRange)) ?? null;
+  }
+}
+
+/** The active Markdown document, also where a custom editor shows it and no text editor is active. */
+export function activeDocument(): vscode.Uri | null {
+  const editor = vscode.window.activeTextEditor;
+  if (editor !== undefined) return isMarkdown(editor.document) ? editor.document.uri : null;
+  const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  if (input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom)
+    return /\.(?:md|markdown)$/iu.test(input.uri.path) ? input.uri : null;
+  return null;
+}
+
+/** Whether the server looks at a document. */
+export function isMarkdown(document: vscode.TextDocument): boolean {
+  return vscode.languages.match([...MARKDOWN], document) > 0;
+}
+
+/** A range of the protocol as one of the editor. */
+export function toRange({ start, end }: WireRange): vscode.Range {
+  return new vscode.Range(start.line, start.character, end.line, end.character);
+}
+
+/** A place of the editor as one of the protocol. */
+export function toPosition({ line, character }: vscode.Position): WirePosition {
+  return { line, character };
+}

@@ -1,0 +1,112 @@
+/** The list of the active file's problems with their state, below the Explorer. */
+import * as vscode from "vscode";
+import type { ListedProblem, ProblemState } from "../server/protocol/problem-list.ts";
+import type { Disposes } from "./disposes.ts";
+import { plainTitle } from "./format.ts";
+import { activeDocument, toRange, type ProblemLists } from "./problem-lists.ts";
+import type { ProblemItem } from "./places.ts";
+
+/** Shows the document that was active last, so that it stays while another view has the focus. */
+export class ProblemTree implements vscode.TreeDataProvider<ProblemItem>, vscode.Disposable {
+  readonly #lists: ProblemLists;
+  readonly #changed = new vscode.EventEmitter<void>();
+  readonly onDidChangeTreeData = this.#changed.event;
+  readonly #view: vscode.TreeView<ProblemItem>;
+  readonly #subscriptions: readonly Disposes[];
+  #shown: vscode.Uri | null = null;
+
+  constructor(lists: ProblemLists) {
+    this.#lists = lists;
+    this.#view = vscode.window.createTreeView("rstarMath.problems", { treeDataProvider: this });
+    this.#subscriptions = [
+      this.#view,
+      this.#changed,
+      lists.onDidChange((uri) => {
+        if (uri.toString() === this.#shown?.toString()) this.#changed.fire();
+      }),
+      vscode.window.onDidChangeActiveTextEditor(() => this.#follow()),
+      vscode.window.tabGroups.onDidChangeTabs(() => this.#follow()),
+    ];
+    this.#shown = activeDocument();
+  }
+
+  dispose(): void {
+    for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  getChildren(item?: ProblemItem): ProblemItem[] {
+    const uri = this.#shown;
+    if (item !== undefined || uri === null) return [];
+    const problems = this.#lists.known(uri);
+    void vscode.commands.executeCommand("setContext", "rstarMath.listing", problems.length > 0);
+    const solved = problems.filter(({ state }) => state === "solved").length;
+    this.#view.description =
+      problems.length === 0 ? "" : vscode.l10n.t("{0} of {1} solved", solved, problems.length);
+    return problems.map((problem) => ({ uri, problem }));
+  }
+
+  getTreeItem({ uri, problem }: ProblemItem): vscode.TreeItem {
+    const item = new vscode.TreeItem(plainTitle(problem.title));
+    item.id = `${uri.toString()}#${problem.index}`;
+    item.description = problem.detail;
+    item.iconPath = iconOf(problem.state);
+    item.contextValue = contextOf(problem);
+    item.tooltip = [problem.title, problem.detail].join("\n");
+    item.accessibilityInformation = { label: `${problem.title}, ${problem.detail}` };
+    item.command = {
+      command: "rstarMath.revealProblem",
+      title: vscode.l10n.t("Go to Problem"),
+      arguments: [{ uri, problem }],
+    };
+    return item;
+  }
+
+  #follow(): void {
+    const uri = activeDocument();
+    if (uri === null || uri.toString() === this.#shown?.toString()) return;
+    this.#shown = uri;
+    this.#changed.fire();
+  }
+}
+
+/** Shows the problem in its document. */
+export async function revealProblem({ uri, problem }: ProblemItem): Promise<void> {
+  const range = toRange(problem.headingRange);
+  await vscode.window.showTextDocument(uri, { selection: new vscode.Range(range.start, range.start) });
+}
+
+/** Every state has a shape of its own, so that colour says nothing alone. */
+function iconOf(state: ProblemState): vscode.ThemeIcon {
+  switch (state) {
+    case "unsolved":
+      return new vscode.ThemeIcon("circle-large-outline");
+    case "queued":
+      return new vscode.ThemeIcon("watch");
+    case "searching":
+      return new vscode.ThemeIcon("sync~spin");
+    case "solved":
+      return new vscode.ThemeIcon("circle-large-filled");
+    case "kept":
+      return new vscode.ThemeIcon("archive");
+    case "stale":
+      return new vscode.ThemeIcon("history");
+    case "damaged":
+      return new vscode.ThemeIcon("warning");
+    case "broken":
+      return new vscode.ThemeIcon("error");
+    default:
+      return state satisfies never;
+  }
+}
+
+/** Words that the menus of the manifest look for. */
+function contextOf({ state, traceId, resumable, answer, solutionRange }: ListedProblem): string {
+  const words = [
+    state,
+    ...(traceId === null ? [] : ["traced"]),
+    ...(resumable && state !== "searching" ? ["resumable"] : []),
+    ...(solutionRange === null ? [] : ["written"]),
+    ...(answer === null || solutionRange === null ? [] : ["answered"]),
+  ];
+  return words.join(" ");
+}

@@ -1,0 +1,123 @@
+/** What the search view's requests lead to. */
+import * as vscode from "vscode";
+import type { ProblemPlace } from "../server/protocol/places.ts";
+import { REQUESTS } from "../server/protocol/requests.ts";
+import { STRATEGIES } from "../server/protocol/settings.ts";
+import type { PersonChoice } from "../server/protocol/solving.ts";
+import { pathTo, type Trace } from "../server/protocol/trace.ts";
+import { toRange } from "./problem-lists.ts";
+import { tellEdit } from "./outcomes.ts";
+import type { Parts } from "./parts.ts";
+import type { PageRequest } from "./search-panel.ts";
+import type { Subject } from "./session.ts";
+import { resumeTrace, search, stop } from "./solving.ts";
+
+/** What is shown when a request comes. */
+export interface Shown {
+  readonly subject: Subject;
+  readonly trace: Trace | null;
+}
+
+type Message = Exclude<PageRequest, { readonly kind: "open-trace" }>;
+
+/** The parts that the requests need. */
+export type ViewActions = Parts;
+
+/** Does what was asked. A text is for the line at the top of the view; null where there is nothing to say. */
+export async function answer(
+  message: Message,
+  { subject, trace }: Shown,
+  parts: ViewActions,
+): Promise<string | null> {
+  const place = placeOf(subject);
+  const onward = place === undefined ? {} : { place };
+  switch (message.kind) {
+    case "selected":
+      return null;
+    case "reveal":
+      return await reveal(subject, trace, message.node, parts);
+    case "use-alternative": {
+      if (message.traceId === null || place === undefined) return notStored();
+      await tellEdit(
+        await parts.server.ask(REQUESTS.useAlternative, {
+          ...place,
+          traceId: message.traceId,
+          node: message.node,
+        }),
+      );
+      return null;
+    }
+    case "pin":
+    case "reject":
+      return await choose({ kind: message.kind, at: { kind: "node", node: message.node } });
+    case "edit":
+      return await choose({
+        kind: "edit",
+        at: { kind: "node", node: message.node },
+        text: stepText(message.reason, message.code),
+      });
+    case "unmark":
+      return vscode.l10n.t(
+        "A choice is stored with the trace that it led to and cannot be taken back there. The trace before it is kept: open it under Compare.",
+      );
+    case "resume":
+      await resumeTrace(parts, message.traceId, place);
+      return null;
+    case "solve": {
+      const strategy = STRATEGIES.find((name) => name === message.strategy);
+      if (place === undefined || strategy === undefined) return notStored();
+      await search(parts, { kind: "solve", params: { ...place, overrides: { strategy } } });
+      return null;
+    }
+    case "cancel":
+      await stop(parts, subject.traceId ?? undefined);
+      return null;
+    default:
+      return message satisfies never;
+  }
+
+  async function choose(choice: PersonChoice): Promise<string | null> {
+    const traceId = trace?.id ?? subject.traceId;
+    if (traceId === null) return notStored();
+    await search(parts, { kind: "continue", params: { traceId, choice, ...onward } });
+    return null;
+  }
+}
+
+function placeOf({ uri, hash }: Subject): ProblemPlace | undefined {
+  return uri === null || hash === null ? undefined : { uri, problem: { kind: "hash", hash } };
+}
+
+const notStored = (): string =>
+  vscode.l10n.t("This belongs to no open document, or its search is not stored yet; nothing was changed.");
+
+/** Comment and code, as a step is written. */
+function stepText(reason: string, code: string): string {
+  const comment = reason
+    .split("\n")
+    .filter((line) => line.trim() !== "")
+    .map((line) => `# ${line.replace(/^#\s*/u, "")}\n`)
+    .join("");
+  return comment + code;
+}
+
+/** Shows the node's step in the document; of a step that is not there, the problem. */
+async function reveal(
+  subject: Subject,
+  trace: Trace | null,
+  node: number,
+  parts: Parts,
+): Promise<string | null> {
+  if (subject.uri === null) return notStored();
+  const uri = vscode.Uri.parse(subject.uri);
+  const problem = (await parts.lists.refresh(uri)).find(({ hash }) => hash === subject.hash);
+  if (problem === undefined) return vscode.l10n.t("The problem is no longer in the document.");
+  const path = trace === null || trace.chosen === null ? [] : pathTo(trace.nodes, trace.chosen);
+  const position = problem.traceId === trace?.id ? path.findIndex(({ id }) => id === node) : -1;
+  const step = problem.steps.find((one) => one.position === position);
+  await vscode.window.showTextDocument(uri, {
+    viewColumn: vscode.ViewColumn.One,
+    selection: toRange(step?.range ?? problem.headingRange),
+  });
+  return null;
+}

@@ -1,0 +1,303 @@
+/**
+ * What the search view shows: one problem or stored trace, live while it is searched. It follows the cursor from problem
+ * to problem and is found again after a reload. Everything comes from the server; the page keeps nothing else.
+ */
+import * as vscode from "vscode";
+import { REQUESTS } from "../server/protocol/requests.ts";
+import { STRATEGIES } from "../server/protocol/settings.ts";
+import type { SearchNews } from "../server/protocol/solving.ts";
+import { pathTo, type Trace } from "../server/protocol/trace.ts";
+import { SearchViewState, type ToSearchView } from "../server/protocol/view.ts";
+import { macros } from "./display.ts";
+import { isMarkdown, toRange, type ProblemLists } from "./problem-lists.ts";
+import type { ProblemItem } from "./places.ts";
+import type { Searches } from "./searches.ts";
+import { SEARCH_VIEW, SearchPanel, type PageListener, type PageRequest } from "./search-panel.ts";
+import type { Server } from "./server.ts";
+import { plainTitle } from "./format.ts";
+import { answer, type ViewActions } from "./search-view-actions.ts";
+import { parseSession, sessionOf, type Subject } from "./session.ts";
+
+/** Stored traces of one problem that are sent for comparison. */
+const COMPARED = 12;
+const CURSOR_MS = 150;
+/** How often and how long the trace of a search that has just ended is asked for. */
+const STORING = { attempts: 20, everyMs: 150 };
+
+/** One for the window, whether its panel is open or not. */
+export class SearchView implements vscode.WebviewPanelSerializer, PageListener, vscode.Disposable {
+  readonly #server: Server;
+  readonly #lists: ProblemLists;
+  readonly #searches: Searches;
+  readonly #panel: SearchPanel;
+  readonly #subscriptions: readonly vscode.Disposable[];
+  #actions: ViewActions | null = null;
+  #subject: Subject | null = null;
+  #trace: Trace | null = null;
+  #stale: boolean | null = null;
+  #cursor: NodeJS.Timeout | undefined;
+
+  constructor(context: vscode.ExtensionContext, server: Server, lists: ProblemLists, searches: Searches) {
+    this.#panel = new SearchPanel(context.extensionUri, server.log, this);
+    this.#server = server;
+    this.#lists = lists;
+    this.#searches = searches;
+    this.#subscriptions = [
+      vscode.window.registerWebviewPanelSerializer(SEARCH_VIEW, this),
+      searches.onNews((news) => void this.#hear(news)),
+      searches.onDidChange(() => this.#tellStopping()),
+      lists.onDidChange((uri) => this.#checkStale(uri)),
+      vscode.window.onDidChangeTextEditorSelection((event) => this.#follow(event)),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => void this.#sendAll()),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration("markdown.math.macros")) void this.#sendAll();
+      }),
+    ];
+  }
+
+  /** What the page's requests lead to; given once, when the commands are there. */
+  set actions(actions: ViewActions) {
+    this.#actions = actions;
+  }
+
+  dispose(): void {
+    clearTimeout(this.#cursor);
+    this.#panel.dispose();
+    for (const subscription of this.#subscriptions) subscription.dispose();
+  }
+
+  /** Opens the panel, beside the text, on a problem or a stored trace. */
+  async show(target: ProblemItem | { readonly traceId: string }): Promise<void> {
+    this.#subject = "traceId" in target ? await this.#subjectOfTrace(target.traceId) : subjectOf(target);
+    if (!this.#panel.isOpen) {
+      this.#panel.open();
+      return;
+    }
+    this.#panel.reveal();
+    await this.#sendAll();
+  }
+
+  /** VS Code gives a panel back after a reload, with the state that the page had left. */
+  deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+    const left = SearchViewState.safeParse(state);
+    const session = left.success ? left.data.session : null;
+    this.#subject = session === null ? null : parseSession(session);
+    if (this.#subject !== null && left.success && this.#subject.traceId === null)
+      this.#subject = { ...this.#subject, traceId: left.data.traceId };
+    this.#panel.adopt(panel);
+    return Promise.resolve();
+  }
+
+  async ready(): Promise<void> {
+    await this.#sendAll();
+  }
+
+  async request(message: PageRequest): Promise<void> {
+    if (this.#subject === null || message.session !== sessionOf(this.#subject) || this.#actions === null)
+      return;
+    if (message.kind === "open-trace") {
+      this.#subject = { ...this.#subject, traceId: message.traceId };
+      await this.#sendAll();
+      return;
+    }
+    const notice = await answer(message, { subject: this.#subject, trace: this.#trace }, this.#actions);
+    if (notice !== null) this.#post({ kind: "notice", severity: "information", text: notice });
+  }
+
+  /** Everything about the subject, as after a (re)load of the page. */
+  async #sendAll(): Promise<void> {
+    const subject = this.#subject;
+    if (!this.#panel.isOpen || subject === null) return;
+    const problem = await this.#listed(subject);
+    const traceId = subject.traceId ?? problem?.traceId ?? null;
+    const found = traceId === null ? null : await this.#server.ask(REQUESTS.trace, { traceId });
+    const trace = found?.kind === "trace" ? found.trace : null;
+    const statement = trace?.problem.text ?? (await this.#statement(subject, problem));
+    if (this.#subject !== subject) return;
+    // One that waits for its turn, or for the model, has no trace yet.
+    const waiting = problem?.state === "queued" || problem?.state === "searching";
+    const running = found?.kind === "trace" ? found.running : waiting;
+    this.#trace = trace;
+    this.#stale = problem?.state === "stale";
+    const session = sessionOf(subject);
+    const title = problem?.title ?? trace?.problem.id ?? vscode.l10n.t("Problem");
+    this.#panel.title = vscode.l10n.t("Search: {0}", plainTitle(title));
+    this.#post({
+      kind: "open",
+      subject: {
+        session,
+        document:
+          subject.uri === null
+            ? null
+            : { name: vscode.workspace.asRelativePath(vscode.Uri.parse(subject.uri)), uri: subject.uri },
+        title,
+        problem: statement ?? title,
+        stale: this.#stale,
+      },
+      trace: running ? null : trace,
+      running,
+      macros: macros(),
+      strategies: [...STRATEGIES],
+      mayRun: vscode.workspace.isTrusted,
+    });
+    if (found?.kind === "missing" && !waiting)
+      this.#post({ kind: "notice", severity: "warning", text: found.message });
+    if (running && trace !== null) this.#post(soFar(session, trace));
+    await this.#sendComparison(subject, trace);
+  }
+
+  async #sendComparison(subject: Subject, shown: Trace | null): Promise<void> {
+    const problemHash = subject.hash ?? shown?.problem.sha256;
+    if (problemHash === undefined) return;
+    const listed = await this.#server.ask(REQUESTS.traces, { problemHash });
+    if (listed === null) return;
+    const traces = await Promise.all(
+      listed.traces
+        .slice(0, COMPARED)
+        .map(async ({ id }) => await this.#server.ask(REQUESTS.trace, { traceId: id })),
+    );
+    if (this.#subject !== subject) return;
+    this.#post({
+      kind: "compare",
+      session: sessionOf(subject),
+      traces: traces.flatMap((one) => (one?.kind === "trace" ? [one.trace] : [])),
+    });
+  }
+
+  async #hear(news: SearchNews): Promise<void> {
+    const subject = this.#subject;
+    if (!this.#panel.isOpen || subject === null) return;
+    const same = subject.hash === news.problemHash && subject.uri === news.uri;
+    if (!same && subject.traceId !== news.traceId) return;
+    const session = sessionOf(subject);
+    if (news.events.some(({ kind }) => kind === "started")) {
+      this.#subject = { ...subject, traceId: news.traceId };
+      this.#trace = null;
+      await this.#sendAll();
+    }
+    this.#post({ kind: "events", session, events: [...news.events], rate: news.rate });
+    if (!news.events.some(({ kind }) => kind === "finished")) return;
+    const trace = await this.#stored(news.traceId);
+    const now = this.#subject;
+    if (now === null || sessionOf(now) !== session) return;
+    this.#post({ kind: "running", session, state: "idle" });
+    if (trace === null) return;
+    this.#trace = trace;
+    this.#post({ kind: "trace", session, trace });
+    await this.#sendComparison(now, trace);
+  }
+
+  /** The trace of a search that has just ended: it is written to disk a moment later. */
+  async #stored(traceId: string): Promise<Trace | null> {
+    for (let attempt = 0; attempt < STORING.attempts; attempt++) {
+      const found = await this.#server.ask(REQUESTS.trace, { traceId });
+      if (found === null) return null;
+      if (found.kind === "trace" && !found.running) return found.trace;
+      await new Promise((resolve) => setTimeout(resolve, STORING.everyMs));
+    }
+    return null;
+  }
+
+  #tellStopping(): void {
+    const subject = this.#subject;
+    if (subject === null) return;
+    const running = this.#searches.all.find(({ traceId }) => traceId === subject.traceId);
+    if (running?.stopping === true)
+      this.#post({ kind: "running", session: sessionOf(subject), state: "stopping" });
+  }
+
+  #checkStale(uri: vscode.Uri): void {
+    const subject = this.#subject;
+    if (subject?.uri !== uri.toString()) return;
+    // A problem whose text changed has another hash: its stored solution still names the old trace.
+    const problem = this.#lists
+      .known(uri)
+      .find(({ hash, traceId }) => hash === subject.hash || traceId === subject.traceId);
+    const stale = problem?.state === "stale";
+    if (stale === this.#stale) return;
+    this.#stale = stale;
+    this.#post({ kind: "stale", session: sessionOf(subject), stale });
+  }
+
+  /** The panel shows what the cursor is in: another problem, or a step of this one. */
+  #follow({ textEditor, selections }: vscode.TextEditorSelectionChangeEvent): void {
+    if (!this.#panel.isVisible || !isMarkdown(textEditor.document)) return;
+    const [selection] = selections;
+    if (selection === undefined) return;
+    clearTimeout(this.#cursor);
+    this.#cursor = setTimeout(() => {
+      const { uri } = textEditor.document;
+      const problem = this.#lists.at(uri, selection.active);
+      if (problem === null || problem.traceId === null) return;
+      const subject = subjectOf({ uri, problem });
+      if (this.#subject === null || sessionOf(subject) !== sessionOf(this.#subject)) {
+        this.#subject = subject;
+        void this.#sendAll();
+        return;
+      }
+      const step = problem.steps.find(
+        ({ range }) => range.start.line <= selection.active.line && selection.active.line <= range.end.line,
+      );
+      const chosen = this.#trace?.chosen ?? null;
+      if (step === undefined || this.#trace === null || chosen === null) return;
+      const node = pathTo(this.#trace.nodes, chosen)[step.position];
+      if (node !== undefined)
+        this.#post({ kind: "select", session: sessionOf(subject), node: node.id, focus: false });
+    }, CURSOR_MS);
+  }
+
+  async #listed(subject: Subject): Promise<ProblemItem["problem"] | null> {
+    if (subject.uri === null) return null;
+    const uri = vscode.Uri.parse(subject.uri);
+    const known = this.#lists.known(uri);
+    const problems = known.length > 0 ? known : await this.#lists.refresh(uri);
+    return (
+      problems.find(({ hash }) => hash === subject.hash) ??
+      problems.find(({ traceId }) => traceId !== null && traceId === subject.traceId) ??
+      null
+    );
+  }
+
+  /** The problem's text in the document, below its heading: what is shown until there is a trace. */
+  async #statement({ uri }: Subject, problem: ProblemItem["problem"] | null): Promise<string | null> {
+    if (uri === null || problem === null) return null;
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(uri));
+    const { start, end } = toRange(problem.range);
+    const heading = toRange(problem.headingRange).end;
+    const below = document.getText(new vscode.Range(heading, end)).trim();
+    return below === "" ? document.getText(new vscode.Range(start, end)) : below;
+  }
+
+  async #subjectOfTrace(traceId: string): Promise<Subject> {
+    for (const { uri } of vscode.workspace.textDocuments) {
+      const problem = this.#lists.known(uri).find((one) => one.traceId === traceId);
+      if (problem !== undefined) return { ...subjectOf({ uri, problem }), traceId };
+    }
+    const found = await this.#server.ask(REQUESTS.trace, { traceId });
+    const hash = found?.kind === "trace" ? found.trace.problem.sha256 : null;
+    for (const { uri } of vscode.workspace.textDocuments) {
+      const problem = this.#lists.known(uri).find((one) => one.hash === hash);
+      if (problem !== undefined) return { ...subjectOf({ uri, problem }), traceId };
+    }
+    return { uri: null, hash: null, traceId };
+  }
+
+  #post(message: ToSearchView): void {
+    this.#panel.post(message);
+  }
+}
+
+function subjectOf({ uri, problem }: ProblemItem): Subject {
+  return { uri: uri.toString(), hash: problem.hash, traceId: problem.traceId };
+}
+
+/** What a running search has found so far, as the events that told of it. */
+function soFar(session: string, trace: Trace): ToSearchView {
+  const problemId = trace.problem.id;
+  return {
+    kind: "events",
+    session,
+    events: trace.nodes.slice(1).map((node) => ({ kind: "candidate", problemId, node })),
+    rate: null,
+  };
+}

@@ -1,0 +1,256 @@
+/**
+ * The language server as the editor sees it: started on first use in a process of its own, asked by typed requests,
+ * restarted when it ends by itself. A crash costs no document and no editor.
+ */
+import { randomUUID } from "node:crypto";
+import * as vscode from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
+import type { z } from "zod";
+import type { NotificationSpec, ParamsOf, RequestSpec, ResultOf } from "../server/protocol/requests.ts";
+import { SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
+import { displayOf } from "./display.ts";
+
+/** Kinds of documents that are looked at: not the left side of a comparison with another version. */
+export const MARKDOWN: readonly { readonly language: string; readonly scheme: string }[] = [
+  "file",
+  "untitled",
+  "vscode-vfs",
+].map((scheme) => ({ language: "markdown", scheme }));
+
+type Listener = (method: string, params: unknown) => void;
+
+const CRASHES = 4;
+const CRASH_WINDOW_MS = 180_000;
+
+/** What the connection is doing. */
+export type ServerState = "stopped" | "starting" | "running" | "crashed";
+
+/** One for the whole extension. Does nothing until it is asked for something. */
+export class Server implements vscode.Disposable {
+  readonly log: vscode.LogOutputChannel;
+  readonly #context: vscode.ExtensionContext;
+  readonly #listeners = new Set<Listener>();
+  readonly #changed = new vscode.EventEmitter<ServerState>();
+  readonly onDidChangeState = this.#changed.event;
+  #client: Promise<LanguageClient | null> | null = null;
+  #state: ServerState = "stopped";
+  #crashes: number[] = [];
+
+  constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
+    this.#context = context;
+    this.log = log;
+  }
+
+  get state(): ServerState {
+    return this.#state;
+  }
+
+  /** Hears a notification of the server, in this run of it and in all later ones, until the result is disposed. */
+  on<P extends NotificationSpec>(
+    spec: P,
+    listener: (params: z.infer<P["params"]>) => void,
+  ): vscode.Disposable {
+    const one: Listener = (method, params) => {
+      if (method !== spec.method) return;
+      const parsed = spec.params.safeParse(params);
+      if (parsed.success) listener(parsed.data as z.infer<P["params"]>);
+      else this.log.warn(`${spec.method} had the wrong shape: ${parsed.error.message}`);
+    };
+    this.#listeners.add(one);
+    return new vscode.Disposable(() => this.#listeners.delete(one));
+  }
+
+  /** Starts the server if it is not running. False when it cannot be started; the person was told why. */
+  async start(): Promise<boolean> {
+    return (await this.#running()) !== null;
+  }
+
+  /**
+   * Asks the server, starting it first if need be. Null when there is no answer: the request was cancelled, or the
+   * server could not be started or ended before it answered, which the person was told.
+   */
+  async ask<S extends RequestSpec>(
+    spec: S,
+    params: ParamsOf<S>,
+    token?: vscode.CancellationToken,
+  ): Promise<ResultOf<S> | null> {
+    const client = await this.#running();
+    if (client === null) return null;
+    let answer: unknown;
+    try {
+      answer = await (token === undefined
+        ? client.sendRequest(spec.method, params)
+        : client.sendRequest(spec.method, params, token));
+    } catch (error) {
+      if (token?.isCancellationRequested !== true)
+        this.log.error(`${spec.method}: ${error instanceof Error ? error.message : String(error)}`);
+      return null;
+    }
+    const parsed = spec.result.safeParse(answer);
+    if (parsed.success) return parsed.data as ResultOf<S>;
+    this.log.error(`${spec.method} was answered in the wrong shape: ${parsed.error.message}`);
+    return null;
+  }
+
+  /** The same for a request that takes long: hears in words where it stands, in the place of a display of its own. */
+  async askAtLength<S extends RequestSpec>(
+    spec: S,
+    params: ParamsOf<S>,
+    report: (message: string) => void,
+  ): Promise<ResultOf<S> | null> {
+    const client = await this.#running();
+    if (client === null) return null;
+    const { WorkDoneProgress } = await import("./language-client.ts");
+    const workDoneToken = randomUUID();
+    const hearing = client.onProgress(WorkDoneProgress.type, workDoneToken, (value) => {
+      if (value.kind !== "end" && value.message !== undefined) report(value.message);
+    });
+    try {
+      return await this.ask(spec, { ...(params as object), workDoneToken } as ParamsOf<S>);
+    } finally {
+      hearing.dispose();
+    }
+  }
+
+  /** Tells the server something, if it is running. */
+  async tell<P extends NotificationSpec>(spec: P, params: ParamsOf<P>): Promise<void> {
+    if (this.#state !== "running") return;
+    const client = await this.#client;
+    await client?.sendNotification(spec.method, params);
+  }
+
+  /** Ends the server and starts it again. */
+  async restart(): Promise<boolean> {
+    await this.stop();
+    this.#crashes = [];
+    return await this.start();
+  }
+
+  /** Ends the server. */
+  async stop(): Promise<void> {
+    const ending = this.#client;
+    this.#client = null;
+    const client = await ending;
+    this.#become("stopped");
+    await client?.stop().catch((error: unknown) => this.log.warn(String(error)));
+  }
+
+  dispose(): void {
+    void this.stop();
+    this.#changed.dispose();
+  }
+
+  async #running(): Promise<LanguageClient | null> {
+    this.#client ??= this.#launch();
+    return await this.#client;
+  }
+
+  async #launch(): Promise<LanguageClient | null> {
+    this.#become("starting");
+    // Here and not at the top: activation must not pay for it.
+    const { LanguageClient, TransportKind, State, CloseAction, ErrorAction } =
+      await import("./language-client.ts");
+    const runtime = vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", "");
+    const run = {
+      module: vscode.Uri.joinPath(this.#context.extensionUri, "dist", "server.mjs").fsPath,
+      transport: TransportKind.ipc,
+      ...(runtime === "" ? {} : { runtime }),
+    };
+    const client = new LanguageClient(
+      "rstarMath",
+      "rStar Math",
+      { run, debug: run },
+      {
+        documentSelector: [...MARKDOWN],
+        outputChannel: this.log,
+        initializationOptions: {
+          settings: vscode.workspace.getConfiguration("rstarMath"),
+          display: displayOf(),
+          commands: "client",
+          trusted: vscode.workspace.isTrusted,
+        },
+        markdown: { isTrusted: { enabledCommands: HOVER_COMMANDS }, supportHtml: false },
+        errorHandler: {
+          error: () => ({ action: ErrorAction.Continue, handled: true }),
+          closed: () => ({
+            action: this.#mayRestart() ? CloseAction.Restart : CloseAction.DoNotRestart,
+            handled: true,
+          }),
+        },
+      },
+    );
+    for (const { method } of Object.values(SERVER_NOTIFICATIONS))
+      client.onNotification(method, (params: unknown) => {
+        for (const listener of this.#listeners) listener(method, params);
+      });
+    client.onDidChangeState(({ newState }) => {
+      if (newState === State.Running) this.#become("running");
+      else if (newState === State.Starting) this.#become("starting");
+      else if (this.#client !== null && this.#state !== "starting") this.#crashed();
+    });
+    try {
+      await client.start();
+      return client;
+    } catch (error) {
+      this.#client = null;
+      this.#become("stopped");
+      const reason = error instanceof Error ? error.message : String(error);
+      await this.#tellError(
+        vscode.l10n.t(
+          "The rStar Math server could not be started: {0} Your documents are untouched.",
+          reason,
+        ),
+      );
+      return null;
+    }
+  }
+
+  #mayRestart(): boolean {
+    const now = Date.now();
+    this.#crashes = [...this.#crashes.filter((time) => now - time < CRASH_WINDOW_MS), now];
+    return this.#crashes.length < CRASHES;
+  }
+
+  #crashed(): void {
+    this.#become("crashed");
+    if (this.#crashes.length < CRASHES) {
+      void this.#tellWarning();
+      return;
+    }
+    this.#client = null;
+    void this.#tellError(
+      vscode.l10n.t(
+        "The rStar Math server ended {0} times within three minutes and was not started again. Your documents are untouched and what searches had found is kept.",
+        CRASHES,
+      ),
+    );
+  }
+
+  async #tellWarning(): Promise<void> {
+    const show = vscode.l10n.t("Show Log");
+    const chosen = await vscode.window.showWarningMessage(
+      vscode.l10n.t(
+        "The rStar Math server ended unexpectedly and was started again. Your documents are untouched; searches that were running are kept as far as they had come and can be resumed.",
+      ),
+      show,
+    );
+    if (chosen === show) this.log.show();
+  }
+
+  async #tellError(message: string): Promise<void> {
+    const show = vscode.l10n.t("Show Log");
+    const again = vscode.l10n.t("Restart Server");
+    const chosen = await vscode.window.showErrorMessage(message, again, show);
+    if (chosen === show) this.log.show();
+    if (chosen === again) await this.restart();
+  }
+
+  #become(state: ServerState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#changed.fire(state);
+  }
+}
+
+/** The commands that links in hovers may run; no others. */
+const HOVER_COMMANDS = ["rstarMath.showSearchTree", "rstarMath.useAlternative", "rstarMath.verifyStep"];

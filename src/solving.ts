@@ -1,0 +1,183 @@
+/** Starting, stopping and going on with searches, and telling what came of them. */
+import * as vscode from "vscode";
+import type { ProblemPlace } from "../server/protocol/places.ts";
+import { REQUESTS } from "../server/protocol/requests.ts";
+import { STRATEGIES } from "../server/protocol/settings.ts";
+import type { SearchOverrides, SolveOutcome } from "../server/protocol/solving.ts";
+import { resumption, tellOutcome, type SolveRequest } from "./outcomes.ts";
+import type { Parts } from "./parts.ts";
+import { problemOf, resolvePlace } from "./places.ts";
+
+/** Solves the problem meant. */
+export async function solveProblem(parts: Parts, argument: unknown): Promise<SolveOutcome | null> {
+  const place = await resolvePlace(argument, parts.lists);
+  if (place === null) return null;
+  const given = REQUESTS.solve.params.safeParse(argument);
+  return await search(parts, { kind: "solve", params: given.success ? given.data : place });
+}
+
+/** Asks for strategy and budget, then solves. */
+export async function solveProblemWith(parts: Parts, argument: unknown): Promise<SolveOutcome | null> {
+  const place = await resolvePlace(argument, parts.lists);
+  if (place === null) return null;
+  const strategy = await vscode.window.showQuickPick(strategyItems(), {
+    title: vscode.l10n.t("Solve with which strategy?"),
+  });
+  if (strategy === undefined) return null;
+  const budget = await vscode.window.showInputBox({
+    title: vscode.l10n.t("Tokens that may be generated"),
+    prompt: vscode.l10n.t("50 to 1,000,000; empty: as in the settings"),
+    validateInput: (text) =>
+      text.trim() === "" || readBudget(text) !== null
+        ? undefined
+        : vscode.l10n.t("A whole number from 50 to 1,000,000, or nothing"),
+  });
+  if (budget === undefined) return null;
+  const budgetTokens = readBudget(budget);
+  const overrides: SearchOverrides = {
+    strategy: strategy.strategy,
+    ...(budgetTokens === null ? {} : { budgetTokens }),
+  };
+  return await search(parts, { kind: "solve", params: { ...place, overrides } });
+}
+
+/** Solves every problem of the active file that has no solution of its present text. */
+export async function solveAllProblems(parts: Parts, uri: vscode.Uri): Promise<void> {
+  const problems = await parts.lists.refresh(uri);
+  const open = problems.filter(({ state }) => state === "unsolved" || state === "stale");
+  if (open.length === 0) {
+    await vscode.window.showInformationMessage(
+      vscode.l10n.t("Every problem of this file has a solution. Solve Problem solves one again."),
+    );
+    return;
+  }
+  await Promise.all(
+    open.map(({ hash, index }) =>
+      search(parts, {
+        kind: "solve",
+        params: { uri: uri.toString(), problem: { kind: "hash", hash, index } },
+      }),
+    ),
+  );
+}
+
+/** Stops the search named, or lets the person choose where several run. A second time stops the server. */
+export async function stop(parts: Parts, traceId: string | undefined): Promise<void> {
+  const running = parts.searches.all;
+  let id = traceId;
+  if (id === undefined && running.length > 1) {
+    const chosen = await vscode.window.showQuickPick(
+      running.map((one) => ({
+        label:
+          parts.lists.known(vscode.Uri.parse(one.uri)).find(({ hash }) => hash === one.problemHash)?.title ??
+          one.traceId,
+        description: vscode.workspace.asRelativePath(vscode.Uri.parse(one.uri)),
+        traceId: one.traceId,
+      })),
+      { title: vscode.l10n.t("Stop which search?") },
+    );
+    if (chosen === undefined) return;
+    id = chosen.traceId;
+  }
+  id ??= running[0]?.traceId;
+  if (id === undefined) return;
+  if (running.find((one) => one.traceId === id)?.stopping === true) {
+    const force = vscode.l10n.t("Restart Server");
+    const chosen = await vscode.window.showWarningMessage(
+      vscode.l10n.t(
+        "The search is being stopped. If it does not stop, the server can be restarted; what was found is kept.",
+      ),
+      force,
+    );
+    if (chosen === force) await parts.server.restart();
+    return;
+  }
+  parts.searches.stopping(id);
+  await parts.server.ask(REQUESTS.cancel, { traceId: id });
+}
+
+/** Stops everything, the searches in line too. */
+export async function stopAll(parts: Parts): Promise<void> {
+  parts.searches.stopping();
+  await parts.server.ask(REQUESTS.stopAll, {});
+}
+
+/** Runs a solve, a resume or a going-on and tells the outcome. Null when the server gave no answer. */
+export async function search(parts: Parts, request: SolveRequest): Promise<SolveOutcome | null> {
+  const outcome = await parts.status.during((report) => send(parts, request, report));
+  if (outcome !== null) void tellOutcome(parts, request, outcome, (next) => search(parts, next));
+  return outcome;
+}
+
+async function send(
+  { server }: Parts,
+  { kind, params }: SolveRequest,
+  report: (message: string) => void,
+): Promise<SolveOutcome | null> {
+  switch (kind) {
+    case "solve":
+      return await server.askAtLength(REQUESTS.solve, params, report);
+    case "resume":
+      return await server.askAtLength(REQUESTS.resume, params, report);
+    case "continue":
+      return await server.askAtLength(REQUESTS.continue, params, report);
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** Goes on with a stored search; its solution goes to the place, where one is given. */
+export async function resumeTrace(
+  parts: Parts,
+  traceId: string,
+  place?: ProblemPlace,
+): Promise<SolveOutcome | null> {
+  return await search(parts, resumption(traceId, place));
+}
+
+/** Solves one problem with several strategies at the same budget and shows them side by side. */
+export async function compareStrategies(parts: Parts, argument: unknown): Promise<void> {
+  const place = await resolvePlace(argument, parts.lists);
+  if (place === null) return;
+  const chosen = await vscode.window.showQuickPick(
+    strategyItems().map((item) => ({ ...item, picked: COMPARED.has(item.strategy) })),
+    { title: vscode.l10n.t("Compare which strategies, at the same budget of tokens?"), canPickMany: true },
+  );
+  if (chosen === undefined || chosen.length === 0) return;
+  let last: string | null = null;
+  for (const { strategy } of chosen) {
+    const outcome = await search(parts, {
+      kind: "solve",
+      params: { ...place, overrides: { strategy }, insert: false },
+    });
+    if (outcome === null || outcome.kind === "not-started" || outcome.kind === "cancelled") break;
+    last = outcome.traceId;
+  }
+  if (last === null) return;
+  const item = await problemOf(place, parts.lists);
+  await vscode.commands.executeCommand("rstarMath.showSearchTree", item ?? { traceId: last });
+}
+
+const COMPARED: ReadonlySet<string> = new Set(["greedy", "self-consistency", "mcts"]);
+
+function readBudget(text: string): number | null {
+  const value = Number(text.replace(/[\s,_]/gu, ""));
+  return text.trim() !== "" && Number.isInteger(value) && value >= 50 && value <= 1_000_000 ? value : null;
+}
+
+function strategyItems(): {
+  readonly label: string;
+  readonly detail: string;
+  readonly strategy: (typeof STRATEGIES)[number];
+}[] {
+  const details: Record<(typeof STRATEGIES)[number], string> = {
+    greedy: vscode.l10n.t("One solution, always the likeliest next token"),
+    "self-consistency": vscode.l10n.t("Independent solutions that vote"),
+    "best-of-n": vscode.l10n.t("Independent solutions; the PPM picks"),
+    beam: vscode.l10n.t("Step by step; the best few go on"),
+    dvts: vscode.l10n.t("Several beams that do not compete"),
+    mcts: vscode.l10n.t("Monte-Carlo tree search, the method of rStar-Math"),
+    auto: vscode.l10n.t("Looks at how much the first solutions agree, then chooses"),
+  };
+  return STRATEGIES.map((strategy) => ({ label: strategy, detail: details[strategy], strategy }));
+}

@@ -1,0 +1,102 @@
+/** What other programs in the editor may call: two language model tools, and the same two over MCP where that exists. */
+import * as vscode from "vscode";
+import { REQUESTS } from "../server/protocol/requests.ts";
+import type { Server } from "./server.ts";
+
+/** `lm.registerMcpServerDefinitionProvider`, since VS Code 1.101; described here because the oldest host lacks it. */
+interface McpHost {
+  readonly lm: {
+    readonly registerMcpServerDefinitionProvider?: (
+      id: string,
+      provider: { provideMcpServerDefinitions(): unknown[] },
+    ) => vscode.Disposable;
+  };
+  readonly McpStdioServerDefinition?: new (
+    label: string,
+    command: string,
+    args: string[],
+    env?: Record<string, string>,
+    version?: string,
+  ) => unknown;
+}
+
+/** Registers what this host knows. Nothing is started. */
+export function registerTools(context: vscode.ExtensionContext, server: Server): vscode.Disposable[] {
+  // Not every editor built on VS Code has language model tools, whatever its type declarations say.
+  const lm = (vscode as Partial<typeof vscode>).lm as Partial<typeof vscode.lm> | undefined;
+  const registered: vscode.Disposable[] = [];
+  if (typeof lm?.registerTool === "function")
+    registered.push(
+      vscode.lm.registerTool("solve_math_problem", solveTool(server)),
+      vscode.lm.registerTool("verify_math_step", verifyTool(server)),
+    );
+  const mcp = mcpProvider(context, server.log);
+  if (mcp !== null) registered.push(mcp);
+  return registered;
+}
+
+function solveTool(server: Server): vscode.LanguageModelTool<unknown> {
+  return {
+    prepareInvocation: () => ({
+      invocationMessage: vscode.l10n.t("Searching for a solution on this machine"),
+    }),
+    invoke: async ({ input }, token) => {
+      const params = REQUESTS.solveText.params.safeParse(input);
+      if (!params.success) return text(badInput("solve_math_problem", params.error.message));
+      const answer = await server.ask(REQUESTS.solveText, params.data, token);
+      if (token.isCancellationRequested) throw new vscode.CancellationError();
+      return text(answer?.text ?? NO_ANSWER);
+    },
+  };
+}
+
+function verifyTool(server: Server): vscode.LanguageModelTool<unknown> {
+  return {
+    prepareInvocation: () => ({ invocationMessage: vscode.l10n.t("Running a step in the sandbox") }),
+    invoke: async ({ input }, token) => {
+      const params = REQUESTS.verifyStep.params.safeParse(input);
+      if (!params.success) return text(badInput("verify_math_step", params.error.message));
+      const answer = await server.ask(REQUESTS.verifyStep, params.data, token);
+      if (token.isCancellationRequested) throw new vscode.CancellationError();
+      return text(answer?.text ?? NO_ANSWER);
+    },
+  };
+}
+
+/** For the calling model, hence not translated. */
+const NO_ANSWER = "The rStar Math server gave no answer; nothing was solved or checked. Try again.";
+const badInput = (tool: string, problem: string): string =>
+  `The input of ${tool} has the wrong shape, so nothing was run: ${problem}`;
+
+function text(value: string): vscode.LanguageModelToolResult {
+  return new vscode.LanguageModelToolResult([new vscode.LanguageModelTextPart(value)]);
+}
+
+/** The MCP server over stdio that the package carries; the host starts it when it is first used. */
+function mcpProvider(
+  context: vscode.ExtensionContext,
+  log: vscode.LogOutputChannel,
+): vscode.Disposable | null {
+  const { lm, McpStdioServerDefinition: Definition } = vscode as unknown as McpHost;
+  if (typeof lm.registerMcpServerDefinitionProvider !== "function" || Definition === undefined) return null;
+  const program = vscode.Uri.joinPath(context.extensionUri, "dist", "cli.mjs").fsPath;
+  const { version } = context.extension.packageJSON as { readonly version: string };
+  const provider = {
+    provideMcpServerDefinitions: () => {
+      // In an untrusted folder nothing may run.
+      if (!vscode.workspace.isTrusted) return [];
+      const runtime = vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", "");
+      const node = runtime === "" ? process.execPath : runtime;
+      return [new Definition("rStar Math", node, [program, "mcp"], { ELECTRON_RUN_AS_NODE: "1" }, version)];
+    },
+  };
+  try {
+    return lm.registerMcpServerDefinitionProvider("rstarMath.mcp", provider);
+  } catch (error) {
+    // VS Code 1.100 has an earlier form of it, which asks for another point of the manifest.
+    log.info(
+      `No MCP server is offered on this host: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return null;
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * The package as people install it: which files are in it and how large it is, and that an editor with nothing else
+ * solves a problem with it.
+ */
+import { spawnSync } from "node:child_process";
+import fs from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { packageExtension } from "../../scripts/package.mjs";
+import { openEditor, ROOT } from "./host/editor.ts";
+import { ensureModel, testFolder } from "./host/probe.ts";
+
+const MB = 1_000_000;
+const TARGET = `${process.platform}-${process.arch}`;
+
+let scratch: string;
+let vsix: string;
+let files: string[];
+
+beforeAll(async () => {
+  scratch = fs.mkdtempSync(path.join(os.tmpdir(), "rstar-package-"));
+  vsix = await packageExtension(TARGET, path.join(scratch, "extension.vsix"));
+  const listing = spawnSync("python3", ["-m", "zipfile", "-l", vsix], {
+    encoding: "utf8",
+    maxBuffer: 1 << 26,
+  });
+  files = listing.stdout.split("\n").flatMap((line) => {
+    const [, name] = /^(extension\/\S+)/u.exec(line) ?? [];
+    return name === undefined ? [] : [name.slice("extension/".length)];
+  });
+});
+
+afterAll(() => {
+  fs.rmSync(scratch, { recursive: true, force: true });
+});
+
+describe("the package", () => {
+  it("is under 80 MB", () => {
+    const { size } = fs.statSync(vsix);
+    expect(size).toBeLessThan(80 * MB);
+    // Something is wrong with a package that lost its engine or its Python.
+    expect(size).toBeGreaterThan(30 * MB);
+  });
+
+  it("holds these files and no others", () => {
+    const own = files.filter((name) => !name.startsWith("dist/node_modules/"));
+    const shape = [
+      ...new Set(own.map((name) => name.replace(/[0-9a-f]{16}|-[A-Z0-9]{8}(?=\.)/gu, "*"))),
+    ].sort();
+    const chunks = shape.filter((name) => name.startsWith("dist/server-"));
+    const fonts = shape.filter((name) => name.startsWith("dist/media/fonts/"));
+    expect(chunks.length).toBeGreaterThan(0);
+    expect(fonts.length).toBeGreaterThan(0);
+    expect(chunks.filter((name) => !name.endsWith(".mjs"))).toEqual([]);
+    expect(fonts.filter((name) => !/KaTeX_[\w-]+\.woff2$/u.test(name))).toEqual([]);
+    const rest = shape.filter((name) => !chunks.includes(name) && !fonts.includes(name));
+    expect(rest).toEqual(EXPECTED);
+  });
+
+  it("holds the binaries of this platform's processor only", () => {
+    const engines = new Set(
+      files.flatMap((name) => /^dist\/node_modules\/@node-llama-cpp\/([^/]+)\//u.exec(name)?.[1] ?? []),
+    );
+    expect([...engines]).toEqual([
+      TARGET.replace("darwin-arm64", "mac-arm64-metal").replace("darwin", "mac").replace("win32", "win"),
+    ]);
+    expect(files.filter((name) => /gitRelease\.bundle|\.gguf$|\.map$|\.ts$/u.test(name))).toEqual([]);
+  });
+
+  it("carries the licence of every library in it", () => {
+    const folders = new Set(
+      files.flatMap(
+        (name) => /^(dist\/node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+)\//u.exec(name)?.[1] ?? [],
+      ),
+    );
+    const unlicensed = [...folders].filter(
+      (folder) =>
+        !files.some((name) => name.startsWith(`${folder}/`) && /licen[cs]e|package\.json$/iu.test(name)),
+    );
+    expect(unlicensed).toEqual([]);
+  });
+});
+
+describe("installed in an editor that has nothing else", () => {
+  it("solves a problem", async () => {
+    await ensureModel();
+    using place = testFolder({ models: true });
+    place.write("sum.md", "## Problem\n\nAnn has 3 apples and buys 4 more. How many apples has she?\n");
+    await using editor = await openEditor({
+      folder: place.folder,
+      extension: { kind: "package", vsix },
+      environment: { RSTAR_HOME: place.home },
+      settings: { "rstarMath.search.budgetTokens": 400 },
+    });
+    const seen = await editor.run(async (api) => {
+      const extension = api.extensions.getExtension("rstar-math.rstar-math");
+      const [file] = await api.workspace.findFiles("sum.md");
+      if (extension === undefined || file === undefined)
+        throw new Error("the extension or the file is missing");
+      const document = await api.workspace.openTextDocument(file);
+      await api.window.showTextDocument(document);
+      const argument = { uri: file.toString(), problem: { kind: "index", index: 1 } };
+      const outcome = await api.commands.executeCommand("rstarMath.solveProblem", argument);
+      return { from: extension.extensionPath, outcome, text: document.getText() };
+    });
+    expect(seen.from.startsWith(ROOT)).toBe(false);
+    expect(seen.outcome).toMatchObject({ kind: "solved", inserted: true });
+    expect(seen.text).toContain("rstar:end");
+  });
+});
+
+/** Everything but the server's chunks, the fonts and the libraries. */
+const EXPECTED = [
+  "LICENSE.txt",
+  "changelog.md",
+  "dist/cli.mjs",
+  "dist/extension.cjs",
+  "dist/language-client.cjs",
+  "dist/media/dashboard.css",
+  "dist/media/dashboard.js",
+  "dist/media/search.css",
+  "dist/media/search.js",
+  "dist/python-*.snapshot",
+  "dist/sandbox-worker.mjs",
+  "dist/server.mjs",
+  "dist/wheels/antlr4_python3_runtime-4.13.2-py3-none-any.whl",
+  "dist/wheels/latex2sympy2_extended-1.11.0-py3-none-any.whl",
+  "dist/wheels/math_verify-0.9.0-py3-none-any.whl",
+  "dist/wheels/mpmath-1.3.0-py3-none-any.whl",
+  "dist/wheels/sympy-1.14.0-py3-none-any.whl",
+  "examples/algebra.md",
+  "examples/competition.md",
+  "examples/word-problems.md",
+  "l10n/bundle.l10n.json",
+  "media/icon.png",
+  "media/walkthrough/evidence.md",
+  "media/walkthrough/model.md",
+  "media/walkthrough/solve.md",
+  "media/walkthrough/tree.md",
+  "models/manifest.json",
+  "package.json",
+  "package.nls.json",
+  "readme.md",
+];
