@@ -28,6 +28,7 @@ import { problemsHash, split, type TrainingProblem } from "./problems.ts";
 import {
   readProblems,
   readReports,
+  readResult,
   readSelection,
   readState,
   runFolder,
@@ -166,6 +167,8 @@ async function prepare(
 ): Promise<Exclude<StageEnd, { kind: "done" }> | null> {
   const { services, signal, emit } = context;
   if (state.round > state.settings.rounds.length) return null;
+  // A chain that led to an adapter once needs no trial.
+  if ((await readResult(context.folder.round(1), "policy")).kind === "read") return null;
   try {
     const base = await services.resolveBase(state.settings.base, signal);
     if (base.kind === "failed") return base;
