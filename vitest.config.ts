@@ -3,11 +3,13 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    // The tiers run one after the other (groupOrder): each of the last four takes every core.
     reporters: ["default", "./test/support/closing-line.ts"],
     projects: [
       {
         test: {
           name: "unit",
+          sequence: { groupOrder: 0 },
           include: ["test/unit/**/*.test.ts"],
           setupFiles: ["./test/support/property-seed.ts"],
           pool: "forks",
@@ -17,6 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "media",
+          sequence: { groupOrder: 2 },
           include: ["test/media/**/*.test.ts"],
           pool: "forks",
           testTimeout: 60_000,
@@ -26,6 +29,7 @@ export default defineConfig({
       {
         test: {
           name: "server",
+          sequence: { groupOrder: 1 },
           include: ["test/server/**/*.test.ts"],
           setupFiles: ["./test/support/property-seed.ts"],
           pool: "forks",
@@ -39,6 +43,7 @@ export default defineConfig({
       {
         test: {
           name: "engine",
+          sequence: { groupOrder: 3 },
           include: ["test/engine/**/*.test.ts"],
           setupFiles: ["./test/support/property-seed.ts"],
           pool: "forks",
@@ -51,6 +56,7 @@ export default defineConfig({
       {
         test: {
           name: "trainer",
+          sequence: { groupOrder: 4 },
           include: ["test/trainer/**/*.test.ts"],
           pool: "forks",
           fileParallelism: false,
@@ -60,9 +66,9 @@ export default defineConfig({
       {
         test: {
           name: "extension",
+          // Last: what is on the screen in time must not depend on the others.
+          sequence: { groupOrder: 5 },
           include: ["test/extension/**/*.test.ts"],
-          // After all others: what is on the screen in time must not depend on them.
-          sequence: { groupOrder: 1 },
           pool: "forks",
           // Each file opens an editor of its own, with the real server and model in it.
           fileParallelism: false,

@@ -1,6 +1,6 @@
 /** The built language server with the real model and the real sandbox, on a problem of `examples/`. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { TextDocument } from "vscode-languageserver-textdocument";
@@ -115,32 +115,3 @@ it("solves a problem, shows it while it is written, explains a step, checks it a
   const status = REQUESTS.status.result.parse(await editor.sendRequest("rstar/status", {}));
   expect(status.state).toBe("unloaded");
 });
-
-it("a kill in the middle of a solve costs nothing: the next server goes on with the search", async () => {
-  const problem = { kind: "index", index: 2 } as const;
-  const before = document.getText();
-  const solving = editor.sendRequest("rstar/solve", { uri: URI, problem });
-  solving.catch(() => undefined);
-  const running = path.join(home, "traces", "running");
-  await until(() => news.some(({ events }) => events.some(({ kind }) => kind === "draft")));
-  await until(() => existsSync(running) && readdirSync(running).length > 0);
-  const exited = new Promise((resolve) => server.once("exit", resolve));
-  server.kill("SIGKILL");
-  await exited;
-  editor.dispose();
-  expect(document.getText()).toBe(before);
-
-  await start();
-  const listed = REQUESTS.problems.result.parse(await editor.sendRequest("rstar/problems", { uri: URI }));
-  const killed = listed.problems[1];
-  expect(killed).toMatchObject({ state: "unsolved", resumable: true });
-  const outcome = REQUESTS.resume.result.parse(
-    await editor.sendRequest("rstar/resume", { traceId: killed?.traceId, place: { uri: URI, problem } }),
-  );
-  expect(outcome).toMatchObject({ kind: "solved", inserted: true });
-  expect(readdirSync(running)).toEqual([]);
-});
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
-}
