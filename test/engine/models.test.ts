@@ -32,6 +32,7 @@ test("the test model is fetched, checked, and says of itself what the manifest s
       contextLength: entry.contextLength,
       parameters: entry.parameters,
       bytes: entry.bytes,
+      quantisation: "Q4_1",
     },
   });
 });
