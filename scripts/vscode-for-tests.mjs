@@ -52,6 +52,10 @@ function execute(program, args, cwd) {
       !/registry|proxy|cafile|nodedir|_yes/iu.test(name)
     )
       delete environment[name];
+  // Where Node's headers were installed with it, nothing has to be fetched to build native modules.
+  const nodeFolder = path.resolve(path.dirname(process.execPath), "..");
+  if (fs.existsSync(path.join(nodeFolder, "include", "node", "node.h")))
+    environment["npm_config_nodedir"] ??= nodeFolder;
   const run = spawnSync(program, args, {
     cwd,
     env: environment,
