@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { FOR_NODE } from "./build.mjs";
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const [name = "", ...args] = process.argv.slice(2);
@@ -20,15 +21,12 @@ if (name === "" || !fs.existsSync(path.join(ROOT, source))) {
 const esbuild = await import("esbuild");
 const output = path.join(ROOT, "dist", "bench", `${name}.mjs`);
 await esbuild.build({
+  ...FOR_NODE,
   absWorkingDir: ROOT,
   entryPoints: [source],
   outfile: output,
   bundle: true,
-  format: "esm",
-  platform: "node",
-  target: "node20",
   packages: "external",
-  loader: { ".py": "text" },
   sourcemap: true,
   logLevel: "warning",
 });

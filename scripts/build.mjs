@@ -31,7 +31,7 @@ const ENTRIES = [
   ]),
 ];
 
-const FOR_NODE = { format: "esm", platform: "node", target: "node20", loader: { ".py": "text" } };
+export const FOR_NODE = { format: "esm", platform: "node", target: "node20", loader: { ".py": "text" } };
 
 /** Zod's messages in forty languages, which nothing here shows: English ones do. */
 const ENGLISH_ONLY = {

@@ -3,20 +3,10 @@
  * A step's mark is a dial: the share of the disc that is filled is (Q + 1) / 2, in quarters.
  */
 import type { Theme } from "../server/protocol/client.ts";
-import type { ListedProblem, StepMark } from "../server/protocol/problem-list.ts";
+import type { ListedProblem, ProblemState, StepMark } from "../server/protocol/problem-list.ts";
 
 /** What a mark says. */
-export type MarkKind =
-  | "unsolved"
-  | "queued"
-  | "searching"
-  | "solved"
-  | "kept"
-  | "stale"
-  | "damaged"
-  | "broken"
-  | `step-${0 | 1 | 2 | 3 | 4}`
-  | "step-fails";
+export type MarkKind = ProblemState | `step-${0 | 1 | 2 | 3 | 4}` | "step-fails";
 
 /** All kinds, so that each gets its decoration. */
 export const MARK_KINDS: readonly MarkKind[] = [

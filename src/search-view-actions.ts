@@ -56,10 +56,6 @@ export async function answer(
         at: { kind: "node", node: message.node },
         text: stepText(message.reason, message.code),
       });
-    case "unmark":
-      return vscode.l10n.t(
-        "A choice is stored with the trace that it led to and cannot be taken back there. The trace before it is kept: open it under Compare.",
-      );
     case "resume":
       await resumeTrace(parts, message.traceId, place);
       return null;

@@ -75,6 +75,17 @@ export function lossChart(title: string, train: readonly Point[], held: readonly
   );
 }
 
+/** The axis of a share, from 0 to 1. */
+function shareAxis(label: string): Plot.ScaleOptions & { grid: boolean } {
+  return { label, grid: true, domain: [0, 1], ticks: 5, tickFormat: (value: number) => percent(value) };
+}
+
+/** The axes of a share by round. */
+function byRound(reports: readonly RoundReport[], label: string): Pick<Plot.PlotOptions, "x" | "y"> {
+  const domain = reports.map(({ round }) => round);
+  return { x: { label: t("Round"), domain, type: "point", tickFormat: "d" }, y: shareAxis(label) };
+}
+
 /** Share of held-out examples that come out right while the model trains. */
 export function accuracyChart(title: string, held: readonly Point[]): HTMLElement {
   const last = Math.max(0, ...held.map(({ round }) => round));
@@ -85,13 +96,7 @@ export function accuracyChart(title: string, held: readonly Point[]): HTMLElemen
     ...SIZE,
     className: "plot",
     x: { label: t("Step"), ticks: 5, tickFormat: "d" },
-    y: {
-      label: t("Right"),
-      grid: true,
-      domain: [0, 1],
-      ticks: 5,
-      tickFormat: (value: number) => percent(value),
-    },
+    y: shareAxis(t("Right")),
     marks: [
       Plot.lineY(
         points.filter(({ round }) => round !== last),
@@ -135,14 +140,7 @@ export function coverageChart(reports: readonly RoundReport[]): HTMLElement {
     ...SIZE,
     marginRight: 74,
     className: "plot",
-    x: { label: t("Round"), domain: reports.map(({ round }) => round), type: "point", tickFormat: "d" },
-    y: {
-      label: t("Solved"),
-      grid: true,
-      domain: [0, 1],
-      ticks: 5,
-      tickFormat: (value: number) => percent(value),
-    },
+    ...byRound(reports, t("Solved")),
     marks: [
       Plot.lineY(
         points.filter((point) => !isAll(point)),
@@ -221,14 +219,7 @@ export function heldOutChart(reports: readonly RoundReport[]): HTMLElement {
     ...SIZE,
     marginRight: 100,
     className: "plot",
-    x: { label: t("Round"), domain: reports.map(({ round }) => round), type: "point", tickFormat: "d" },
-    y: {
-      label: t("Right"),
-      grid: true,
-      domain: [0, 1],
-      ticks: 5,
-      tickFormat: (value: number) => percent(value),
-    },
+    ...byRound(reports, t("Right")),
     marks,
   });
   const newest = points.at(-1);

@@ -167,13 +167,10 @@ class PrefixTask implements Task {
     this.#job.fail(reason);
   }
 
-  /** One branch goes on in this lane; the others fork it as soon as there are lanes for them. */
   advance(logits: Logits): Task | null {
     const job = this.#job;
     const drafts = job.request.seeds.map((seed, index) => new Draft(job, index, seed));
-    const [first, ...others] = branches(job, job.prompt, drafts, logits);
-    if (others.length > 0) job.context.decoder.submit(others);
-    return first ?? null;
+    return branch(job, job.prompt, drafts, logits);
   }
 }
 
@@ -219,25 +216,30 @@ class BranchTask implements Task {
   }
 
   advance(logits: Logits): Task | null {
-    const [first, ...others] = branches(this.#job, this.target, this.#drafts, logits);
-    if (others.length > 0) this.#job.context.decoder.submit(others);
-    return first ?? null;
+    return branch(this.#job, this.target, this.#drafts, logits);
   }
 }
 
-/** Draws every draft's next token; those that go on, by the token they drew. */
-function branches(
+/**
+ * Draws every draft's next token and makes a branch of those that drew the same. One goes on in this lane and is
+ * returned, null when all drafts have ended; the others fork it as soon as there are lanes for them.
+ */
+function branch(
   job: ProposeJob,
   target: readonly number[],
   drafts: readonly Draft[],
   logits: Logits,
-): BranchTask[] {
+): BranchTask | null {
   const byToken = new Map<number, Draft[]>();
   for (const draft of drafts) {
     const token = draft.accept(target, logits);
     if (token !== null) byToken.set(token, [...(byToken.get(token) ?? []), draft]);
   }
-  return [...byToken].map(([token, same]) => new BranchTask(job, [...target, token], same));
+  const [first, ...others] = [...byToken].map(
+    ([token, same]) => new BranchTask(job, [...target, token], same),
+  );
+  if (others.length > 0) job.context.decoder.submit(others);
+  return first ?? null;
 }
 
 /** One candidate under way. */

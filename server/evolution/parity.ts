@@ -1,5 +1,6 @@
 /** Whether the engine computes with an adapter what PyTorch computed when it was trained. */
 import { z } from "zod";
+import { mean } from "../evaluation/statistics.ts";
 import type { ParityReport } from "../protocol/training.ts";
 import { CONTINUATION_STOPS, MARK, writeAnswer, writeOutput, writeStep } from "../search/grammar.ts";
 import { promptFor } from "../search/prompt.ts";
@@ -170,8 +171,4 @@ function first(logProbs: ReadonlyMap<number, number>): number | undefined {
 
 function equal(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((value, index) => value === b[index]);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 }

@@ -115,10 +115,9 @@ export const FromSearchView = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("reveal"), ...aboutNode }),
   /** Put the path through this node, on to its best answer, into the document. */
   z.strictObject({ kind: z.literal("use-alternative"), ...aboutNode }),
-  /** A person's word on a step: keep it (the search goes on from it only), reject it, or take that word back. */
+  /** A person's word on a step: keep it (the search goes on from it only) or reject it. */
   z.strictObject({ kind: z.literal("pin"), ...aboutNode }),
   z.strictObject({ kind: z.literal("reject"), ...aboutNode }),
-  z.strictObject({ kind: z.literal("unmark"), ...aboutNode }),
   /** Puts a person's step in the place of this node (as its sibling) and lets the search go on from there. */
   z.strictObject({ kind: z.literal("edit"), ...aboutNode, reason: z.string(), code: z.string() }),
   /** Goes on searching where the trace stopped. */

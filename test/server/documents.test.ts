@@ -1,21 +1,12 @@
 /** Odd files: long, nested, opened twice, taken back. */
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { parseSolution } from "../../server/document/solution.ts";
 import { findProblems } from "../../server/document/problems.ts";
 import { largeFile } from "../bench/large-file.ts";
-import { fakeServices, scriptedPolicy } from "../support/fakes.ts";
-import { TestClient, type ClientOptions } from "./client.ts";
-import { ANSWER, FIRST, gated, multiply, SECOND, TEXT, until, URI } from "./scripts.ts";
+import { fakeServices } from "../support/fakes.ts";
+import { ANSWER, FIRST, gated, multiply, SECOND, TEXT, until, URI, scriptedClients } from "./scripts.ts";
 
-const clients: TestClient[] = [];
-async function client(options: Partial<ClientOptions> = {}): Promise<TestClient> {
-  const made = await new TestClient({ services: fakeServices(scriptedPolicy(multiply)), ...options }).start();
-  clients.push(made);
-  return made;
-}
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((each) => each.stop()));
-});
+const client = scriptedClients();
 
 describe("odd files", () => {
   it("20,000 lines: every problem is listed, and one at the end is solved in place", async () => {

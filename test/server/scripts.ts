@@ -1,7 +1,9 @@
 /** The problem and the scripted policy of the server's tests. */
+import { afterEach } from "vitest";
 import type { PolicyModel } from "../../server/services.ts";
 import { MARK } from "../../server/search/grammar.ts";
-import { scriptedPolicy, type Script } from "../support/fakes.ts";
+import { fakeServices, scriptedPolicy, type Script } from "../support/fakes.ts";
+import { TestClient, type ClientOptions } from "./client.ts";
 
 export const URI = "file:///notes/a.md";
 export const TEXT = `# Notes
@@ -32,6 +34,20 @@ export const multiply: Script = (_request, seed, prompt) => {
     stop: MARK.endOfCode,
   };
 };
+
+/** Makes editors whose server is given `multiply`; those of a test are stopped after it. Call it once in a test file. */
+export function scriptedClients(): (options?: Partial<ClientOptions>) => Promise<TestClient> {
+  const clients: TestClient[] = [];
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map((each) => each.stop()));
+  });
+  return async (options = {}) => {
+    const services = fakeServices(scriptedPolicy(multiply));
+    const made = await new TestClient({ services, ...options }).start();
+    clients.push(made);
+    return made;
+  };
+}
 
 /** A policy that waits at each call until it is let go. */
 export function gated(script: Script): {

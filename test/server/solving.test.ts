@@ -1,22 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { statementHash } from "../../server/document/problems.ts";
 import { solve } from "../../server/search/solve.ts";
 import { configOf, fakeServices, scriptedPolicy, STAMP } from "../support/fakes.ts";
-import { TestClient, type ClientOptions } from "./client.ts";
-import { ANSWER, FIRST, gated, multiply, SECOND, TEXT, until, URI } from "./scripts.ts";
+import type { TestClient } from "./client.ts";
+import { ANSWER, FIRST, gated, multiply, SECOND, TEXT, until, URI, scriptedClients } from "./scripts.ts";
 
-const clients: TestClient[] = [];
-async function client(options: Partial<ClientOptions> = {}): Promise<TestClient> {
-  const made = await new TestClient({ services: fakeServices(scriptedPolicy(multiply)), ...options }).start();
-  clients.push(made);
-  return made;
-}
-afterEach(async () => {
-  await Promise.all(clients.splice(0).map((each) => each.stop()));
-});
+const client = scriptedClients();
 
 describe("solving", () => {
   it("inserts the solution below its problem as one edit, and stores the search", async () => {

@@ -11,10 +11,14 @@ export const LENGTHS = { prompt: 128, generated: 64 };
 export type Speeds = ReadonlyMap<number, number>;
 
 /** One pass of `llama-batched-bench` over all batch sizes. */
-export function referenceSpeeds(modelFile: string, sizes: readonly number[], threads: number): Speeds {
+export async function referenceSpeeds(
+  modelFile: string,
+  sizes: readonly number[],
+  threads: number,
+): Promise<Speeds> {
   const most = Math.max(...sizes);
   const run = spawnSync(
-    llamaTool("llama-batched-bench"),
+    await llamaTool("llama-batched-bench"),
     [
       ...["-m", modelFile, "-t", String(threads), "-tb", String(threads)],
       ...["-c", String(most * (LENGTHS.prompt + LENGTHS.generated)), "-ngl", "0"],

@@ -43,7 +43,7 @@ async function compareBatched(sizes: readonly number[]): Promise<void> {
     own.push(await ownSpeeds(policy, sizes));
     tell(`ours ${repeat}: ${speedText(own.at(-1))}; ${timeText(engine.stats().policy)}`);
     await engine.dispose();
-    reference.push(referenceSpeeds(model.path, sizes, about.threads));
+    reference.push(await referenceSpeeds(model.path, sizes, about.threads));
     tell(`llama-batched-bench ${repeat}: ${speedText(reference.at(-1))}`);
   }
   const rows = sizes.map((size) => {

@@ -1,7 +1,7 @@
 /** Starts and stops llama.cpp's own server, and asks it for completions. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { freePort } from "../../support/free-port.ts";
 import { llamaTool } from "./llama-tools.ts";
 
 /** A running `llama-server`. */
@@ -31,7 +31,7 @@ export async function startLlamaServer(
 ): Promise<LlamaServer> {
   const port = await freePort();
   const child = spawn(
-    llamaTool("llama-server"),
+    await llamaTool("llama-server"),
     [
       ...["-m", modelFile, "-t", String(threads), "-tb", String(threads), "-ngl", "0"],
       ...["--host", "127.0.0.1", "--port", String(port), "--no-webui", ...settings],
@@ -69,14 +69,4 @@ export async function startLlamaServer(
       await ended;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
 }
