@@ -181,6 +181,31 @@ export async function openRuntime(
   };
 }
 
+/** A PPM without policy and Python, or why there is none. */
+export type PpmOpening =
+  | { readonly kind: "ready"; readonly ppm: PreferenceModel; readonly dispose: () => Promise<void> }
+  | { readonly kind: "failed"; readonly message: string };
+
+/** Opens one PPM, fetched if it is missing. @throws the signal's reason when it is aborted. */
+export async function openPpm(
+  id: string,
+  signal: AbortSignal,
+  listener: RuntimeListener,
+): Promise<PpmOpening> {
+  const manager = await modelManager((line) => listener.say(line));
+  const found = await manager.resolve(id, { signal, onProgress: (progress) => listener.download(progress) });
+  if (found.kind === "failed") return found;
+  const engine = await engineOrFailure();
+  const close = (): Promise<void> => engine.dispose();
+  const loaded = await engine.loadPpm(found.model, {}, signal).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  if (loaded.kind === "ready") return { kind: "ready", ppm: loaded.ppm, dispose: close };
+  await close();
+  return { kind: "failed", message: `${id} could not be loaded: ${loaded.message}` };
+}
+
 /**
  * Trains on this machine. Adapters are compared with PyTorch in `engine`, which is asked for when the first is there.
  *

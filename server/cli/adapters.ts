@@ -1,4 +1,4 @@
-/** `rstar adapters list | use | rollback | remove`: the lineage of trained adapters, and which is in use. */
+/** `rstar adapters list | use | rollback | remove | measure`: the lineage of trained adapters, and which is in use. */
 import { Command, Option } from "commander";
 import { modelManager } from "../compose.ts";
 import {
@@ -16,6 +16,7 @@ import { dataHome } from "../models/home.ts";
 import { describeFailure, formatBytes } from "../models/outcomes.ts";
 import type { Lineage, LineageEntry } from "../protocol/evolution.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
+import { measureCommand } from "./measure.ts";
 
 type Role = LineageEntry["role"];
 
@@ -89,6 +90,7 @@ export function adaptersCommand(): Command {
       lineageOf(await removeAdapter(dataHome(), id, new AbortController().signal));
       process.stdout.write(`${id} was removed.\n`);
     });
+  command.addCommand(measureCommand());
   return command;
 }
 

@@ -1,4 +1,5 @@
 /** What a fine-tuning or an evolution says on the terminal while it runs and when it is over. */
+import { percent } from "../evaluation/statistics.ts";
 import type { EvolutionEvent } from "../evolution/context.ts";
 import type { MetricsLine, RoundReport, Stage, TrainingReport } from "../protocol/evolution.ts";
 
@@ -105,10 +106,6 @@ function table(rows: readonly (readonly string[])[]): string[] {
       )
       .join("  "),
   );
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
 }
 
 function duration(seconds: number): string {

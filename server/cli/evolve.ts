@@ -29,6 +29,7 @@ interface CommonOptions {
   readonly base?: string;
   readonly profile: TrainingProfile;
   readonly seed: number;
+  readonly ppmLoss: EvolutionSettings["ppmLoss"];
   readonly level?: number;
   readonly heldOut?: number;
   readonly concurrency?: number;
@@ -51,7 +52,6 @@ interface EvolveFlags extends CommonOptions {
   readonly ladder?: number[];
   readonly candidates?: number;
   readonly tokens?: number;
-  readonly ppmLoss: EvolutionSettings["ppmLoss"];
 }
 
 /** `rstar finetune`. */
@@ -87,11 +87,6 @@ export function evolveCommand(): Command {
     .option("--ladder <n,n>", "further searches of what is unsolved, in trajectories", wholeNumbers)
     .option("--candidates <n>", "candidates of an expansion", wholeNumber)
     .option("--tokens <n>", "tokens of one trajectory, on average", wholeNumber)
-    .addOption(
-      new Option("--ppm-loss <loss>", "how the PPM learns")
-        .choices(["pairwise", "orm", "pqm"])
-        .default("pairwise"),
-    )
     .action(async (flags: EvolveFlags) => {
       if (flags.resume === true && flags.problems !== undefined)
         throw new CommandFailure(
@@ -113,6 +108,11 @@ function common(command: Command): Command {
         .default("small"),
     )
     .option("--seed <n>", "names the whole run", wholeNumber, 1)
+    .addOption(
+      new Option("--ppm-loss <loss>", "how the PPM learns")
+        .choices(["pairwise", "orm", "pqm"])
+        .default("pairwise"),
+    )
     .option("--level <p>", "adopt what is better at this level of significance (default: 0.05)", share)
     .option("--held-out <share>", "share of the problems that never train (default: 0.1)", share)
     .option("--concurrency <n>", "problems searched side by side", wholeNumber)
@@ -241,7 +241,6 @@ async function newEvolution(flags: EvolveFlags): Promise<NewRun> {
     settings: {
       ...settings,
       bootstrap: flags.bootstrap ?? base.id,
-      ppmLoss: flags.ppmLoss,
       tokensPerRollout: flags.tokens ?? settings.tokensPerRollout,
     },
     problems,
@@ -295,6 +294,7 @@ function settingsFrom(
   return {
     ...settings,
     seed: flags.seed,
+    ppmLoss: flags.ppmLoss,
     gateLevel: flags.level ?? settings.gateLevel,
     heldOutShare: flags.heldOut ?? settings.heldOutShare,
     concurrency: flags.concurrency ?? settings.concurrency,

@@ -1,5 +1,6 @@
 /** `report.md`: the report for people, with the losing rows left in and everything needed to run it again. */
 import type { EvaluationReport, ReportRow } from "./report-schema.ts";
+import { percent } from "./statistics.ts";
 
 /** The pictures beside a report, by file name; those of which nothing can be drawn are left out. */
 export interface Picture {
@@ -205,10 +206,6 @@ function table(head: readonly string[], body: readonly (readonly string[])[]): s
   return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:"))), ...body.map(line)].join(
     "\n",
   );
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
 }
 
 function interval([low, high]: readonly [number, number]): string {

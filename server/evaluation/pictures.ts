@@ -1,40 +1,15 @@
 /** The pictures of a report, as SVG that is legible on light and dark backgrounds and without colour. */
 import type { Markish, PlotOptions, text as plotText } from "@observablehq/plot";
 import type { EvaluationReport } from "./report-schema.ts";
+import { COLOURS, openDrawing } from "./drawing.ts";
 import { caption, type Picture } from "./markdown.ts";
+import { percent } from "./statistics.ts";
 
 /** A picture and its content. */
 export interface DrawnPicture extends Picture {
   readonly svg: string;
 }
 
-/** Okabe and Ito's colours, told apart by most eyes; darker and lighter where a background asks for it. */
-const LIGHT = [
-  "#0072b2",
-  "#d55e00",
-  "#007a5a",
-  "#b0478d",
-  "#8a6d00",
-  "#2b7da8",
-  "#6b4fbb",
-  "#444444",
-  "#a83232",
-  "#3f7d20",
-  "#8c5a2b",
-];
-const DARK = [
-  "#56b4e9",
-  "#ff8c42",
-  "#2fd6a3",
-  "#e69ac9",
-  "#f0e442",
-  "#8fd3ff",
-  "#b3a1ff",
-  "#d0d0d0",
-  "#ff8f8f",
-  "#9be27a",
-  "#e0b080",
-];
 const SYMBOLS = [
   "circle",
   "square",
@@ -62,11 +37,9 @@ interface Point {
 
 /** Draws what there is to draw of a report. */
 export async function drawPictures(report: EvaluationReport): Promise<DrawnPicture[]> {
-  // Loaded when there is something to draw: no other command needs them.
-  const [Plot, { parseHTML }] = await Promise.all([import("@observablehq/plot"), linkedom()]);
+  const { Plot, draw: drawFile } = await openDrawing();
   const methods = [...new Set(report.rows.map(({ method }) => method))];
-  const colours = methods.map((_, index) => `var(--c${index % LIGHT.length})`);
-  const { document } = parseHTML("<html><body></body></html>");
+  const colours = methods.map((_, index) => `var(--c${index % COLOURS})`);
   const color = { domain: methods, range: colours };
   const symbol = {
     domain: methods,
@@ -74,11 +47,7 @@ export async function drawPictures(report: EvaluationReport): Promise<DrawnPictu
   };
   const base = { width: WIDTH, className: "plot", color, symbol };
   const draw = (options: Omit<PlotOptions, "document">): string =>
-    finish(
-      (Plot.plot({ ...options, document }) as unknown as Drawn).outerHTML,
-      methods.length,
-      caption(report),
-    );
+    drawFile(options, methods.length, caption(report));
   const share = { label: "strict accuracy", tickFormat: "%", grid: true, nice: true } as const;
 
   const curve = (points: readonly Point[], x: string): string => {
@@ -211,17 +180,6 @@ export async function drawPictures(report: EvaluationReport): Promise<DrawnPictu
   return [...pictures, { file: "by-level.svg", title: "Strict accuracy by level", svg: byLevel }];
 }
 
-/** What is needed of a drawing, and of a document to draw in: the types of the DOM are no part of a server's. */
-interface Drawn {
-  readonly outerHTML: string;
-}
-
-async function linkedom(): Promise<{
-  readonly parseHTML: (html: string) => { readonly document: unknown };
-}> {
-  return await import("linkedom");
-}
-
 /** Names the curves, the names moved apart where they would lie on each other. */
 function labels(text: typeof plotText, points: readonly Point[]): Markish[] {
   const edge = Math.max(...points.map(({ x }) => x));
@@ -252,32 +210,4 @@ function labels(text: typeof plotText, points: readonly Point[]): Markish[] {
         fontWeight: 600,
       });
     });
-}
-
-/** Room for the line below a drawing that says what it is of. */
-const CAPTION = 22;
-
-/** A whole SVG file: a background and colours of its own for light and for dark, and a line that says what it is of. */
-function finish(svg: string, methods: number, about: string): string {
-  const variables = (colours: readonly string[], ink: string, paper: string): string =>
-    `${Array.from({ length: methods }, (_, index) => `--c${index}:${colours[index % colours.length] ?? ink};`).join("")}--ink:${ink};--paper:${paper};`;
-  const style = [
-    `svg{${variables(LIGHT, "#1f2328", "#ffffff")}color:var(--ink);}`,
-    `@media (prefers-color-scheme: dark){svg{${variables(DARK, "#e6edf3", "#0d1117")}}}`,
-  ].join("");
-  const start = /^<svg viewBox="0 0 (\d+) (\d+)" height="\d+" width="\d+"([^>]*)>/u.exec(svg);
-  if (start === null) throw new Error("the drawing is not an SVG");
-  const [head, width = "", drawn = "", rest = ""] = start;
-  const height = Number(drawn) + CAPTION;
-  const line = `<text x="8" y="${height - 8}" text-anchor="start" font-size="9" opacity="0.8">${escape(about)}</text>`;
-  const body = svg.slice(head.length, svg.lastIndexOf("</svg>"));
-  return `<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"${rest}><style>${style}</style><rect width="100%" height="100%" style="fill:var(--paper)"/>${body}${line}</svg>\n`;
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)}%`;
 }

@@ -22,6 +22,11 @@ export function mean(values: readonly number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** A share as reports write it: `42.5%`. */
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(1)}%`;
+}
+
 /**
  * 95% percentile-bootstrap interval of the mean (Efron). One value per problem: where a problem was searched under
  * several seeds its value is the mean over them, so that problems are what is resampled and not seeds. The percentiles

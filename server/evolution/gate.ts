@@ -13,6 +13,7 @@ import { profile, type SearchConfig } from "../search/config.ts";
 import { solve } from "../search/solve.ts";
 import { sideBySide, type RunContext, type SearchModels, type StageEnd } from "./context.ts";
 import type { TrainingProblem } from "./problems.ts";
+import { replaying, type DrawnCandidates } from "./replay.ts";
 import { wordsOf } from "./train-stage.ts";
 
 type Role = "policy" | "ppm";
@@ -75,8 +76,9 @@ export async function gateStage(context: RunContext, state: RunState, role: Role
         }
       : { challenger: { policy, ppm: trained.adapter }, incumbent: { policy, ppm: incumbent } };
   const results: Record<string, readonly boolean[]> = {};
+  const drawn: DrawnCandidates = new Map();
   for (const [name, models] of Object.entries(sides)) {
-    const tried = await tryHeldOut(context, state, role, models);
+    const tried = await tryHeldOut(context, state, role, models, drawn);
     if (tried.kind !== "results") return tried;
     results[name] = tried.right;
   }
@@ -120,6 +122,7 @@ async function tryHeldOut(
   state: RunState,
   role: Role,
   models: SearchModels,
+  drawn: DrawnCandidates,
 ): Promise<Tried> {
   const { folder, problems, services, signal, emit } = context;
   const stage: Stage = role === "policy" ? "gate-policy" : "gate-ppm";
@@ -139,6 +142,9 @@ async function tryHeldOut(
   if (missing.length > 0) {
     const open = await services.openSearch(models, signal);
     if (open.kind === "failed") return open;
+    // Both sides of a PPM's comparison have the same policy; those of a policy's share nothing.
+    const search =
+      role === "ppm" ? { ...open.services, policy: replaying(open.services.policy, drawn) } : open.services;
     const trouble: string[] = [];
     await closeTornLine(folder.heldOut);
     const halt = new AbortController();
@@ -147,7 +153,7 @@ async function tryHeldOut(
       const trace = await solve(
         { id: problem.id, text: problem.problem, reference: problem.answer },
         config,
-        open.services,
+        search,
         { id: problem.id, createdAt: services.now().toISOString(), source: null },
         all,
       );

@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+import { replaying, type DrawnCandidates } from "../../../server/evolution/replay.ts";
+import type { PolicyModel, ProposeRequest } from "../../../server/services.ts";
+import { scriptedPolicy } from "../../support/fakes.ts";
+
+const never = new AbortController().signal;
+
+function request(seeds: readonly number[], prefix = "1 + 1"): ProposeRequest {
+  return {
+    prefix: [prefix],
+    seeds,
+    sampling: { temperature: 0.8, topP: 1 },
+    stop: ["\n"],
+    maxTokens: 10,
+  };
+}
+
+/** A policy whose every call draws other texts, and what it was asked. */
+function changing(): { policy: PolicyModel; asked: (readonly number[])[] } {
+  const asked: (readonly number[])[] = [];
+  const scripted = scriptedPolicy((_request, seed) => ({
+    text: `call ${asked.length}, seed ${seed}`,
+    stop: "\n",
+  }));
+  return {
+    asked,
+    policy: {
+      ...scripted,
+      propose: (requests, signal) => {
+        for (const { seeds } of requests) asked.push(seeds);
+        return scripted.propose(requests, signal);
+      },
+    },
+  };
+}
+
+async function texts(policy: PolicyModel, requests: readonly ProposeRequest[]): Promise<string[][]> {
+  const results = await policy.propose(requests, never);
+  return results.map((result) =>
+    result.kind === "candidates" ? result.candidates.map(({ text }) => text) : [result.kind],
+  );
+}
+
+describe("replaying", () => {
+  it("draws nothing twice, and hands out what was drawn by prefix and seed", async () => {
+    const drawn: DrawnCandidates = new Map();
+    const { policy, asked } = changing();
+    const first = await texts(replaying(policy, drawn), [request([1, 2]), request([1], "2 + 2")]);
+    const again = await texts(replaying(policy, drawn), [request([1], "2 + 2"), request([2, 1])]);
+    expect(again).toEqual([first[1], [first[0]?.[1], first[0]?.[0]]]);
+    expect(asked).toEqual([[1, 2], [1]]);
+  });
+
+  it("asks for the seeds that are missing and puts each where it belongs", async () => {
+    const drawn: DrawnCandidates = new Map();
+    const { policy, asked } = changing();
+    const [[two]] = (await texts(replaying(policy, drawn), [request([2])])) as [[string]];
+    const [all] = await texts(replaying(policy, drawn), [request([1, 2, 3])]);
+    expect(asked).toEqual([[2], [1, 3]]);
+    expect(all?.[1]).toBe(two);
+    expect(all?.[0]).toContain("seed 1");
+    expect(all?.[2]).toContain("seed 3");
+  });
+
+  it("hands a failure on", async () => {
+    const failing: PolicyModel = {
+      ...scriptedPolicy(() => ({ text: "", stop: "\n" })),
+      propose: (requests) => Promise.resolve(requests.map(() => ({ kind: "failed", reason: "no memory" }))),
+    };
+    expect(await texts(replaying(failing, new Map()), [request([1])])).toEqual([["failed"]]);
+  });
+});
