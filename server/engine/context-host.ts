@@ -1,4 +1,5 @@
 /** Keeps one context loaded while it is used: opens it on the first call, unloads it when idle, opens it again. */
+import { setMaxListeners } from "node:events";
 import type { Decoder } from "./decoder.ts";
 import type { PrefixTokenizer } from "./tokenizer.ts";
 
@@ -138,6 +139,8 @@ export class ContextHost {
 /** A promise that rejects with the signal's reason, and the way to stop listening. */
 export function abortion(signal: AbortSignal): { readonly promise: Promise<never>; dispose(): void } {
   let onAbort: () => void = () => undefined;
+  // As many requests as there are may wait for one signal; Node would take eleven for a leak and say so.
+  setMaxListeners(0, signal);
   const promise = new Promise<never>((_, reject) => {
     onAbort = () => reject(signal.reason as Error);
     signal.addEventListener("abort", onAbort, { once: true });

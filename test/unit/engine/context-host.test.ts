@@ -120,6 +120,23 @@ describe("ContextHost", () => {
     expect(endless.cancelled).toBe(true);
   });
 
+  it("lets many calls wait for one signal", async () => {
+    const warned = vi.fn();
+    process.on("warning", warned);
+    const contexts = source();
+    const host = new ContextHost(contexts, await contexts.open(), Infinity);
+    const stop = new AbortController();
+    const running = Array.from({ length: 12 }, () =>
+      host.run(stop.signal, () => [job(new Promise(() => undefined))]),
+    );
+    await new Promise((resolve) => process.nextTick(resolve));
+    await new Promise((resolve) => process.nextTick(resolve));
+    stop.abort("enough");
+    await Promise.allSettled(running);
+    process.off("warning", warned);
+    expect(warned).not.toHaveBeenCalled();
+  });
+
   it("closes once and refuses later calls", async () => {
     const contexts = source();
     const first = await contexts.open();
