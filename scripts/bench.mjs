@@ -19,7 +19,8 @@ if (name === "" || !fs.existsSync(path.join(ROOT, source))) {
   process.exit(1);
 }
 const esbuild = await import("esbuild");
-const output = path.join(ROOT, "dist", "bench", `${name}.mjs`);
+// In `dist/` itself: the sandbox and its wheels are looked for beside the bundle.
+const output = path.join(ROOT, "dist", `bench-${name}.mjs`);
 await esbuild.build({
   ...FOR_NODE,
   absWorkingDir: ROOT,

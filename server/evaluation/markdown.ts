@@ -1,4 +1,5 @@
 /** `report.md`: the report for people, with the losing rows left in and everything needed to run it again. */
+import { chance, interval, points, quote, table } from "./markdown-parts.ts";
 import type { EvaluationReport, ReportRow } from "./report-schema.ts";
 import { percent } from "./statistics.ts";
 
@@ -198,30 +199,4 @@ function settingsTable(rows: readonly ReportRow[]): string {
     ),
     `The same for all: ${same.map((key) => `${key} ${shown(methods[0], key)}`).join(", ")}.`,
   ].join("\n\n");
-}
-
-function table(head: readonly string[], body: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:"))), ...body.map(line)].join(
-    "\n",
-  );
-}
-
-function interval([low, high]: readonly [number, number]): string {
-  return `${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`;
-}
-
-function points(share: number): string {
-  const value = (100 * share).toFixed(1);
-  return value === "0.0" || value === "-0.0" ? "0.0" : share > 0 ? `+${value}` : value.replace("-", "−");
-}
-
-function chance(p: number): string {
-  return p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
-}
-
-/** A word of a command as a shell reads it back. */
-function quote(word: string): string {
-  return /^[\w./:=,@+-]+$/u.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,11 +1,7 @@
 /** What an evaluation leaves behind for each search: a line of `traces.jsonl`, read back whole or named as unreadable. */
-import { createReadStream, existsSync } from "node:fs";
-import { open } from "node:fs/promises";
-import { createInterface } from "node:readline";
-import { pipeline } from "node:stream";
-import { createBrotliDecompress } from "node:zlib";
 import { z } from "zod";
 import { Trace } from "../protocol/trace.ts";
+import { eachLine, openLines, type LineWriter } from "./json-lines.ts";
 
 /** The version of a line; readers accept this one only. */
 export const RECORD_VERSION = 1;
@@ -94,60 +90,11 @@ export async function readRecords(file: string): Promise<RecordsRead> {
 }
 
 /** Every line of a file of records, or of its compressed form (`.br`), in order; null for a line that cannot be read. */
-export async function* eachRecord(
-  file: string,
-): AsyncGenerator<{ readonly number: number; readonly record: EvaluationRecord | null }> {
-  const isPacked = !existsSync(file) && existsSync(`${file}.br`);
-  if (!isPacked && !existsSync(file)) return;
-  const bytes = createReadStream(isPacked ? `${file}.br` : file);
-  const input = isPacked ? pipeline(bytes, createBrotliDecompress(), () => undefined) : bytes;
-  let number = 0;
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-    number++;
-    if (line !== "") yield { number, record: parseRecord(line) };
-  }
+export function eachRecord(file: string): ReturnType<typeof eachLine<EvaluationRecord>> {
+  return eachLine(file, EvaluationRecord);
 }
 
-/** A record, or null for a line that is none. */
-export function parseRecord(line: string): EvaluationRecord | null {
-  let data: unknown;
-  try {
-    data = JSON.parse(line);
-  } catch {
-    return null;
-  }
-  const parsed = EvaluationRecord.safeParse(data);
-  return parsed.success ? parsed.data : null;
-}
-
-/** Appends records, each on disk before the call returns. One writer at a time. */
-export interface RecordWriter {
-  append(record: EvaluationRecord): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** Opens a file of records for appending. A line torn by an earlier kill is closed first and stays one bad line. */
-export async function openRecords(file: string): Promise<RecordWriter> {
-  const handle = await open(file, "a+");
-  const { size } = await handle.stat();
-  if (size > 0) {
-    const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
-    if (buffer.toString("latin1") !== "\n") await handle.appendFile("\n");
-  }
-  let last: Promise<void> = Promise.resolve();
-  return {
-    append(record) {
-      // Checked before it is written: what could not be read back is a bug of this program.
-      const line = `${JSON.stringify(EvaluationRecord.parse(record))}\n`;
-      last = last.then(async () => {
-        await handle.appendFile(line);
-        await handle.sync();
-      });
-      return last;
-    },
-    async close() {
-      await last.catch(() => undefined);
-      await handle.close();
-    },
-  };
+/** Opens a file of records for appending. */
+export function openRecords(file: string): Promise<LineWriter<EvaluationRecord>> {
+  return openLines(file, EvaluationRecord);
 }

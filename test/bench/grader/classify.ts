@@ -30,22 +30,54 @@ export interface Classification {
   readonly reason: string;
 }
 
-/** What the reasons mean, as the report tells it. */
-export const REASONS: Readonly<Record<string, string>> = {
-  "strict by design":
-    "our strict grader refuses what the lenient one and the other grader accept: a unit, words around the value, a percent sign, a rounded value",
-  "lenient by design":
-    "our lenient grader forgives a unit, words, a percent sign or rounding; our strict grader and the other one refuse",
-  "compares texts": "the same number written in two ways (18 and 18.0): the other grader compares characters",
-  "finds no number": "the other grader's pattern finds no number where the answer stands",
-  "reads a part":
-    "the other grader's pattern reads a part of the answer only (of 14/3 the 14, of 0.5*x the 0.5)",
-  "reads LaTeX only":
-    "the answer is what Python or SymPy prints; the other grader reads LaTeX and takes its names for products of letters, or its lists for intervals",
-  "reads nothing": "the other grader could not read the answer or the reference, and says different",
-  "removes words": "the other grader removes words or units before it compares",
-  "rounds to six decimals": "both are numbers that differ after the sixth decimal only",
-  "undecided here": "our grader says undecided, which counts as wrong",
+/** Who is right where graders disagree: one of them, or neither, since it is a matter of what counts as written. */
+export type Right = "ours" | "theirs" | "convention";
+
+/** A reason, as the report tells it. */
+export interface Reason {
+  readonly right: Right;
+  readonly about: string;
+}
+
+/** What the reasons mean. */
+export const REASONS: Readonly<Record<string, Reason>> = {
+  "strict by design": {
+    right: "convention",
+    about:
+      "our strict grader refuses what the lenient one and the other grader accept: a unit, words around the value, a percent sign, a rounded value",
+  },
+  "lenient by design": {
+    right: "convention",
+    about:
+      "our lenient grader forgives a unit, words, a percent sign or rounding; our strict grader and the other one refuse",
+  },
+  "compares texts": {
+    right: "ours",
+    about: "the same number written in two ways (18 and 18.0): the other grader compares characters",
+  },
+  "finds no number": {
+    right: "ours",
+    about: "the other grader's pattern finds no number where the answer stands",
+  },
+  "reads a part": {
+    right: "ours",
+    about: "the other grader's pattern reads a part of the answer only (of 14/3 the 14, of 0.5*x the 0.5)",
+  },
+  "reads LaTeX only": {
+    right: "ours",
+    about:
+      "the answer is what Python or SymPy prints; the other grader reads LaTeX and takes its names for products of letters, or its lists for intervals",
+  },
+  "reads nothing": {
+    right: "ours",
+    about: "the other grader could not read the answer or the reference, and says different",
+  },
+  "removes words": { right: "ours", about: "the other grader removes words or units before it compares" },
+  "rounds to six decimals": {
+    right: "ours",
+    about: "both are numbers that differ after the sixth decimal only",
+  },
+  "undecided here": { right: "theirs", about: "our grader says undecided, which counts as wrong" },
 };
 
 /** Compares our verdicts with a judge's. */

@@ -10,32 +10,44 @@ export interface AnswerPair {
   readonly answer: string;
 }
 
-const Pair = z.strictObject({ problem: z.string(), reference: z.string(), answer: z.string() });
+/** An answer without its reference: that is looked up in the problem's set, and not published with the answers. */
+export const AnswerLine = z.object({ problem: z.string(), answer: z.string() });
+export type AnswerLine = z.infer<typeof AnswerLine>;
 
-/** Pairs from JSON lines. */
-export function readPairs(lines: string): AnswerPair[] {
-  return lines
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => Pair.parse(JSON.parse(line)));
+/** Answers with the references of their problems, each once. @throws for a problem that is in none of the sets. */
+export function withReferences(
+  answers: readonly AnswerLine[],
+  references: ReadonlyMap<string, string>,
+): AnswerPair[] {
+  return each(
+    answers.map(({ problem, answer }) => {
+      const reference = references.get(problem);
+      if (reference === undefined)
+        throw new Error(`"${problem}" is in none of the sets; name its set with --set.`);
+      return { problem, reference, answer };
+    }),
+  );
+}
+
+/** Every different pair once, in a fixed order. */
+function each(pairs: readonly AnswerPair[]): AnswerPair[] {
+  const named = new Map(pairs.map((pair) => [JSON.stringify(pair), pair]));
+  return [...named].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, pair]) => pair);
 }
 
 /** Every different answer to every problem in the files of traces, in a fixed order. @throws where references were left out. */
 export async function answerPairs(files: readonly string[]): Promise<AnswerPair[]> {
-  const pairs = new Map<string, AnswerPair>();
+  const pairs: AnswerPair[] = [];
   for (const file of files)
     for await (const { record } of eachRecord(file)) {
       if (record === null) continue;
       const { reference } = record.trace.problem;
       if (reference === null)
         throw new Error(`${file} was published without reference answers; name the run's own traces.jsonl.`);
-      for (const { kind, answer } of record.trace.nodes) {
-        if (kind !== "answer" || answer === null) continue;
-        const pair = { problem: record.problem, reference, answer };
-        pairs.set(JSON.stringify(pair), pair);
-      }
+      for (const { kind, answer } of record.trace.nodes)
+        if (kind === "answer" && answer !== null) pairs.push({ problem: record.problem, reference, answer });
     }
-  return [...pairs].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, pair]) => pair);
+  return each(pairs);
 }
 
 /** `count` of the items, drawn without replacement; the same ones for the same seed. */

@@ -38,6 +38,9 @@ export async function startLlamaServer(
     ],
     { stdio: ["ignore", "ignore", "pipe"] },
   );
+  // However this process ends, the server must not stay behind.
+  const onExit = (): void => void child.kill("SIGKILL");
+  process.once("exit", onExit);
   const log: string[] = [];
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     log.push(text);
@@ -67,6 +70,7 @@ export async function startLlamaServer(
       const ended = once(child, "exit");
       child.kill();
       await ended;
+      process.off("exit", onExit);
     },
   };
 }

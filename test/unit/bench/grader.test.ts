@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import type { Verdict } from "../../../server/services.ts";
 import { classify, REASONS, type Judge, type Judgement } from "../../bench/grader/classify.ts";
-import { draw } from "../../bench/grader/pairs.ts";
+import { draw, withReferences } from "../../bench/grader/pairs.ts";
+import { graderReport } from "../../bench/grader/report.ts";
 
 type Kind = Verdict["kind"];
 
@@ -75,5 +76,49 @@ describe("drawing answers", () => {
     expect(draw(items, 20, 3)).toEqual(drawn);
     expect(draw(items, 20, 4)).not.toEqual(drawn);
     expect(draw(items, 99, 3).sort((a, b) => a - b)).toEqual(items);
+  });
+});
+
+describe("published answers", () => {
+  const references = new Map([
+    ["p1", "4"],
+    ["p2", "9"],
+  ]);
+
+  it("find the references of their problems, each answer once", () => {
+    const answers = [
+      { problem: "p2", answer: "9.0" },
+      { problem: "p1", answer: "5" },
+      { problem: "p2", answer: "9.0" },
+    ];
+    expect(withReferences(answers, references)).toEqual([
+      { problem: "p1", reference: "4", answer: "5" },
+      { problem: "p2", reference: "9", answer: "9.0" },
+    ]);
+    expect(() => withReferences([{ problem: "p3", answer: "1" }], references)).toThrow("--set");
+  });
+});
+
+describe("the page of disagreements", () => {
+  it("counts who is right, by grader", () => {
+    const row = {
+      pair: { problem: "p2", reference: "9", answer: "9.0" },
+      judge: "gsm8kStrict",
+      ours: { strict: { kind: "equal", how: "number" }, lenient: { kind: "equal", how: "number" } },
+      said: { equal: false, read: "9.0" },
+      about: "",
+    } as const;
+    const page = graderReport(
+      [
+        { ...row, kind: "agree", reason: "", right: null },
+        { ...row, kind: "disagree", reason: "compares texts", right: "ours" },
+        { ...row, kind: "disagree", reason: "unexplained", right: null },
+      ],
+      { answers: 3, of: 3, seed: "1", versions: {}, command: ["npm"] },
+    );
+    expect(page).toContain("| lm-eval gsm8k, strict-match | 3 | 0 | 1 | 1 | 0 | 0 | 1 |");
+    expect(page).toContain(
+      "| p2 | `9` | `9.0` | lm-eval gsm8k, strict-match | different | equal | equal (number) | ? | unexplained |",
+    );
   });
 });

@@ -1,0 +1,66 @@
+/** Files of records, one JSON object a line: appended durably, read back whole or named as unreadable. */
+import { createReadStream, existsSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { pipeline } from "node:stream";
+import { createBrotliDecompress } from "node:zlib";
+import type { z } from "zod";
+
+/** Every line of a file, or of its compressed form (`.br`), in order; null for a line that is no record. */
+export async function* eachLine<T>(
+  file: string,
+  schema: z.ZodType<T>,
+): AsyncGenerator<{ readonly number: number; readonly record: T | null }> {
+  const isPacked = !existsSync(file) && existsSync(`${file}.br`);
+  if (!isPacked && !existsSync(file)) return;
+  const bytes = createReadStream(isPacked ? `${file}.br` : file);
+  const input = isPacked ? pipeline(bytes, createBrotliDecompress(), () => undefined) : bytes;
+  let number = 0;
+  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+    number++;
+    if (line !== "") yield { number, record: parseLine(line, schema) };
+  }
+}
+
+function parseLine<T>(line: string, schema: z.ZodType<T>): T | null {
+  let data: unknown;
+  try {
+    data = JSON.parse(line);
+  } catch {
+    return null;
+  }
+  const parsed = schema.safeParse(data);
+  return parsed.success ? parsed.data : null;
+}
+
+/** Appends records, each on disk before the call returns. One writer at a time. */
+export interface LineWriter<T> {
+  append(record: T): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens a file of records for appending. A line torn by an earlier kill is closed first and stays one bad line. */
+export async function openLines<T>(file: string, schema: z.ZodType<T>): Promise<LineWriter<T>> {
+  const handle = await open(file, "a+");
+  const { size } = await handle.stat();
+  if (size > 0) {
+    const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+    if (buffer.toString("latin1") !== "\n") await handle.appendFile("\n");
+  }
+  let last: Promise<void> = Promise.resolve();
+  return {
+    append(record) {
+      // Checked before it is written: what could not be read back is a bug of this program.
+      const line = `${JSON.stringify(schema.parse(record))}\n`;
+      last = last.then(async () => {
+        await handle.appendFile(line);
+        await handle.sync();
+      });
+      return last;
+    },
+    async close() {
+      await last.catch(() => undefined);
+      await handle.close();
+    },
+  };
+}

@@ -1,0 +1,31 @@
+/** Tables and figures as reports write them. Pure. */
+
+/** A table; all columns but the first are aligned to the right. */
+export function table(head: readonly string[], body: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:"))), ...body.map(line)].join(
+    "\n",
+  );
+}
+
+/** The ends of an interval of shares, in percent. */
+export function interval([low, high]: readonly [number, number]): string {
+  return `${(100 * low).toFixed(1)}–${(100 * high).toFixed(1)}`;
+}
+
+/** A difference of shares in points, with its sign. */
+export function points(share: number): string {
+  const value = (100 * share).toFixed(1);
+  return value === "0.0" || value === "-0.0" ? "0.0" : share > 0 ? `+${value}` : value.replace("-", "−");
+}
+
+/** A p-value. */
+export function chance(p: number): string {
+  return p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`;
+}
+
+/** A word of a command as a shell reads it back. */
+export function quote(word: string): string {
+  return /^[\w./:=,@+-]+$/u.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,215 @@
+/**
+ * `npm run bench:peers -- --set gsm8k --limit 100 --out FOLDER`: our engine beside OptiLLM and plain sampling over
+ * llama-server, on the same model file and problems, in turn. The same command goes on with a folder that it began.
+ */
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { problemsFor } from "../../../server/cli/eval-problems.ts";
+import { describeModels, describeSession } from "../../../server/cli/eval-session.ts";
+import { interruptSignal } from "../../../server/cli/interrupt.ts";
+import { openPython, openRuntime, type Runtime } from "../../../server/compose.ts";
+import { llamaCppSource } from "../../../server/engine/converter-source.ts";
+import { eachLine, openLines } from "../../../server/evaluation/json-lines.ts";
+import { readMethod } from "../../../server/evaluation/methods.ts";
+import { withoutFolders } from "../../../server/evaluation/publish.ts";
+import { problemsHash, slice, type EvaluationProblem } from "../../../server/evaluation/problems.ts";
+import { startLlamaServer, type LlamaServer } from "../support/llama-server.ts";
+import { childrenOf, measurePeak } from "../support/memory.ts";
+import type { Contestant } from "./contestant.ts";
+import { APPROACH_NAMES, OPTILLM, OptiLlm } from "./optillm.ts";
+import { ourContestant } from "./ours.ts";
+import { filesOf, openRun, readRun, Turn, type PeerSettings } from "./records.ts";
+import { peerMarkdown, reportOf } from "./report.ts";
+import { compare, turnName } from "./run.ts";
+import { chatSampling, programSampling } from "./sampling.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    problems: { type: "string" },
+    set: { type: "string" },
+    data: { type: "string" },
+    limit: { type: "string" },
+    offset: { type: "string", default: "0" },
+    /** Methods of `rstar eval`, each with its own profile's budget. */
+    ours: { type: "string", default: "auto" },
+    /** `sampling`, `sampling-code` and names of OptiLLM's approaches. */
+    rivals: { type: "string", default: ["sampling", "sampling-code", ...APPROACH_NAMES].join(",") },
+    model: { type: "string" },
+    ppm: { type: "string" },
+    seed: { type: "string", default: "1" },
+    samples: { type: "string", default: "8" },
+    "max-tokens": { type: "string", default: "1024" },
+    /** Seconds after which an attempt counts as not solved. */
+    "limit-seconds": { type: "string", default: "900" },
+    out: { type: "string" },
+    "report-only": { type: "boolean", default: false },
+  },
+});
+const { out } = options;
+if (out === undefined) throw new Error("Name the folder for the results with --out.");
+
+/** Tokens of llama-server's KV cache, shared by its slots. */
+const CONTEXT_TOKENS = 16_384;
+
+const { signal, release } = interruptSignal();
+if (!options["report-only"]) await measureInto(out);
+await writeReport(out);
+release();
+
+async function measureInto(folder: string): Promise<void> {
+  const { set, all } = await problemsFor(
+    {
+      ...(options.problems === undefined ? {} : { problems: options.problems }),
+      ...(options.set === undefined ? {} : { set: options.set }),
+      ...(options.data === undefined ? {} : { data: options.data }),
+    },
+    signal,
+  );
+  const problems = slice(
+    all,
+    Number(options.offset),
+    options.limit === undefined ? null : Number(options.limit),
+  );
+  if (problems === null) throw new Error(`${set} has ${all.length} problems; --offset leaves none of them.`);
+  const python = openPython();
+  const opening = await openRuntime(
+    {
+      ...(options.model === undefined ? {} : { model: options.model }),
+      ...(options.ppm === undefined ? {} : { ppm: options.ppm === "none" ? null : options.ppm }),
+      gpu: false,
+      python,
+    },
+    signal,
+    { say: tell, download: () => undefined },
+  );
+  if (opening.kind === "failed") throw new Error(opening.message);
+  const { runtime } = opening;
+  const server = await startServer(runtime);
+  const optillm = new OptiLlm(server.url);
+  try {
+    const contestants = contestantsFor(runtime, server, optillm, python.sandbox);
+    await measure({ folder, set, problems, runtime, contestants });
+  } finally {
+    await optillm.stop();
+    await server.stop();
+    await runtime.dispose();
+    await python.dispose();
+  }
+}
+
+function startServer({ models, backend }: Runtime): Promise<LlamaServer> {
+  if (models.policy.adapter !== undefined)
+    throw new Error("The rivals have no adapter: name a model without one with --model.");
+  return startLlamaServer(models.policy.path, backend.threads, [
+    ...["--parallel", options.samples, "--kv-unified", "-c", String(CONTEXT_TOKENS), "--metrics", "--jinja"],
+  ]);
+}
+
+function contestantsFor(
+  runtime: Runtime,
+  server: LlamaServer,
+  optillm: OptiLlm,
+  sandbox: ReturnType<typeof openPython>["sandbox"],
+): Contestant[] {
+  const rivalPrograms = (): number[] => [server.pid, ...(optillm.pid === null ? [] : [optillm.pid])];
+  const interpreters = (): number[] =>
+    childrenOf(process.pid).filter((pid) => !rivalPrograms().includes(pid));
+  const seed = Number(options.seed);
+  const maxTokens = Number(options["max-tokens"]);
+  const place = { serverUrl: server.url, samples: Number(options.samples), maxTokens, seed };
+  const ours = options.ours.split(",").map((name) => {
+    const reading = readMethod(name);
+    if (reading.kind === "bad") throw new Error(reading.message);
+    return ourContestant(reading.method, runtime, seed, rivalPrograms);
+  });
+  const rivals = options.rivals.split(",").map((name) => {
+    if (name === "sampling") return chatSampling({ ...place, processes: () => [server.pid] });
+    if (name === "sampling-code")
+      return programSampling({ ...place, processes: () => [server.pid, ...interpreters()] }, sandbox);
+    const approach = APPROACH_NAMES.find((each) => each === name);
+    if (approach === undefined)
+      throw new Error(`There is no rival "${name}": sampling, sampling-code, ${APPROACH_NAMES.join(", ")}.`);
+    return optillm.contestant(approach, maxTokens, rivalPrograms);
+  });
+  return [...ours, ...rivals];
+}
+
+interface Measurement {
+  readonly folder: string;
+  readonly set: string;
+  readonly problems: readonly EvaluationProblem[];
+  readonly runtime: Runtime;
+  readonly contestants: readonly Contestant[];
+}
+
+async function measure({ folder, set, problems, runtime, contestants }: Measurement): Promise<void> {
+  const { policy, ppm } = await describeModels(runtime.models, signal);
+  const settings: PeerSettings = {
+    set,
+    problemsSha256: problemsHash(problems),
+    problems: problems.map(({ id }) => id),
+    policy,
+    ppm: ppm === null ? null : { id: ppm.id, sha256: (ppm.adapter ?? ppm).sha256 },
+    seed: Number(options.seed),
+    threads: runtime.backend.threads,
+    limitSeconds: Number(options["limit-seconds"]),
+    contestants: contestants.map(({ name, side, settings: about }) => ({ name, side, settings: about })),
+    programs: {
+      "llama-server": `${(await llamaCppSource()).release} (-c ${CONTEXT_TOKENS} --kv-unified --parallel ${options.samples})`,
+      OptiLLM: OPTILLM.replace("optillm==", ""),
+      "node-llama-cpp": runtime.backend.version,
+    },
+  };
+  const described = await describeSession(1, runtime.backend);
+  const command = ["npm", "run", "bench:peers", "--", ...process.argv.slice(2).map(withoutFolders)];
+  const opened = await openRun(folder, settings, { ...described, command });
+  const { turns } = filesOf(folder);
+  const done = await readTurns(turns);
+  const writer = await openLines(turns, Turn);
+  try {
+    await compare(
+      problems,
+      contestants,
+      done,
+      {
+        grader: runtime.services.grader,
+        session: opened.session,
+        limitMs: 1000 * settings.limitSeconds,
+        now: () => Date.now(),
+        measureMemory: measurePeak,
+        keep: async (taken) => {
+          await writer.append(taken);
+          tell(
+            `${taken.problem} ${taken.contestant}: ${taken.answer ?? "no answer"}, ${taken.strict}, ${taken.seconds.toFixed(1)} s, ${taken.generatedTokens} tokens${taken.end.kind === "failed" ? `, failed: ${taken.end.reason}` : ""}`,
+          );
+        },
+      },
+      signal,
+    );
+  } finally {
+    await writer.close();
+  }
+}
+
+async function readTurns(file: string): Promise<Map<string, Turn>> {
+  const turns = new Map<string, Turn>();
+  for await (const { record } of eachLine(file, Turn))
+    if (record !== null) turns.set(turnName(record), record);
+  return turns;
+}
+
+async function writeReport(folder: string): Promise<void> {
+  const files = filesOf(folder);
+  const report = reportOf(await readRun(folder), await readTurns(files.turns));
+  if (report === null) {
+    tell("No problem has been attempted by all yet; the same command goes on.");
+    return;
+  }
+  writeFileSync(files.json, `${JSON.stringify(report, null, 2)}\n`);
+  writeFileSync(files.markdown, peerMarkdown(report));
+  tell(`${report.problems} of ${report.settings.problems.length} problems: ${files.markdown}`);
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,43 @@
+/** Our side: a method of `rstar eval` with the engine that the product has. */
+import type { Runtime } from "../../../server/compose.ts";
+import { statementHash } from "../../../server/document/hash.ts";
+import type { Method } from "../../../server/evaluation/methods.ts";
+import { solve } from "../../../server/search/solve.ts";
+import { childrenOf } from "../support/memory.ts";
+import type { Contestant } from "./contestant.ts";
+
+/** A method as a contestant, with the budget that its profile has. */
+export function ourContestant(
+  method: Method,
+  { services }: Pick<Runtime, "services">,
+  seed: number,
+  others: () => readonly number[],
+): Contestant {
+  const { strategy, budgetTokens, temperature, topP, topK, minP } = method.config;
+  const usesPpm = method.ppm !== "none" && services.ppm !== null;
+  return {
+    name: `rstar ${method.name}`,
+    side: "ours",
+    settings: `strategy ${strategy} as the product ships it: budget ${budgetTokens} tokens, temperature ${temperature}, top-p ${topP}, top-k ${topK}, min-p ${minP}, ${usesPpm ? "with the PPM" : "no PPM"}; Python steps in the sandbox (server/search/config.ts).`,
+    // The interpreters are children of this process, and so are the rivals' programs.
+    processes: () => [process.pid, ...childrenOf(process.pid).filter((pid) => !others().includes(pid))],
+    async solve(problem, signal) {
+      const trace = await solve(
+        { id: statementHash(problem.text), text: problem.text, reference: null },
+        { ...method.config, seed },
+        usesPpm ? services : { ...services, ppm: null },
+        { id: `${method.name}/${problem.id}`, createdAt: new Date().toISOString(), source: problem.id },
+        signal,
+      );
+      if (trace.stop === "failed") throw new Error(trace.failure ?? "the search failed");
+      const chosen = trace.chosen === null ? undefined : trace.nodes[trace.chosen];
+      return {
+        answer: chosen?.answer ?? null,
+        generatedTokens: trace.cost.generatedTokens,
+        promptTokens: trace.cost.evaluatedTokens,
+        raw: trace,
+      };
+    },
+    reset: () => Promise.resolve(),
+  };
+}

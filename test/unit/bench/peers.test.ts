@@ -1,0 +1,306 @@
+/** The comparison with rivals: turns, resume, votes, counters and the report, with contestants of a few lines. */
+import { mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import type { EvaluationProblem } from "../../../server/evaluation/problems.ts";
+import type { Session } from "../../../server/evaluation/settings.ts";
+import { fastVerdict } from "../../../server/grading/fast.ts";
+import { chatAnswer, type Contestant } from "../../bench/peers/contestant.ts";
+import { parseCounters } from "../../bench/peers/metered.ts";
+import { openRun, readRun, type PeerRun, type Turn } from "../../bench/peers/records.ts";
+import { peerMarkdown, reportOf } from "../../bench/peers/report.ts";
+import { compare, orderAt, turnName, type PeerOptions } from "../../bench/peers/run.ts";
+import { chatTexts, lastProgram, majority, printedAnswer } from "../../bench/peers/sampling.ts";
+import { parentOf, peakOf } from "../../bench/support/memory.ts";
+
+const PROBLEMS: readonly EvaluationProblem[] = ["1", "2", "3"].map((answer) => ({
+  id: `p${answer}`,
+  text: `What is ${answer}?`,
+  answer,
+  level: null,
+}));
+
+/** Answers with what `answer` makes of the problem. */
+function contestant(
+  name: string,
+  side: Contestant["side"],
+  answer: (problem: EvaluationProblem, signal: AbortSignal) => Promise<string | null>,
+): Contestant & { readonly resets: number[] } {
+  const resets: number[] = [];
+  return {
+    ...{ name, side, resets },
+    settings: "none",
+    processes: () => [],
+    solve: async (problem, signal) => ({
+      answer: await answer(problem, signal),
+      generatedTokens: 10,
+      promptTokens: 5,
+      raw: null,
+    }),
+    reset: () => {
+      resets.push(1);
+      return Promise.resolve();
+    },
+  };
+}
+
+function options(keep: (taken: Turn) => void, limitMs = 60_000): PeerOptions {
+  let now = 0;
+  return {
+    grader: {
+      equivalent: (a, b, mode) =>
+        Promise.resolve(fastVerdict(a, b, mode) ?? { kind: "undecided", how: "not fast" }),
+    },
+    session: 0,
+    limitMs,
+    now: () => (now += 1000),
+    measureMemory: () => () => 1000,
+    keep: (taken) => {
+      keep(taken);
+      return Promise.resolve();
+    },
+  };
+}
+
+/** A comparison of two. */
+const run: PeerRun = {
+  version: 1,
+  sessions: [],
+  settings: {
+    set: "three",
+    problemsSha256: "0",
+    problems: PROBLEMS.map(({ id }) => id),
+    policy: { id: "m", sha256: "0", quantisation: null, parameters: 1 },
+    ppm: null,
+    seed: 1,
+    threads: 2,
+    limitSeconds: 60,
+    contestants: [
+      { name: "right", side: "ours", settings: "its own" },
+      { name: "wrong", side: "rival", settings: "as documented" },
+    ],
+    programs: {},
+  },
+};
+
+const right = contestant("right", "ours", ({ answer }) => Promise.resolve(answer));
+const wrong = contestant("wrong", "rival", () => Promise.resolve("7"));
+const never = new AbortController().signal;
+
+describe("turns", () => {
+  it("go problem by problem, each with another contestant first", async () => {
+    const order: string[] = [];
+    const kept = options(({ problem, contestant: name }) => order.push(`${problem} ${name}`));
+    await compare(PROBLEMS, [right, wrong], new Map(), kept, never);
+    expect(order).toEqual(["p1 right", "p1 wrong", "p2 wrong", "p2 right", "p3 right", "p3 wrong"]);
+    expect(orderAt(["a", "b", "c"], 4)).toEqual(["b", "c", "a"]);
+  });
+
+  it("are taken once, and again only after a failure", async () => {
+    const done = new Map<string, Turn>();
+    let broken = true;
+    const shaky = contestant("shaky", "rival", ({ id }) =>
+      broken && id === "p2" ? Promise.reject(new Error("gone")) : Promise.resolve("2"),
+    );
+    await compare(
+      PROBLEMS,
+      [shaky],
+      done,
+      options(() => undefined),
+      never,
+    );
+    expect(done.get(turnName({ contestant: "shaky", problem: "p2" }))).toMatchObject({
+      end: { kind: "failed", reason: "Error: gone" },
+      strict: "no-answer",
+    });
+    broken = false;
+    const again: Turn[] = [];
+    await compare(
+      PROBLEMS,
+      [shaky],
+      done,
+      options((taken) => again.push(taken)),
+      never,
+    );
+    expect(again.map(({ problem, strict }) => [problem, strict])).toEqual([["p2", "equal"]]);
+  });
+
+  it("end without an answer when the time is over, and what is left behind is ended", async () => {
+    const slow = contestant(
+      "slow",
+      "rival",
+      (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve("1"))),
+    );
+    const kept: Turn[] = [];
+    await compare(
+      PROBLEMS.slice(0, 1),
+      [slow],
+      new Map(),
+      options((taken) => kept.push(taken), 5),
+      never,
+    );
+    expect(kept).toMatchObject([
+      { end: { kind: "out-of-time" }, answer: null, strict: "no-answer", generatedTokens: 10 },
+    ]);
+    expect(slow.resets).toHaveLength(1);
+  });
+
+  it("under way when the person stops are not kept", async () => {
+    const stop = new AbortController();
+    const stopping = contestant("stopping", "rival", ({ id, answer }) => {
+      if (id === "p2") stop.abort();
+      return Promise.resolve(answer);
+    });
+    const kept: Turn[] = [];
+    await compare(
+      PROBLEMS,
+      [stopping],
+      new Map(),
+      options((taken) => kept.push(taken)),
+      stop.signal,
+    );
+    expect(kept.map(({ problem }) => problem)).toEqual(["p1"]);
+  });
+
+  it("stop after failures in a row", async () => {
+    const down = contestant("down", "rival", () => Promise.reject(new Error("connection refused")));
+    const many = Array.from({ length: 9 }, (_, index) => ({
+      id: `q${index}`,
+      text: "?",
+      answer: "1",
+      level: null,
+    }));
+    const kept: Turn[] = [];
+    await expect(
+      compare(
+        many,
+        [down],
+        new Map(),
+        options((taken) => kept.push(taken)),
+        never,
+      ),
+    ).rejects.toThrow("connection refused");
+    expect(kept).toHaveLength(5);
+  });
+});
+
+describe("the report", () => {
+  it("is about the problems that all have attempted", async () => {
+    const turns = new Map<string, Turn>();
+    await compare(
+      PROBLEMS,
+      [right, wrong],
+      turns,
+      options(() => undefined),
+      never,
+    );
+    turns.delete(turnName({ contestant: "wrong", problem: "p3" }));
+    const report = reportOf(run, turns);
+    expect(report?.problems).toBe(2);
+    expect(report?.rows.map(({ name, strict, peakBytes }) => [name, strict.mean, peakBytes])).toEqual([
+      ["right", 1, 1000],
+      ["wrong", 0, 1000],
+    ]);
+    expect(report?.comparisons).toMatchObject([
+      {
+        ours: "right",
+        rival: "wrong",
+        counts: { both: 0, onlyFirst: 2, onlySecond: 0, neither: 0 },
+        difference: 1,
+        interval: [1, 1],
+        mcNemar: 0.5,
+        secondsRatio: 1,
+      },
+    ]);
+    const text = report === null ? "" : peerMarkdown(report);
+    expect(text).toContain("1 of the 3 problems are still to be attempted");
+    expect(text).toContain("**Small:**");
+    expect(text).toContain("- **wrong**: as documented");
+  });
+
+  it("does not exist before a problem has been attempted by all", () => {
+    expect(reportOf(run, new Map())).toBeNull();
+  });
+});
+
+describe("the folder", () => {
+  const session: Session = {
+    startedAt: "2026-01-01T00:00:00.000Z",
+    version: "0",
+    commit: null,
+    command: ["npm"],
+    concurrency: 1,
+    threads: 2,
+    machine: "m",
+    engine: "e",
+  };
+
+  it("goes on with what it holds, whatever the order of the fields, and with nothing else", async () => {
+    const folder = await mkdtemp(path.join(os.tmpdir(), "rstar-peers-"));
+    try {
+      expect((await openRun(folder, run.settings, session)).session).toBe(0);
+      const backwards = Object.fromEntries(Object.entries(run.settings).reverse()) as PeerRun["settings"];
+      expect((await openRun(folder, backwards, session)).session).toBe(1);
+      await expect(openRun(folder, { ...run.settings, seed: 2 }, session)).rejects.toThrow("other seed");
+      expect(await readRun(folder)).toEqual({ ...run, sessions: [session, session] });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("plain sampling", () => {
+  it("counts the same number as one answer, and takes the earliest of equals", () => {
+    expect(majority(["3", "1/2", "0.5", null, "4"])).toBe("1/2");
+    expect(majority(["x + 1", "4", "x+1"])).toBe("x + 1");
+    expect(majority(["2", "1"])).toBe("2");
+    expect(majority([null])).toBeNull();
+  });
+
+  it("finds the last program, also one that was cut off", () => {
+    expect(lastProgram("First\n```python\nprint(1)\n```\nor\n```py\nprint(2)\n```\nDone.")).toBe(
+      "print(2)\n",
+    );
+    expect(lastProgram("```python\nprint(3)")).toBe("print(3)");
+    expect(lastProgram("The answer is \\boxed{4}.")).toBeNull();
+    expect(lastProgram("```python\n```")).toBeNull();
+  });
+
+  it("reads what a program printed last", () => {
+    expect(printedAnswer("working\n40.0\n")).toBe("40");
+    expect(printedAnswer("There are 12 left.")).toBe("There are 12 left.");
+    expect(printedAnswer(" \n")).toBeNull();
+  });
+
+  it.each([
+    ["So it is 4.\nAnswer: \\boxed{4}\nI hope it is right.", "4"],
+    ["Answer: 3\n\n**Final answer:** $\\frac{1}{2}$ **", "$\\frac{1}{2}$"],
+    ["The total is\n12\n", "12"],
+    ["", null],
+  ])("reads the answer in %j", (text, answer) => {
+    expect(chatAnswer(text)).toBe(answer);
+  });
+
+  it("reads the texts of a chat answer", () => {
+    const choices = [{ message: { content: "a" } }, { message: { content: null } }];
+    expect(chatTexts({ choices })).toEqual(["a", ""]);
+    expect(() => chatTexts({ error: "no" })).toThrow();
+  });
+});
+
+describe("measurements", () => {
+  it("reads llama-server's counters", () => {
+    const metrics =
+      "# HELP llamacpp:prompt_tokens_total Number\nllamacpp:prompt_tokens_total 812\nllamacpp:tokens_predicted_total 1.2e+06\n";
+    expect(parseCounters(metrics)).toEqual({ promptTokens: 812, generatedTokens: 1_200_000 });
+    expect(() => parseCounters("")).toThrow("--metrics");
+  });
+
+  it("reads what Linux says of a process", () => {
+    expect(peakOf("Name:\tx\nVmHWM:\t  2048 kB\nVmRSS:\t 1 kB\n")).toBe(2_097_152);
+    expect(peakOf("Name:\tkernel thread\n")).toBeNull();
+    expect(parentOf("12 (a (b) c) S 7 12 12 0")).toBe(7);
+    expect(parentOf("")).toBeNull();
+  });
+});
