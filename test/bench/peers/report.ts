@@ -1,11 +1,5 @@
 /** The comparison's report: a function of `comparison.json` and the turns. Pure. */
-import {
-  chance,
-  interval,
-  points,
-  quote,
-  table,
-} from "../../../server/evaluation/markdown-parts.ts";
+import { chance, interval, points, quote, table } from "../../../server/evaluation/markdown-parts.ts";
 import {
   bootstrapMean,
   holm,
