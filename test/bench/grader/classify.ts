@@ -77,7 +77,6 @@ export const REASONS: Readonly<Record<string, Reason>> = {
     right: "ours",
     about: "both are numbers that differ after the sixth decimal only",
   },
-  "undecided here": { right: "theirs", about: "our grader says undecided, which counts as wrong" },
 };
 
 /** Compares our verdicts with a judge's. */
@@ -87,7 +86,7 @@ export function classify(pair: AnswerPair, own: OwnVerdicts, judge: Judge, said:
   if (strict === said.equal && lenient === said.equal) return { kind: "agree", reason: "" };
   if (lenient === said.equal) return disagree("strict by design");
   if (strict === said.equal) return disagree("lenient by design");
-  return disagree(said.equal ? theyAccept(pair, own, said) : theyRefuse(pair, judge, said));
+  return disagree(said.equal ? theyAccept(pair, said) : theyRefuse(pair, judge, said));
 }
 
 function disagree(reason: string): Classification {
@@ -95,7 +94,7 @@ function disagree(reason: string): Classification {
 }
 
 /** Both of ours refuse what the judge accepts. */
-function theyAccept({ reference, answer }: AnswerPair, own: OwnVerdicts, said: Judgement): string {
+function theyAccept({ reference, answer }: AnswerPair, said: Judgement): string {
   const [a, b] = [numberIn(reference), numberIn(answer)];
   if (a !== null && b !== null && !sameValue(a, b) && Math.abs(approximate(a) - approximate(b)) < 1e-6)
     return "rounds to six decimals";
@@ -107,7 +106,6 @@ function theyAccept({ reference, answer }: AnswerPair, own: OwnVerdicts, said: J
     compact(answer).includes(compact(read))
   )
     return "reads a part";
-  if (own.lenient.kind === "undecided") return "undecided here";
   return "unexplained";
 }
 

@@ -54,9 +54,14 @@ def _by_gsm8k(chain, reference, answer):
     return {"equal": bool(result["exact_match"] == 1), "read": extracted}
 
 
+def _values(found):
+    """What was read; a text among the readings is the input as it was."""
+    return [str(each) for each in found if not isinstance(each, str)]
+
+
 def _by_math_verify(reference, answer):
     gold, target = parse(f"\\boxed{{{reference}}}"), parse(f"\\boxed{{{answer}}}")
-    return {"equal": bool(verify(gold, target)), "read": [str(each) for each in target], "gold": [str(each) for each in gold]}
+    return {"equal": bool(verify(gold, target)), "read": _values(target), "gold": _values(gold)}
 
 
 def _by_minerva(reference, answer):

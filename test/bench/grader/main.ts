@@ -3,7 +3,7 @@
  * Math-Verify and of the lm-eval harness, every disagreement classified.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { brotliCompressSync } from "node:zlib";
 import { parseArgs } from "node:util";
@@ -42,7 +42,7 @@ const { values: options } = parseArgs({
     count: { type: "string", default: "1000" },
     seed: { type: "string", default: "1" },
     out: { type: "string", default: "docs/results/grader" },
-    /** What a person found where no rule explains: a JSON object from `reference | answer` to who is right and why. */
+    /** What a person found where no rule explains: a JSON object from `judge | reference | answer` to who is right and why. */
     explanations: { type: "string", default: "test/bench/grader/explanations.json" },
   },
 });
@@ -54,9 +54,7 @@ const pairs = draw(all, Number(options.count), Number(options.seed));
 process.stderr.write(`${pairs.length} of ${all.length} different answers\n`);
 const own = await ownVerdicts(pairs);
 const { versions, verdicts } = theirVerdicts(pairs);
-const explanations = existsSync(options.explanations)
-  ? (JSON.parse(readFileSync(options.explanations, "utf8")) as Record<string, Reason>)
-  : {};
+const explanations = JSON.parse(readFileSync(options.explanations, "utf8")) as Record<string, Reason>;
 
 const rows: GradedRow[] = pairs.flatMap((pair, index) => {
   const ours = own[index];
@@ -64,7 +62,7 @@ const rows: GradedRow[] = pairs.flatMap((pair, index) => {
   if (ours === undefined || theirs === undefined) throw new Error("a verdict is missing");
   return judgesOf(pair).map((judge) => {
     const { kind, reason } = classify(pair, ours, judge, theirs[judge]);
-    const found = reason === "unexplained" ? explanations[`${pair.reference} | ${pair.answer}`] : undefined;
+    const found = reason === "unexplained" ? explanations[[judge, pair.reference, pair.answer].join(" | ")] : undefined;
     return {
       ...{ pair, judge, ours, kind },
       said: theirs[judge],

@@ -85,7 +85,7 @@ export class OptiLlm {
       {
         // Plugins are also looked for in the working folder; the key is any text.
         cwd: this.#folder,
-        env: { ...process.env, OPENAI_API_KEY: "none", PYTHONUNBUFFERED: "1" },
+        env: { ...process.env, OPENAI_API_KEY: "none", NO_PROXY: "127.0.0.1", PYTHONUNBUFFERED: "1" },
         stdio: ["ignore", "ignore", "pipe"],
       },
     );

@@ -53,7 +53,7 @@ describe("a disagreement between graders", () => {
       { equal: true, read: ["0.5"], gold: ["0.5"] },
     ],
     [
-      "undecided here",
+      "unexplained",
       "x",
       "f",
       ["undecided", "undecided"],
