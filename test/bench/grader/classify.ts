@@ -61,7 +61,13 @@ export const REASONS: Readonly<Record<string, Reason>> = {
   },
   "reads a part": {
     right: "ours",
-    about: "the other grader's pattern reads a part of the answer only (of 14/3 the 14, of 0.5*x the 0.5)",
+    about:
+      "the other grader reads a part of the answer only (of 14/3 the 14, of 0.5*x the 0.5, of a sentence one of its numbers)",
+  },
+  "goes on after the value": {
+    right: "convention",
+    about:
+      "a sentence follows the value; our searches end in values, and our grader says undecided, which counts as wrong",
   },
   "reads LaTeX only": {
     right: "ours",
@@ -98,6 +104,8 @@ function theyAccept({ reference, answer }: AnswerPair, said: Judgement): string 
   const [a, b] = [numberIn(reference), numberIn(answer)];
   if (a !== null && b !== null && !sameValue(a, b) && Math.abs(approximate(a) - approximate(b)) < 1e-6)
     return "rounds to six decimals";
+  const head = numberIn(/^(.+?)\.\s+\p{Lu}/su.exec(answer)?.[1] ?? "");
+  if (a !== null && head !== null) return sameValue(a, head) ? "goes on after the value" : "reads a part";
   const read = readings(said)[0] ?? "";
   if (
     said.gold === undefined &&

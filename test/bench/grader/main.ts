@@ -39,6 +39,8 @@ const { values: options } = parseArgs({
     answers: { type: "string" },
     set: { type: "string", multiple: true, default: [] },
     data: { type: "string" },
+    /** Where the answers come from, as the page says it. */
+    source: { type: "string", default: "" },
     count: { type: "string", default: "1000" },
     seed: { type: "string", default: "1" },
     out: { type: "string", default: "docs/results/grader" },
@@ -62,7 +64,8 @@ const rows: GradedRow[] = pairs.flatMap((pair, index) => {
   if (ours === undefined || theirs === undefined) throw new Error("a verdict is missing");
   return judgesOf(pair).map((judge) => {
     const { kind, reason } = classify(pair, ours, judge, theirs[judge]);
-    const found = reason === "unexplained" ? explanations[[judge, pair.reference, pair.answer].join(" | ")] : undefined;
+    const found =
+      reason === "unexplained" ? explanations[[judge, pair.reference, pair.answer].join(" | ")] : undefined;
     return {
       ...{ pair, judge, ours, kind },
       said: theirs[judge],
@@ -78,6 +81,7 @@ writeFileSync(
   graderReport(rows, {
     answers: pairs.length,
     of: all.length,
+    source: options.source,
     seed: options.seed,
     versions,
     command: ["npm", "run", "bench:grader", "--", ...process.argv.slice(2).map(withoutFolders)],

@@ -22,6 +22,8 @@ export interface GradedRow {
 export interface GraderRun {
   readonly answers: number;
   readonly of: number;
+  /** A sentence; empty when nobody said. */
+  readonly source: string;
   readonly seed: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly command: readonly string[];
@@ -45,7 +47,7 @@ export function graderReport(rows: readonly GradedRow[], run: GraderRun): string
   const versions = Object.entries(run.versions).map(([name, version]) => `${name} ${version}`);
   return [
     "# Our grader beside Math-Verify and the lm-eval harness",
-    `${run.answers} different answers that models gave to public problems, drawn with seed ${run.seed} from ${run.of}. ${versions.join(", ")}. \`verdicts.jsonl.br\` holds the answers and every verdict; \`npm run bench:grader -- --answers\` with that file and the sets' names grades them again. Made by \`${run.command.map(quote).join(" ")}\`.`,
+    `${run.answers} different answers that models gave to public problems, drawn with seed ${run.seed} from ${run.of}.${run.source === "" ? "" : ` ${run.source}`} ${versions.join(", ")}. \`verdicts.jsonl.br\` holds the answers and every verdict; \`npm run bench:grader -- --answers\` with that file and the sets' names grades them again. Made by \`${run.command.map(quote).join(" ")}\`.`,
     "Agreement means that our strict and our lenient grader both say what the other grader says. A convention is a matter of what counts as written: nobody is wrong.",
     table(
       [

@@ -60,6 +60,15 @@ describe("a disagreement between graders", () => {
       "mathVerify",
       { equal: true, read: ["f"], gold: ["x"] },
     ],
+    [
+      "goes on after the value",
+      "7",
+      "7. To verify this, we count.",
+      ["undecided", "undecided"],
+      "gsm8kStrict",
+      { equal: true, read: "7" },
+    ],
+    ["reads a part", "1", "17. Let's solve it.", D, "minerva", { equal: true, read: "17.Let'ssolveit" }],
     ["unexplained", "4", "5", D, "mathVerify", { equal: true, read: ["5"], gold: ["4"] }],
     ["unexplained", "4", "4", E, "mathVerify", { equal: false, read: ["4"], gold: ["4"] }],
   ])("%s: %s and %s", (reason, reference, answer, own, judge, said) => {
@@ -114,7 +123,7 @@ describe("the page of disagreements", () => {
         { ...row, kind: "disagree", reason: "compares texts", right: "ours" },
         { ...row, kind: "disagree", reason: "unexplained", right: null },
       ],
-      { answers: 3, of: 3, seed: "1", versions: {}, command: ["npm"] },
+      { answers: 3, of: 3, source: "", seed: "1", versions: {}, command: ["npm"] },
     );
     expect(page).toContain("| lm-eval gsm8k, strict-match | 3 | 0 | 1 | 1 | 0 | 0 | 1 |");
     expect(page).toContain(
