@@ -1,16 +1,8 @@
 /** What a fine-tuning or an evolution says on the terminal while it runs and when it is over. */
 import { percent } from "../evaluation/statistics.ts";
-import type { EvolutionEvent } from "../evolution/context.ts";
-import type { MetricsLine, RoundReport, Stage, TrainingReport } from "../protocol/evolution.ts";
-
-const STAGE_WORDS: Record<Stage, string> = {
-  search: "searching",
-  select: "selecting what to train on",
-  "train-policy": "training the policy",
-  "gate-policy": "comparing the policy on held-out problems",
-  "train-ppm": "training the PPM",
-  "gate-ppm": "comparing the PPM on held-out problems",
-};
+import { STAGE_WORDS } from "../evolution/words.ts";
+import type { MetricsLine, RoundReport, TrainingReport } from "../protocol/evolution.ts";
+import type { EvolutionEvent } from "../protocol/run-output.ts";
 
 /** One line for an event, or null for one that says nothing new: progress is told every tenth of the way. */
 export function eventLine(event: EvolutionEvent): string | null {

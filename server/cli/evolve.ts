@@ -1,6 +1,6 @@
 /** `rstar finetune` and `rstar evolve`: train on traces that are there, or search and train round after round. */
 import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { defaultTraceFile, modelManager, openEvolution, type EvolutionRuntime } from "../compose.ts";
@@ -9,13 +9,16 @@ import { finetuneMaterial } from "../evolution/finetune.ts";
 import { paperRounds, settingsOf, smallRounds } from "../evolution/profiles.ts";
 import { readTrainingProblems, type TrainingProblem } from "../evolution/problems.ts";
 import { beginRun, continueRun, type NewRun } from "../evolution/rounds.ts";
-import { readState, runFolder } from "../evolution/run-folder.ts";
+import { newestUnfinished, runsFolder } from "../evolution/runs.ts";
 import { dataHome } from "../models/home.ts";
 import { describeFailure } from "../models/outcomes.ts";
 import { TRAINING_PROFILES, type EvolutionSettings, type TrainingProfile } from "../protocol/evolution.ts";
+import type { RunLine } from "../protocol/run-output.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { isOptedOut, readConsent } from "../traces/consent.ts";
 import { createTraceStore } from "../traces/store.ts";
+import { summaryOf } from "../evolution/words.ts";
+import { ServiceUnavailable } from "../services.ts";
 import { eventLine, reportText } from "./evolution-view.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -125,9 +128,13 @@ function common(command: Command): Command {
 async function start(flags: CommonOptions, make: () => Promise<NewRun>): Promise<void> {
   const { signal, release } = interruptSignal();
   const download = modelProgressView(process.stderr);
+  const tell = (line: RunLine): void => {
+    if (flags.json === true) process.stdout.write(`${JSON.stringify(line)}\n`);
+  };
   let runtime: EvolutionRuntime | null = null;
   try {
     const root = flags.resume === true ? await runToResume(flags.out) : await begin(flags, await make());
+    tell({ kind: "run", folder: root });
     // The one variable that everything which needs a Python asks.
     if (flags.python !== undefined) process.env["RSTAR_PYTHON"] = flags.python;
     runtime = await openEvolution(
@@ -135,7 +142,7 @@ async function start(flags: CommonOptions, make: () => Promise<NewRun>): Promise
       flags.launch,
     );
     const outcome = await continueRun(root, runtime.services, signal, (event) => {
-      if (flags.json === true) process.stdout.write(`${JSON.stringify(event)}\n`);
+      if (flags.json === true) tell(event);
       else if (event.kind === "round") process.stdout.write(reportText(event.report));
       else {
         const line = eventLine(event);
@@ -144,19 +151,29 @@ async function start(flags: CommonOptions, make: () => Promise<NewRun>): Promise
     });
     switch (outcome.kind) {
       case "finished":
+        tell({ kind: "end", outcome: "finished", message: summaryOf(outcome.reports.at(-1)) });
         process.stderr.write(
           `The run is finished; it is kept in ${root}. \`rstar adapters list\` shows what is in use.\n`,
         );
         break;
       case "stopped":
+        tell({ kind: "end", outcome: "stopped", message: "Stopped; everything so far is kept." });
         process.stderr.write(`Stopped; everything so far is kept. Go on with --resume --out ${root}\n`);
         process.exitCode = EXIT.cancelled;
         break;
       case "failed":
+        process.stderr.write(`What there is of the run is in ${root}; --resume --out goes on with it.\n`);
         throw new CommandFailure(EXIT.unavailable, outcome.message);
       default:
         outcome satisfies never;
     }
+  } catch (error) {
+    if (error instanceof CommandFailure || error instanceof ServiceUnavailable) {
+      const { message } = error;
+      const refusal = error instanceof CommandFailure ? error.refusal : undefined;
+      tell({ kind: "end", outcome: "failed", message, ...(refusal === undefined ? {} : { refusal }) });
+    }
+    throw error;
   } finally {
     download.stop();
     release();
@@ -165,7 +182,7 @@ async function start(flags: CommonOptions, make: () => Promise<NewRun>): Promise
 }
 
 async function begin(flags: CommonOptions, run: NewRun): Promise<string> {
-  const root = path.resolve(flags.out ?? path.join(runsFolder(), run.id));
+  const root = path.resolve(flags.out ?? path.join(runsFolder(dataHome()), run.id));
   const begun = await beginRun(root, run, new Date());
   if (begun.kind === "failed") throw new CommandFailure(EXIT.input, begun.message);
   return root;
@@ -174,20 +191,12 @@ async function begin(flags: CommonOptions, run: NewRun): Promise<string> {
 /** The run named, or the newest one that is not finished. */
 async function runToResume(out: string | undefined): Promise<string> {
   if (out !== undefined) return path.resolve(out);
-  const folder = runsFolder();
-  const names = existsSync(folder) ? (await readdir(folder)).sort().reverse() : [];
-  for (const name of names) {
-    const state = await readState(runFolder(path.join(folder, name)));
-    if (state.kind === "read" && state.value.status !== "finished") return path.join(folder, name);
-  }
+  const newest = await newestUnfinished(dataHome());
+  if (newest !== null) return newest;
   throw new CommandFailure(
     EXIT.input,
-    `There is no unfinished run in ${folder}; name its folder with --out.`,
+    `There is no unfinished run in ${runsFolder(dataHome())}; name its folder with --out.`,
   );
-}
-
-function runsFolder(): string {
-  return path.join(dataHome(), "evolution");
 }
 
 async function newFinetune(flags: FinetuneFlags): Promise<NewRun> {
@@ -197,6 +206,7 @@ async function newFinetune(flags: FinetuneFlags): Promise<NewRun> {
     throw new CommandFailure(
       EXIT.input,
       "You have not agreed to training on the traces of your documents. `rstar traces consent agree` allows it; `--traces FILE` trains on a file that you name. Nothing was changed.",
+      "not-agreed",
     );
   const files = flags.traces ?? [defaultTraceFile()];
   const traces = (await Promise.all(files.map(readTraces))).flat();
@@ -206,7 +216,7 @@ async function newFinetune(flags: FinetuneFlags): Promise<NewRun> {
     consent: flags.traces === undefined ? "agreed" : "any",
     isOptedOut: (trace) => isOptedOut(consent.consent, trace),
   });
-  if (material.kind === "failed") throw new CommandFailure(EXIT.input, material.message);
+  if (material.kind === "failed") throw new CommandFailure(EXIT.input, material.message, material.refusal);
   const settings = settingsFrom(flags, base.id, smallRounds(1), "given");
   return { id: newRunId(), settings, problems: material.problems, traces: material.traces };
 }

@@ -1,4 +1,6 @@
 /** Exit codes of the `rstar` command, as the README documents them. */
+import type { Refusal } from "../protocol/run-output.ts";
+
 export const EXIT = {
   ok: 0,
   /** A bug: please report it with `rstar doctor`. */
@@ -17,11 +19,13 @@ export const EXIT = {
   cancelled: 130,
 } as const;
 
-/** Ends a command with a message for a person and an exit code. */
+/** Ends a command with a message for a person and an exit code; `refusal` says the reason to programs. */
 export class CommandFailure extends Error {
   readonly code: number;
-  constructor(code: number, message: string) {
+  readonly refusal: Refusal | undefined;
+  constructor(code: number, message: string, refusal?: Refusal) {
     super(message);
     this.code = code;
+    this.refusal = refusal;
   }
 }

@@ -1,7 +1,11 @@
 /** Ctrl-C: the first stops the work and keeps what was found, the second ends the process at once. */
+import { STOP_MESSAGE } from "../protocol/run-output.ts";
 import { EXIT } from "./exit.ts";
 
-/** A signal that Ctrl-C (or a SIGTERM) aborts. Call `release` when the work is over. */
+/**
+ * A signal that Ctrl-C (or a SIGTERM) aborts, and so does the message or the end of a parent that started this program
+ * with Node's channel. Call `release` when the work is over.
+ */
 export function interruptSignal(): { readonly signal: AbortSignal; readonly release: () => void } {
   const controller = new AbortController();
   const onSignal = (): void => {
@@ -9,13 +13,26 @@ export function interruptSignal(): { readonly signal: AbortSignal; readonly rele
     process.stderr.write("\nStopping… (again to end at once)\n");
     controller.abort();
   };
+  const onMessage = (message: unknown): void => {
+    if (message === STOP_MESSAGE) controller.abort();
+  };
+  const onDisconnect = (): void => controller.abort();
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  if (process.send !== undefined) {
+    process.on("message", onMessage);
+    process.on("disconnect", onDisconnect);
+    // A parent that is gone reads nothing more; what is under way is still put into a checkpoint.
+    for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  }
   return {
     signal: controller.signal,
     release: () => {
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);
+      // The channel keeps this program alive while somebody listens.
+      process.off("message", onMessage);
+      process.off("disconnect", onDisconnect);
     },
   };
 }

@@ -1,5 +1,6 @@
 /** What the stages of a run work with, and how a stage ends. */
-import type { MetricsLine, RoundReport, RunState, Stage } from "../protocol/evolution.ts";
+import type { RunState } from "../protocol/evolution.ts";
+import type { EvolutionEvent } from "../protocol/run-output.ts";
 import type { SearchServices } from "../search/search.ts";
 import type { Trainer } from "../services.ts";
 import type { RunFolder, RunProblems } from "./run-folder.ts";
@@ -30,27 +31,6 @@ export interface EvolutionServices {
   readonly trainer: Trainer;
   readonly now: () => Date;
 }
-
-/** What a run tells while it goes on. */
-export type EvolutionEvent =
-  | { readonly kind: "stage"; readonly round: number; readonly stage: Stage }
-  /** Problems searched or compared, of how many. */
-  | {
-      readonly kind: "progress";
-      readonly round: number;
-      readonly stage: Stage;
-      readonly done: number;
-      readonly total: number;
-    }
-  | {
-      readonly kind: "metrics";
-      readonly round: number;
-      readonly role: "policy" | "ppm";
-      readonly line: MetricsLine;
-    }
-  | { readonly kind: "round"; readonly report: RoundReport }
-  /** Something a person should know, in a sentence. */
-  | { readonly kind: "note"; readonly message: string };
 
 /** A run under way. */
 export interface RunContext {

@@ -1,4 +1,5 @@
 /** Fine-tuning on traces that are there: which of them may train, and the problems on which the outcome is compared. Pure. */
+import type { Refusal } from "../protocol/run-output.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { evaluationProblems, fingerprint, isEvaluationProblem } from "./decontamination.ts";
 import type { TrainingProblem } from "./problems.ts";
@@ -19,18 +20,22 @@ export type FinetuneMaterial =
       readonly traces: readonly Trace[];
       readonly problems: readonly TrainingProblem[];
     }
-  | { readonly kind: "failed"; readonly message: string };
+  | { readonly kind: "failed"; readonly refusal: Refusal; readonly message: string };
 
 /** Sorts out the traces. The selection proper checks every rule again and counts what it leaves out. */
 export function finetuneMaterial(traces: readonly Trace[], options: FinetuneOptions): FinetuneMaterial {
   if (traces.length === 0)
-    return failed("There are no traces to train on. `rstar solve FILE.md` makes them; nothing was changed.");
+    return failed(
+      "no-traces",
+      "There are no traces to train on. `rstar solve FILE.md` makes them; nothing was changed.",
+    );
   const allowed = traces
     .map((trace): Trace => (options.isOptedOut(trace) ? { ...trace, training: "opted-out" } : trace))
     .filter(({ training }) => training !== "opted-out")
     .filter(({ training }) => options.consent === "any" || training === "agreed");
   if (allowed.length === 0)
     return failed(
+      "none-allowed",
       `None of the ${traces.length} traces may train: they were made before collecting was agreed to, or their files are opted out. \`rstar traces consent agree\` allows it for what is solved from then on; \`--traces FILE\` trains on a file that you name. Nothing was changed.`,
     );
   const own = allowed.filter(
@@ -39,6 +44,7 @@ export function finetuneMaterial(traces: readonly Trace[], options: FinetuneOpti
   if (own.length === 0) {
     const others = [...new Set(allowed.map(({ models }) => models.policy.id))].join(", ");
     return failed(
+      "other-model",
       `All ${allowed.length} traces were made by another model (${others}). Name that model with --base, or take them all the same with --any-model; nothing was changed.`,
     );
   }
@@ -53,6 +59,6 @@ export function finetuneMaterial(traces: readonly Trace[], options: FinetuneOpti
   return { kind: "material", traces: own, problems: [...problems.values()] };
 }
 
-function failed(message: string): FinetuneMaterial {
-  return { kind: "failed", message };
+function failed(refusal: Refusal, message: string): FinetuneMaterial {
+  return { kind: "failed", refusal, message };
 }

@@ -182,7 +182,7 @@ async function tryHeldOut(
     if (trouble[0] !== undefined)
       return {
         kind: "failed",
-        message: `The comparison on held-out problems could not go on: ${trouble[0]} What was tried is kept; go on with --resume.`,
+        message: `The comparison on held-out problems could not go on: ${trouble[0]} What was tried is kept; resume the run to go on.`,
       };
     if (signal.aborted) return { kind: "stopped" };
   }

@@ -12,17 +12,12 @@ import {
   type RunState,
   type Stage,
 } from "../protocol/evolution.ts";
+import type { EvolutionEvent } from "../protocol/run-output.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { LockLost, tryWithLock, writeFailure } from "../models/lock.ts";
 import { describeFailure } from "../models/outcomes.ts";
 import { createTraceStore } from "../traces/store.ts";
-import {
-  searchModels,
-  type EvolutionEvent,
-  type EvolutionServices,
-  type RunContext,
-  type StageEnd,
-} from "./context.ts";
+import { searchModels, type EvolutionServices, type RunContext, type StageEnd } from "./context.ts";
 import { gateStage } from "./gate.ts";
 import { problemsHash, split, type TrainingProblem } from "./problems.ts";
 import {
@@ -71,7 +66,7 @@ export async function beginRun(
   if (existing.kind !== "absent")
     return {
       kind: "failed",
-      message: `${root} holds a run already. Go on with it by --resume, or name another folder with --out; nothing was changed.`,
+      message: `${root} holds a run already. Resume it, or name another folder; nothing was changed.`,
     };
   const { train, held } = split(problems, settings.heldOutShare, settings.seed);
   const at = now.toISOString();
@@ -111,7 +106,7 @@ export async function continueRun(
   const folder = runFolder(root);
   const [state, problems] = [await readState(folder), await readProblems(folder)];
   if (state.kind === "absent" || problems.kind === "absent")
-    return { kind: "failed", message: `${root} holds no run to go on with. Begin one without --resume.` };
+    return { kind: "failed", message: `${root} holds no run to go on with; begin a new one.` };
   if (state.kind === "bad") return { kind: "failed", message: state.message };
   if (problems.kind === "bad") return { kind: "failed", message: problems.message };
   try {
@@ -122,7 +117,7 @@ export async function continueRun(
     return {
       kind: "failed",
       message:
-        "Another fine-tuning or evolution is running with this data folder. Wait for it or stop it, then run the command again; nothing was changed.",
+        "Another fine-tuning or evolution is running with this data folder. Wait for it or stop it, then try again; nothing was changed.",
     };
   } catch (error) {
     if (signal.aborted || error instanceof LockLost) return { kind: "stopped", state: state.value };
@@ -132,7 +127,7 @@ export async function continueRun(
       kind: "failed",
       message:
         failure.kind === "disk-full"
-          ? `The disk of ${root} is full. Everything up to the problem under way is kept; free some space and go on with --resume.`
+          ? `The disk of ${root} is full. Everything up to the problem under way is kept; free some space and resume the run.`
           : describeFailure(failure),
     };
   }

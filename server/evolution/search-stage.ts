@@ -102,7 +102,7 @@ export async function searchStage(context: RunContext, state: RunState): Promise
   if (halt.signal.aborted)
     return {
       kind: "failed",
-      message: `${failures} searches failed one after the other, the last with: ${failure} What was searched is kept; going on with --resume searches only what is missing.`,
+      message: `${failures} searches failed one after the other, the last with: ${failure} What was searched is kept; resuming the run searches only what is missing.`,
     };
   return signal.aborted ? { kind: "stopped" } : { kind: "done", changes: {} };
 }

@@ -117,7 +117,7 @@ function failedTraining(role: Role, result: Extract<TrainingResult, { kind: "fai
     case "other":
       return {
         kind: "failed",
-        message: `${message} The traces and data sets are kept; go on with --resume.`,
+        message: `${message} The traces and data sets are kept; resume the run to go on.`,
       };
     default:
       return reason satisfies never;

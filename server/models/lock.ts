@@ -8,6 +8,9 @@ const POLL_MS = 200;
 const STALE_MS = 10_000;
 const TOUCH_MS = 2_000;
 
+/** How locks are taken here, for whoever only asks whether one is held. */
+export const lockOptions = { realpath: false, stale: STALE_MS };
+
 /** Thrown into the work when another process took the lock over, this one having been suspended for too long. */
 export class LockLost extends Error {}
 
@@ -41,8 +44,7 @@ export async function tryWithLock<T>(
   let release: () => Promise<void>;
   try {
     release = await lockfile.lock(file, {
-      realpath: false,
-      stale: STALE_MS,
+      ...lockOptions,
       update: TOUCH_MS,
       onCompromised: () => lost.abort(new LockLost("the lock was taken over")),
     });

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { EvolutionEvent } from "../../../server/evolution/context.ts";
+import type { EvolutionEvent } from "../../../server/protocol/run-output.ts";
 import { beginRun, continueRun, type EvolutionOutcome } from "../../../server/evolution/rounds.ts";
 import { runFolder } from "../../../server/evolution/run-folder.ts";
 import { inUse, readLineage } from "../../../server/models/adapters.ts";
@@ -315,7 +315,7 @@ describe("what can go wrong", () => {
       { id: "other", settings: toySettings(), problems: PROBLEMS },
       new Date(),
     );
-    expect(again.kind === "failed" && again.message).toContain("--resume");
+    expect(again.kind === "failed" && again.message).toContain("Resume it");
     const empty = await continueRun(temporaryFolder(), toyServices(run.home, fakeTrainer()), never());
     expect(empty.kind === "failed" && empty.message).toContain("holds no run");
     const { state } = runFolder(run.root);
