@@ -50,7 +50,14 @@ const COPIED = [
   "models/manifest.json",
   "examples",
   "dist/wheels",
+  "server/evolution/trainer/rstar_trainer",
+  "server/evolution/trainer/configs",
+  "server/evolution/trainer/requirements.txt",
+  "server/evolution/trainer/requirements-torch.txt",
 ];
+
+/** What makes a GGUF file of a trained adapter: parts of the llama.cpp source that node-llama-cpp ships as a bundle. */
+const CONVERTER = ["convert_lora_to_gguf.py", "conversion", "gguf-py/gguf", "LICENSE"];
 
 function copy(from, to) {
   fs.cpSync(from, to, {
@@ -111,6 +118,17 @@ function copyBinaries(name, modules) {
   }
 }
 
+/** Unpacks the converter, so that an installed extension needs neither git nor the 30 MB of the bundle. */
+function copyConverter(folder) {
+  const bundle = path.join(ROOT, "node_modules/node-llama-cpp/llama/gitRelease.bundle");
+  const clone = path.join(folder, "llama.cpp");
+  execute("git", ["clone", "--quiet", "--no-checkout", bundle, clone]);
+  execute("git", ["-C", clone, "checkout", "--quiet", "HEAD", "--", ...CONVERTER]);
+  for (const name of CONVERTER)
+    fs.cpSync(path.join(clone, name), path.join(folder, "dist", "converter", name), { recursive: true });
+  fs.rmSync(clone, { recursive: true, force: true });
+}
+
 function execute(program, args) {
   const run = spawnSync(program, args, { encoding: "utf8", shell: process.platform === "win32" });
   if (run.status !== 0) throw new Error(`${program} ${args.join(" ")}: ${run.error?.message ?? run.stderr}`);
@@ -141,6 +159,7 @@ export async function packageExtension(target, output = path.join(ROOT, `rstar-m
     for (const name of COPIED) copyNamed(name, folder);
     copyNamed(path.join("dist", snapshot), folder);
     writeManifest(folder);
+    copyConverter(folder);
     const modules = path.join(folder, "dist", "node_modules");
     for (const name of LIBRARIES) copyPackage(name, ROOT, modules, new Set());
     copyBinaries(binaries, modules);
@@ -162,7 +181,8 @@ export async function packageExtension(target, output = path.join(ROOT, `rstar-m
 function copyNamed(name, folder) {
   const from = path.join(ROOT, name);
   if (!fs.existsSync(from)) return;
-  fs.cpSync(from, path.join(folder, name), { recursive: true });
+  const filter = (file) => path.basename(file) !== "__pycache__";
+  fs.cpSync(from, path.join(folder, name), { recursive: true, filter });
 }
 
 if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

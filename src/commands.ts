@@ -20,6 +20,8 @@ import {
   stop,
   stopAll,
 } from "./solving.ts";
+import { manageTraces } from "./trace-collection.ts";
+import { fineTune, resumeEvolution, rollBackModel, runEvolution, stopEvolution } from "./training.ts";
 
 type Handler = (parts: Parts, argument: unknown) => unknown;
 
@@ -79,6 +81,13 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     if (await server.restart())
       vscode.window.setStatusBarMessage(vscode.l10n.t("rStar Math: the server was restarted"), 5_000);
   },
+  "rstarMath.fineTune": fineTune,
+  "rstarMath.runEvolution": runEvolution,
+  "rstarMath.stopEvolution": stopEvolution,
+  "rstarMath.resumeEvolution": resumeEvolution,
+  "rstarMath.rollBackModel": rollBackModel,
+  "rstarMath.showDashboard": ({ dashboard }) => dashboard.show(),
+  "rstarMath.manageTraces": manageTraces,
   "rstarMath.exportTraces": exportTraces,
   "rstarMath.deleteCollectedTraces": deleteTraces,
 };

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import { CLIENT_NOTIFICATIONS } from "../server/protocol/requests.ts";
 import { registerCommands } from "./commands.ts";
+import { DashboardView } from "./dashboard-view.ts";
 import { displayOf } from "./display.ts";
 import type { Disposes } from "./disposes.ts";
 import { Gutter } from "./gutter.ts";
@@ -23,10 +24,11 @@ export function activate(context: vscode.ExtensionContext): void {
   const searches = new Searches(server);
   const status = new Status(server, searches);
   const view = new SearchView(context, server, lists, searches);
-  const parts: Parts = { context, server, lists, searches, status, view };
+  const dashboard = new DashboardView(context, server);
+  const parts: Parts = { context, server, lists, searches, status, view, dashboard };
   view.actions = parts;
   context.subscriptions.push(
-    ...[log, server, lists, searches, status, view, new ProblemTree(lists), new Gutter(lists)],
+    ...[log, server, lists, searches, status, view, dashboard, new ProblemTree(lists), new Gutter(lists)],
     ...registerCommands(parts),
     ...registerTools(context, server),
     ...watch(server, lists),

@@ -1,5 +1,6 @@
 /** The parts of the extension that the commands work with. */
 import type * as vscode from "vscode";
+import type { DashboardView } from "./dashboard-view.ts";
 import type { ProblemLists } from "./problem-lists.ts";
 import type { SearchView } from "./search-view.ts";
 import type { Searches } from "./searches.ts";
@@ -13,4 +14,5 @@ export interface Parts {
   readonly searches: Searches;
   readonly status: Status;
   readonly view: SearchView;
+  readonly dashboard: DashboardView;
 }

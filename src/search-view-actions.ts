@@ -3,12 +3,13 @@ import * as vscode from "vscode";
 import type { ProblemPlace } from "../server/protocol/places.ts";
 import { REQUESTS } from "../server/protocol/requests.ts";
 import { STRATEGIES } from "../server/protocol/settings.ts";
+import type { FromSearchView } from "../server/protocol/view.ts";
 import type { PersonChoice } from "../server/protocol/solving.ts";
 import { pathTo, type Trace } from "../server/protocol/trace.ts";
 import { toRange } from "./problem-lists.ts";
 import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
-import type { PageRequest } from "./search-panel.ts";
+import type { PageRequest } from "./page-panel.ts";
 import type { Subject } from "./session.ts";
 import { resumeTrace, search, stop } from "./solving.ts";
 
@@ -18,7 +19,7 @@ export interface Shown {
   readonly trace: Trace | null;
 }
 
-type Message = Exclude<PageRequest, { readonly kind: "open-trace" }>;
+type Message = Exclude<PageRequest<FromSearchView>, { readonly kind: "open-trace" }>;
 
 /** The parts that the requests need. */
 export type ViewActions = Parts;

@@ -7,17 +7,19 @@ import { REQUESTS } from "../server/protocol/requests.ts";
 import { STRATEGIES } from "../server/protocol/settings.ts";
 import type { SearchNews } from "../server/protocol/solving.ts";
 import { pathTo, type Trace } from "../server/protocol/trace.ts";
-import { SearchViewState, type ToSearchView } from "../server/protocol/view.ts";
+import { FromSearchView, SearchViewState, type ToSearchView } from "../server/protocol/view.ts";
 import { macros } from "./display.ts";
 import { isMarkdown, toRange, type ProblemLists } from "./problem-lists.ts";
 import type { ProblemItem } from "./places.ts";
 import type { Searches } from "./searches.ts";
-import { SEARCH_VIEW, SearchPanel, type PageListener, type PageRequest } from "./search-panel.ts";
+import { PagePanel, type PageListener, type PageRequest } from "./page-panel.ts";
 import type { Server } from "./server.ts";
 import { plainTitle } from "./format.ts";
 import { answer, type ViewActions } from "./search-view-actions.ts";
 import { parseSession, sessionOf, type Subject } from "./session.ts";
 
+/** The panel's type, as in the manifest's activation events. */
+const SEARCH_VIEW = "rstarMath.search";
 /** Stored traces of one problem that are sent for comparison. */
 const COMPARED = 12;
 const CURSOR_MS = 150;
@@ -25,11 +27,13 @@ const CURSOR_MS = 150;
 const STORING = { attempts: 20, everyMs: 150 };
 
 /** One for the window, whether its panel is open or not. */
-export class SearchView implements vscode.WebviewPanelSerializer, PageListener, vscode.Disposable {
+export class SearchView
+  implements vscode.WebviewPanelSerializer, PageListener<FromSearchView>, vscode.Disposable
+{
   readonly #server: Server;
   readonly #lists: ProblemLists;
   readonly #searches: Searches;
-  readonly #panel: SearchPanel;
+  readonly #panel: PagePanel<FromSearchView, ToSearchView>;
   readonly #subscriptions: readonly vscode.Disposable[];
   #actions: ViewActions | null = null;
   #subject: Subject | null = null;
@@ -38,7 +42,9 @@ export class SearchView implements vscode.WebviewPanelSerializer, PageListener, 
   #cursor: NodeJS.Timeout | undefined;
 
   constructor(context: vscode.ExtensionContext, server: Server, lists: ProblemLists, searches: Searches) {
-    this.#panel = new SearchPanel(context.extensionUri, server.log, this);
+    const title = vscode.l10n.t("Search Tree");
+    const page = { type: SEARCH_VIEW, name: "search", title, incoming: FromSearchView } as const;
+    this.#panel = new PagePanel(context.extensionUri, server.log, page, this);
     this.#server = server;
     this.#lists = lists;
     this.#searches = searches;
@@ -92,7 +98,7 @@ export class SearchView implements vscode.WebviewPanelSerializer, PageListener, 
     await this.#sendAll();
   }
 
-  async request(message: PageRequest): Promise<void> {
+  async request(message: PageRequest<FromSearchView>): Promise<void> {
     if (this.#subject === null || message.session !== sessionOf(this.#subject) || this.#actions === null)
       return;
     if (message.kind === "open-trace") {

@@ -5,7 +5,7 @@ import { h } from "../shared/dom.ts";
 import { decimal, percent, t, whole } from "../shared/l10n.ts";
 import { gateShares, type Point } from "./dashboard-model.ts";
 
-const SIZE = { width: 420, height: 220, marginLeft: 44, marginBottom: 34, marginRight: 14, marginTop: 22 };
+const SIZE = { width: 340, height: 200, marginLeft: 44, marginBottom: 34, marginRight: 14, marginTop: 22 };
 /** Rows of a curve's table; a longer curve is thinned out evenly. */
 const ROWS = 40;
 
@@ -29,6 +29,13 @@ function figure(title: string, description: string, plot: Element, table: HTMLEl
   );
 }
 
+/** The axis of a training's steps: whole numbers only, however few there are. */
+function stepAxis(points: readonly Point[]): Plot.ScaleOptions {
+  const steps = points.map(({ step }) => step);
+  const span = Math.max(...steps) - Math.min(...steps);
+  return { label: t("Step"), ticks: Math.min(5, Math.max(1, span)), tickFormat: "d" };
+}
+
 /** Training loss as a line, held-out loss as dots; the rounds before the last are faint. */
 export function lossChart(title: string, train: readonly Point[], held: readonly Point[]): HTMLElement {
   const last = Math.max(0, ...[...train, ...held].map(({ round }) => round));
@@ -37,7 +44,7 @@ export function lossChart(title: string, train: readonly Point[], held: readonly
   const plot = Plot.plot({
     ...SIZE,
     className: "plot",
-    x: { label: t("Step"), ticks: 5, tickFormat: "d" },
+    x: stepAxis([...train, ...held]),
     y: { label: t("Loss"), grid: true, ticks: 5, zero: true },
     marks: [
       Plot.lineY(train.filter(before), { x: "step", y: "loss", z: "round", className: "earlier" }),
@@ -95,7 +102,7 @@ export function accuracyChart(title: string, held: readonly Point[]): HTMLElemen
   const plot = Plot.plot({
     ...SIZE,
     className: "plot",
-    x: { label: t("Step"), ticks: 5, tickFormat: "d" },
+    x: stepAxis(held),
     y: shareAxis(t("Right")),
     marks: [
       Plot.lineY(
@@ -122,6 +129,24 @@ export function accuracyChart(title: string, held: readonly Point[]): HTMLElemen
       points.map((point) => [whole(point.round), whole(point.step), percent(point.accuracy, 1)]),
     ),
   );
+}
+
+interface GroupPoint {
+  readonly round: number;
+  readonly group: string;
+  readonly share: number;
+}
+
+/** The groups' names where their lines end; those that end in one place share a label. */
+function namesAtTheEnd(points: readonly GroupPoint[]): { round: number; share: number; names: string }[] {
+  const last = new Map(points.map((point) => [point.group, point]));
+  const places = new Map<string, { round: number; share: number; names: string }>();
+  for (const { round, group, share } of last.values()) {
+    const key = `${round} ${share.toFixed(2)}`;
+    const names = places.get(key)?.names;
+    places.set(key, { round, share, names: names === undefined ? group : `${names}, ${group}` });
+  }
+  return [...places.values()];
 }
 
 /** Problems solved at least once, by group and round (rStar-Math Table 2). */
@@ -152,10 +177,7 @@ export function coverageChart(reports: readonly RoundReport[]): HTMLElement {
       ),
       Plot.lineY(points.filter(isAll), { x: "round", y: "share", className: "train" }),
       Plot.dot(points.filter(isAll), { x: "round", y: "share", r: 3.5, className: "train" }),
-      Plot.text(
-        points,
-        Plot.selectLast({ x: "round", y: "share", z: "group", text: "group", textAnchor: "start", dx: 8 }),
-      ),
+      Plot.text(namesAtTheEnd(points), { x: "round", y: "share", text: "names", textAnchor: "start", dx: 8 }),
     ],
   });
   const newest = points.findLast(isAll);
@@ -211,7 +233,15 @@ export function heldOutChart(reports: readonly RoundReport[]): HTMLElement {
       }),
       Plot.text(
         own,
-        Plot.selectLast({ x: "round", y: "share", text: () => names[role], textAnchor: "start", dx: 12 }),
+        Plot.selectLast({
+          x: "round",
+          y: "share",
+          text: () => names[role],
+          textAnchor: "start",
+          dx: 12,
+          // The two may be equally good.
+          dy: role === "policy" ? -6 : 6,
+        }),
       ),
     ];
   });

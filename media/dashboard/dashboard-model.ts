@@ -130,6 +130,12 @@ export function gateShares(gate: GateReport): { readonly challenger: Share; read
   };
 }
 
+/** What the training under way said last, where that is words: what is being installed, loaded, tried. */
+export function activityOf({ metrics, state }: RunView): string | null {
+  const line = metrics.findLast(({ round }) => round === state.round)?.lines.at(-1);
+  return state.status === "running" && line?.kind === "stage" ? line.message : null;
+}
+
 /** How far the stage under way has come, for a bar and a sentence. */
 export interface Standing {
   readonly stage: Stage;

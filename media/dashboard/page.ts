@@ -4,7 +4,14 @@ import { fill, h } from "../shared/dom.ts";
 import { icon } from "../shared/icons.ts";
 import { duration, moment, t, whole } from "../shared/l10n.ts";
 import { accuracyChart, coverageChart, heldOutChart, lossChart } from "./charts.ts";
-import { curvesOf, secondsLeft, standingOf, type DashboardModel, type RunView } from "./dashboard-model.ts";
+import {
+  activityOf,
+  curvesOf,
+  secondsLeft,
+  standingOf,
+  type DashboardModel,
+  type RunView,
+} from "./dashboard-model.ts";
 import { roundsTable } from "./rounds-table.ts";
 
 /** What the page asks of the extension. */
@@ -172,16 +179,21 @@ function standingPart(run: RunView): HTMLElement {
   const rounds = state.settings.rounds.length;
   const isDone = state.status === "finished";
   const left = secondsLeft(run);
+  const activity = activityOf(run);
   const at = STAGES.indexOf(state.stage);
   const share = standing === null || standing.total === 0 ? 0 : standing.done / standing.total;
-  const stages = STAGES.map((stage, index) => {
+  const stages = STAGES.flatMap((stage, index) => {
+    // Traces that were given need no search.
+    if (stage === "search" && state.settings.traces === "given") return [];
     const phase = isDone || index < at ? "done" : index === at ? "now" : "later";
-    return h(
-      "li",
-      { class: `stage ${phase}`, attributes: { "aria-current": phase === "now" ? "step" : null } },
-      h("span", "dot", phase === "done" ? icon("for") : null),
-      h("span", {}, stageWords(stage)),
-    );
+    return [
+      h(
+        "li",
+        { class: `stage ${phase}`, attributes: { "aria-current": phase === "now" ? "step" : null } },
+        h("span", "dot", phase === "done" ? icon("for") : null),
+        h("span", {}, stageWords(stage)),
+      ),
+    ];
   });
   const words =
     standing === null
@@ -204,7 +216,9 @@ function standingPart(run: RunView): HTMLElement {
       "h2",
       {},
       isDone
-        ? t("All {0} rounds are done", rounds)
+        ? rounds === 1
+          ? t("The round is done")
+          : t("All {0} rounds are done", rounds)
         : t("Round {0} of {1}", Math.min(state.round, rounds), rounds),
       h("span", `chip ${state.status}`, run.stopping ? t("stopping") : statusWords(state.status)),
     ),
@@ -223,6 +237,7 @@ function standingPart(run: RunView): HTMLElement {
           var: { "--share": share },
         }),
     words === null || state.status !== "running" ? null : h("p", "note", words),
+    activity === null ? null : h("p", "note", activity),
     state.failure === null ? null : h("p", "notice error", icon("warning"), state.failure),
     h(
       "p",

@@ -81,11 +81,16 @@ function modelCell(training: TrainingReport, gate: GateReport | null): HTMLEleme
         h(
           "span",
           "why",
-          `${t("{0} against {1}", percent(challenger.share), percent(incumbent.share))} · ${gate.why}`,
+          `${t("{0} against {1}", percent(challenger.share), percent(incumbent.share))} · ${reasonOf(gate)}`,
         ),
       ];
     }
     default:
       return training satisfies never;
   }
+}
+
+/** Why, without the verdict before it, which the chip says. */
+function reasonOf({ why }: GateReport): string {
+  return why.replace(/^(?:adopted|kept aside): /u, "");
 }

@@ -10,14 +10,14 @@ import { paperRounds, settingsOf, smallRounds } from "../evolution/profiles.ts";
 import { readTrainingProblems, type TrainingProblem } from "../evolution/problems.ts";
 import { beginRun, continueRun, type NewRun } from "../evolution/rounds.ts";
 import { newestUnfinished, runsFolder } from "../evolution/runs.ts";
+import { summaryOf } from "../evolution/words.ts";
 import { dataHome } from "../models/home.ts";
-import { describeFailure } from "../models/outcomes.ts";
+import { describeFailure, type ModelProgress } from "../models/outcomes.ts";
 import { TRAINING_PROFILES, type EvolutionSettings, type TrainingProfile } from "../protocol/evolution.ts";
 import type { RunLine } from "../protocol/run-output.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { isOptedOut, readConsent } from "../traces/consent.ts";
 import { createTraceStore } from "../traces/store.ts";
-import { summaryOf } from "../evolution/words.ts";
 import { ServiceUnavailable } from "../services.ts";
 import { eventLine, reportText } from "./evolution-view.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
@@ -39,6 +39,12 @@ interface CommonOptions {
   readonly python?: string;
   readonly launch?: string;
   readonly json?: boolean;
+}
+
+/** How the base is fetched where it is not here yet. */
+interface Fetching {
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: ModelProgress) => void;
 }
 
 interface FinetuneFlags extends CommonOptions {
@@ -67,7 +73,7 @@ export function finetuneCommand(): Command {
     .option("--traces <file...>", "trace files (default: the traces you agreed to collect)")
     .option("--any-model", "take traces of other models than the base too")
     .action(async (flags: FinetuneFlags) => {
-      await start(flags, async () => await newFinetune(flags));
+      await start(flags, async (fetching) => await newFinetune(flags, fetching));
     });
 }
 
@@ -96,7 +102,7 @@ export function evolveCommand(): Command {
           EXIT.usage,
           "A run that goes on keeps its own problems: leave --problems out, or begin a new run without --resume.",
         );
-      await start(flags, async () => await newEvolution(flags));
+      await start(flags, async (fetching) => await newEvolution(flags, fetching));
     });
 }
 
@@ -125,7 +131,7 @@ function common(command: Command): Command {
 }
 
 /** Begins a run, or finds the one to go on with, and carries it to its end. */
-async function start(flags: CommonOptions, make: () => Promise<NewRun>): Promise<void> {
+async function start(flags: CommonOptions, make: (fetching: Fetching) => Promise<NewRun>): Promise<void> {
   const { signal, release } = interruptSignal();
   const download = modelProgressView(process.stderr);
   const tell = (line: RunLine): void => {
@@ -133,7 +139,10 @@ async function start(flags: CommonOptions, make: () => Promise<NewRun>): Promise
   };
   let runtime: EvolutionRuntime | null = null;
   try {
-    const root = flags.resume === true ? await runToResume(flags.out) : await begin(flags, await make());
+    const root =
+      flags.resume === true
+        ? await runToResume(flags.out)
+        : await begin(flags, await make({ signal, onProgress: download.onProgress }));
     tell({ kind: "run", folder: root });
     // The one variable that everything which needs a Python asks.
     if (flags.python !== undefined) process.env["RSTAR_PYTHON"] = flags.python;
@@ -172,6 +181,10 @@ async function start(flags: CommonOptions, make: () => Promise<NewRun>): Promise
       const { message } = error;
       const refusal = error instanceof CommandFailure ? error.refusal : undefined;
       tell({ kind: "end", outcome: "failed", message, ...(refusal === undefined ? {} : { refusal }) });
+    } else if (signal.aborted) {
+      tell({ kind: "end", outcome: "stopped", message: "Stopped before a run was begun." });
+      process.exitCode = EXIT.cancelled;
+      return;
     }
     throw error;
   } finally {
@@ -199,7 +212,7 @@ async function runToResume(out: string | undefined): Promise<string> {
   );
 }
 
-async function newFinetune(flags: FinetuneFlags): Promise<NewRun> {
+async function newFinetune(flags: FinetuneFlags, fetching: Fetching): Promise<NewRun> {
   const consent = await readConsent(path.dirname(defaultTraceFile()));
   if (consent.kind === "bad") throw new CommandFailure(EXIT.input, consent.message);
   if (flags.traces === undefined && !consent.consent.agreed)
@@ -210,7 +223,7 @@ async function newFinetune(flags: FinetuneFlags): Promise<NewRun> {
     );
   const files = flags.traces ?? [defaultTraceFile()];
   const traces = (await Promise.all(files.map(readTraces))).flat();
-  const base = await baseOf(flags);
+  const base = await baseOf(flags, fetching);
   const material = finetuneMaterial(traces, {
     baseSha256: flags.anyModel === true ? null : base.sha256,
     consent: flags.traces === undefined ? "agreed" : "any",
@@ -231,14 +244,14 @@ async function readTraces(file: string): Promise<readonly Trace[]> {
   return traces;
 }
 
-async function newEvolution(flags: EvolveFlags): Promise<NewRun> {
+async function newEvolution(flags: EvolveFlags, fetching: Fetching): Promise<NewRun> {
   if (flags.problems === undefined)
     throw new CommandFailure(
       EXIT.usage,
       "Name the problems with --problems, or go on with a run by --resume.",
     );
   const problems = await problemsOf(flags.problems, flags.limit);
-  const base = await baseOf(flags);
+  const base = await baseOf(flags, fetching);
   const rounds = (flags.profile === "paper" ? paperRounds : smallRounds)(flags.rounds).map((plan) => ({
     ...plan,
     ...(flags.rollouts === undefined ? {} : { rollouts: flags.rollouts }),
@@ -278,11 +291,14 @@ async function problemsOf(file: string, limit: number | undefined): Promise<read
   return problems.slice(0, limit);
 }
 
-/** The base model: named, or the one below the default policy. */
-async function baseOf(flags: CommonOptions): Promise<{ readonly id: string; readonly sha256: string }> {
+/** The base model: named, or the one below the default policy. @throws the signal's reason when it is aborted. */
+async function baseOf(
+  flags: CommonOptions,
+  fetching: Fetching,
+): Promise<{ readonly id: string; readonly sha256: string }> {
   const manager = await modelManager();
   const id = flags.base ?? manager.defaultBase()?.id ?? "";
-  const resolution = await manager.resolve(id, { signal: new AbortController().signal });
+  const resolution = await manager.resolve(id, fetching);
   if (resolution.kind === "failed")
     throw new CommandFailure(EXIT.unavailable, describeFailure(resolution.reason));
   const { adapter, sha256 } = resolution.model;

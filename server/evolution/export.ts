@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { access, mkdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { packageRoot } from "../models/manifest.ts";
 import { trainerHome } from "./environment.ts";
 import { lastLines, type ProgramEnd, runProgram } from "./program.ts";
 
@@ -82,8 +83,10 @@ type Converter =
   | { readonly kind: "ready"; readonly folder: string }
   | { readonly kind: "failed"; readonly message: string; readonly log: string };
 
-/** Unpacks the converter once for each release. */
+/** The converter that an installed extension carries; else it is unpacked, once for each release. */
 async function converterFolder({ home, source }: ExportRequest, signal: AbortSignal): Promise<Converter> {
+  const shipped = path.join(packageRoot(), "dist", "converter");
+  if (await exists(path.join(shipped, "convert_lora_to_gguf.py"))) return { kind: "ready", folder: shipped };
   const folder = path.join(trainerHome(home), `llama.cpp-${source.release}`);
   if (await exists(path.join(folder, "convert_lora_to_gguf.py"))) return { kind: "ready", folder };
   const partial = `${folder}.${process.pid}`;

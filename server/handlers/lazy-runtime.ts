@@ -100,7 +100,11 @@ export class LazyRuntime {
 
   async #runtime(): Promise<RuntimeOpening> {
     const { model } = this.#settings();
-    const key = JSON.stringify([model, this.#pythonKey()]);
+    // What was adopted or rolled back since is another model; whoever searches now keeps what is open.
+    const adapters = await this.#services.adaptersRevision(
+      model.dataFolder === "" ? undefined : model.dataFolder,
+    );
+    const key = JSON.stringify([model, this.#pythonKey(), adapters]);
     if (this.#open !== null && this.#open.key !== key && this.#users <= 1) await this.close();
     if (this.#open !== null) return { kind: "ready", runtime: this.#open.runtime };
     if (this.#opening?.key === key) return this.#opening.done;

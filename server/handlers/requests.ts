@@ -2,7 +2,10 @@
 import { ErrorCodes, ResponseError, type CancellationToken, type Connection } from "vscode-languageserver";
 import { z } from "zod";
 import { REQUESTS, type RequestSpec } from "../protocol/requests.ts";
+import { adaptersInUse, rollBackAdapter } from "./adapters.ts";
 import { useAlternative } from "./alternatives.ts";
+import { consentState, decideConsent, optOutFile } from "./consent.ts";
+import type { Evolution } from "./evolution.ts";
 import { addModel, downloadModel, listModels, removeModel } from "./models.ts";
 import { insertAnswer, insertKept, removeStored } from "./placing.ts";
 import { listed, statusOf } from "./problem-states.ts";
@@ -35,6 +38,9 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
       working.delete(controller);
     }
   };
+  let evolution: Promise<Evolution> | null = null;
+  const evolving = (): Promise<Evolution> =>
+    (evolution ??= import("./evolution.ts").then((room) => new room.Evolution(session)));
   return {
     solve: (params, signal) => solveProblem(session, params, signal),
     cancel: ({ traceId }) => ({ stopped: session.searches.stop(traceId) }),
@@ -81,6 +87,17 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
       status.update();
       return { freedBytes: Math.max(0, before - process.memoryUsage.rss()) };
     },
+    fineTune: async (params, signal) => await (await evolving()).fineTune(params, signal),
+    evolve: async (params, signal) => await (await evolving()).evolve(params, signal),
+    resumeRun: async (params, signal) => await (await evolving()).resume(params, signal),
+    stopRun: async () => ({ stopping: (await evolving()).stop() }),
+    runs: async () => ({ runs: await (await evolving()).runs() }),
+    run: async ({ run }) => await (await evolving()).run(run),
+    adaptersInUse: () => adaptersInUse(session),
+    rollBack: ({ role }) => rollBackAdapter(session, role),
+    consent: () => consentState(session),
+    decideConsent: ({ agreed }) => decideConsent(session, agreed),
+    optOut: ({ path, out }) => optOutFile(session, path, out),
     solveText: (params, signal) => solveText(session, params, signal),
     verifyStep: (params, signal) => stoppable(signal, (stop) => verifyStep(session, params, stop)),
   };

@@ -2,6 +2,7 @@
 import type { Python, PythonLimits, RuntimeListener, RuntimeOpening, RuntimeOptions } from "../compose.ts";
 import type { ModelManager } from "../models/manager.ts";
 import type { TraceFiles } from "../traces/files.ts";
+import type { StartTraining } from "./training-process.ts";
 import { newTraceId } from "../traces/trace-id.ts";
 
 /** Everything that is opened late. `folder` is the data folder that a setting names. */
@@ -16,6 +17,10 @@ export interface EditorServices {
   models(folder: string | undefined): Promise<ModelManager>;
   /** Markdown to paste in a bug report. */
   setupReport(folder: string | undefined): Promise<string>;
+  /** Starts `rstar finetune` or `rstar evolve` in a process of its own. */
+  startTraining: StartTraining;
+  /** Differs from what it was when other adapters were put to use. */
+  adaptersRevision(folder: string | undefined): Promise<string>;
   now(): Date;
   newTraceId(): string;
 }
@@ -35,6 +40,14 @@ export const realServices: EditorServices = {
   },
   models: async (folder) => (await import("../compose.ts")).modelManager(undefined, folder),
   setupReport: async (folder) => (await (await import("../setup-report.ts")).setupReport(folder)).text,
+  startTraining: async (...args) => (await import("./training-process.ts")).startTraining(...args),
+  adaptersRevision: async (folder) => {
+    const [{ lineageRevision }, { dataHome }] = await Promise.all([
+      import("../models/adapters.ts"),
+      import("../models/home.ts"),
+    ]);
+    return await lineageRevision(dataHome(folder));
+  },
   now: () => new Date(),
   newTraceId,
 };

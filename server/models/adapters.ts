@@ -202,6 +202,12 @@ function unknown(id: string, lineage: Lineage): AdapterRefusal {
   return { kind: "unknown-adapter", id, known: lineage.entries.map((entry) => entry.id) };
 }
 
+/** Differs from what it was when the lineage was changed by whatever process. */
+export async function lineageRevision(home: string): Promise<string> {
+  const found = await stat(lineageFile(home)).catch(() => null);
+  return found === null ? "none" : `${found.size} ${found.mtimeMs}`;
+}
+
 function lineageFile(home: string): string {
   return path.join(adaptersFolder(home), "lineage.json");
 }

@@ -1,6 +1,6 @@
-/** What the evolution dashboard needs beyond the evolution's own data: the list of runs, and how far a stage has come. */
+/** What the evolution dashboard needs beyond the evolution's own data: the list of runs, how far a stage has come, news. */
 import { z } from "zod";
-import { RunState, STAGES } from "./evolution.ts";
+import { RoundReport, RunState, STAGES } from "./evolution.ts";
 import { MetricsLine } from "./training.ts";
 
 const count = z.int().nonnegative();
@@ -37,3 +37,15 @@ export const TrainingMetrics = z.strictObject({
   lines: z.array(MetricsLine),
 });
 export type TrainingMetrics = z.infer<typeof TrainingMetrics>;
+
+/** What happened in a run, as the dashboard takes it. */
+export const RunNews = z.discriminatedUnion("kind", [
+  /** The state as it is now, after every change of it. */
+  z.strictObject({ kind: z.literal("state"), state: RunState }),
+  z.strictObject({ kind: z.literal("progress"), run: z.string(), progress: StageProgress }),
+  /** New lines of a training, oldest first. */
+  z.strictObject({ kind: z.literal("metrics"), run: z.string(), metrics: TrainingMetrics }),
+  /** A finished round's report. */
+  z.strictObject({ kind: z.literal("round"), run: z.string(), report: RoundReport }),
+]);
+export type RunNews = z.infer<typeof RunNews>;

@@ -5,6 +5,8 @@
  */
 import { z } from "zod";
 import { ClientDisplay } from "./client.ts";
+import { DashboardRun, RunNews, TrainingMetrics } from "./dashboard.ts";
+import { RoundReport, RunState, TRAINING_PROFILES } from "./evolution.ts";
 import { DownloadProgress, EditorModels, ModelOutcome, ServerStatus } from "./models.ts";
 import { EditOutcome, ProblemPlace } from "./places.ts";
 import { ListedProblem } from "./problem-list.ts";
@@ -21,6 +23,7 @@ import {
   VerifyStepParams,
   VerifyStepResult,
 } from "./solving.ts";
+import { REFUSALS } from "./run-output.ts";
 import { Trace } from "./trace.ts";
 
 /** A request: its method, and the schemas of its params and result. */
@@ -89,6 +92,56 @@ export const ListedTrace = z.object({
   generatedTokens: z.int(),
 });
 
+/** What a fine-tuning, an evolution, or going on with one came to. `message` is for the person. */
+export const RunOutcome = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("finished"), run: z.string(), message: z.string() }),
+  /** Stopped and kept: it can be resumed. Null: before there was a run. */
+  z.object({ kind: z.literal("stopped"), run: z.string().nullable(), message: z.string() }),
+  /** What was done before is kept; where it names a run, that can be resumed. */
+  z.object({ kind: z.literal("failed"), run: z.string().nullable(), message: z.string() }),
+  /** Nothing was begun or changed. */
+  z.object({
+    kind: z.literal("not-begun"),
+    reason: z.enum([...REFUSALS, "untrusted", "busy", "no-run"]),
+    message: z.string(),
+  }),
+]);
+export type RunOutcome = z.infer<typeof RunOutcome>;
+
+/** What the server tells of the run under way. */
+export const EvolutionNews = z.discriminatedUnion("kind", [
+  ...RunNews.options,
+  /** A run has just begun, or goes on. */
+  z.object({ kind: z.literal("begun"), run: z.string() }),
+  z.object({ kind: z.literal("note"), run: z.string(), message: z.string() }),
+]);
+export type EvolutionNews = z.infer<typeof EvolutionNews>;
+
+const profile = z.enum(TRAINING_PROFILES);
+
+/** What a person decided about training on the traces of their documents; or that the decision cannot be read. */
+export const ConsentState = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("consent"),
+    agreed: z.boolean(),
+    /** Absolute paths of files whose traces never train. */
+    optedOut: z.array(z.string()),
+  }),
+  z.object({ kind: z.literal("bad"), message: z.string() }),
+]);
+export type ConsentState = z.infer<typeof ConsentState>;
+
+/** What is in use of a role: the newest choice, which rolling back takes off, and what would be in use then. */
+export const AdapterUse = z.object({
+  role: z.enum(["policy", "ppm"]),
+  /** Adapter ids; null is the untouched base, or for a PPM none. */
+  adapter: z.string().nullable(),
+  before: z.string().nullable(),
+  at: z.iso.datetime(),
+  why: z.string(),
+});
+export type AdapterUse = z.infer<typeof AdapterUse>;
+
 /** From client to server. */
 export const REQUESTS = {
   solve: request("solve", SolveParams, SolveOutcome),
@@ -147,6 +200,50 @@ export const REQUESTS = {
   removeModel: request("models/remove", z.object({ id: z.string() }), ModelOutcome),
   /** Frees the memory of models and Python; searches that run are stopped first. */
   unload: request("models/unload", Nothing, z.object({ freedBytes: z.number() })),
+  /** Trains on stored traces; answered when the run has ended. `traces` is a file, null the collected ones. */
+  fineTune: request(
+    "evolution/fineTune",
+    z.object({ traces: z.string().nullable(), anyModel: z.boolean(), profile, ...ProgressTokens.shape }),
+    RunOutcome,
+  ),
+  /** Searches the problems of a file (JSON lines) and trains, round after round. */
+  evolve: request(
+    "evolution/evolve",
+    z.object({ problems: z.string(), rounds: z.int().min(1).max(20), profile, ...ProgressTokens.shape }),
+    RunOutcome,
+  ),
+  /** Goes on with a run that was stopped, failed or killed; null is the newest of them. */
+  resumeRun: request(
+    "evolution/resume",
+    z.object({ run: z.string().nullable(), ...ProgressTokens.shape }),
+    RunOutcome,
+  ),
+  /** Stops the run under way, which keeps all it has. */
+  stopRun: request("evolution/stop", Nothing, z.object({ stopping: z.boolean() })),
+  /** Newest first. */
+  runs: request("evolution/runs", Nothing, z.object({ runs: z.array(DashboardRun) })),
+  run: request(
+    "evolution/run",
+    z.object({ run: z.string() }),
+    z.discriminatedUnion("kind", [
+      z.object({
+        kind: z.literal("run"),
+        folder: z.string(),
+        state: RunState,
+        reports: z.array(RoundReport),
+        metrics: z.array(TrainingMetrics),
+      }),
+      z.object({ kind: z.literal("missing"), message: z.string() }),
+    ]),
+  ),
+  /** Which adapters are in use, of each role the newest choice. */
+  adaptersInUse: request("adapters/inUse", Nothing, z.object({ uses: z.array(AdapterUse) })),
+  rollBack: request("adapters/rollBack", z.object({ role: AdapterUse.shape.role }), EditOutcome),
+  consent: request("traces/consent", Nothing, ConsentState),
+  /** Agrees to collecting traces for training, or takes that back. */
+  decideConsent: request("traces/decideConsent", z.object({ agreed: z.boolean() }), ConsentState),
+  /** Never trains on a file's traces, or does again; `path` is absolute. */
+  optOut: request("traces/optOut", z.object({ path: z.string(), out: z.boolean() }), ConsentState),
   /** `solve_math_problem` for chat tools: no document. */
   solveText: request("solveText", SolveTextParams, SolveTextResult),
   /** `verify_math_step` for chat tools: no document, no model. */
@@ -168,4 +265,6 @@ export const SERVER_NOTIFICATIONS = {
   problemsChanged: notification("problemsChanged", z.object({ uri: z.string() })),
   status: notification("statusChanged", ServerStatus),
   download: notification("downloadProgress", DownloadProgress),
+  /** What happens in the run under way. */
+  evolution: notification("evolutionNews", EvolutionNews),
 } as const;

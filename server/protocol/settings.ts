@@ -55,6 +55,13 @@ const Model = z.object({
   dataFolder: z.string().default(""),
 });
 
+const Training = z.object({
+  /** The Python from which the environment for training is made; empty: the first on the path that is new enough. */
+  pythonPath: z.string().default(""),
+  /** Adopt an adapter when the paired comparison on held-out problems is at most this likely by chance. */
+  level: z.number().min(0).max(1).default(0.05),
+});
+
 const Verifier = z.object({
   /** When stored steps are run again: only when asked, or also when a file is opened or saved. */
   recheck: z.enum(["onDemand", "onOpen", "onSave"]).default("onDemand"),
@@ -86,6 +93,7 @@ const Document = z.object({
 export const Settings = z.object({
   search: Search.prefault({}),
   model: Model.prefault({}),
+  training: Training.prefault({}),
   verifier: Verifier.prefault({}),
   display: Display.prefault({}),
   document: Document.prefault({}),

@@ -7,7 +7,7 @@
  */
 import { z } from "zod";
 import { SearchEvent } from "./events.ts";
-import { DashboardRun, StageProgress, TrainingMetrics } from "./dashboard.ts";
+import { DashboardRun, RunNews, TrainingMetrics } from "./dashboard.ts";
 import { RoundReport, RunState } from "./evolution.ts";
 import { SearchRate } from "./solving.ts";
 import { Trace } from "./trace.ts";
@@ -17,13 +17,14 @@ const nodeId = z.int().nonnegative();
 /* ------------------------------------------------------------------ shared */
 
 /** Sent first after `ready`: texts in the user's language, by their English wording, as in `l10n/bundle.l10n.*.json`. */
-const Texts = z.strictObject({
+export const Texts = z.strictObject({
   kind: z.literal("texts"),
   /** BCP 47 tag, for numbers and dates and for the page's `lang`. */
   language: z.string(),
   /** Empty for English. A text that is missing is shown in English. */
   texts: z.record(z.string(), z.string()),
 });
+export type Texts = z.infer<typeof Texts>;
 
 /** Something to tell the person, in a line at the top of the view; replaces the one before, an empty text removes it. */
 const Notice = z.strictObject({
@@ -37,6 +38,10 @@ const Ready = z.strictObject({ kind: z.literal("ready") });
 
 /** Puts a text into the clipboard. */
 const Copy = z.strictObject({ kind: z.literal("copy"), text: z.string() });
+
+/** What every page sends. */
+export const FromAnyPage = z.discriminatedUnion("kind", [Ready, Copy]);
+export type FromAnyPage = z.infer<typeof FromAnyPage>;
 
 /* ------------------------------------------------------------- search view */
 
@@ -165,13 +170,7 @@ export const ToDashboard = z.discriminatedUnion("kind", [
     reports: z.array(RoundReport),
     metrics: z.array(TrainingMetrics),
   }),
-  /** The state as it is now, after every change of it. */
-  z.strictObject({ kind: z.literal("state"), state: RunState }),
-  z.strictObject({ kind: z.literal("progress"), run: z.string(), progress: StageProgress }),
-  /** New lines of a training, oldest first. */
-  z.strictObject({ kind: z.literal("metrics"), run: z.string(), metrics: TrainingMetrics }),
-  /** A finished round's report. */
-  z.strictObject({ kind: z.literal("round"), run: z.string(), report: RoundReport }),
+  ...RunNews.options,
 ]);
 export type ToDashboard = z.infer<typeof ToDashboard>;
 

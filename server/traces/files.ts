@@ -8,6 +8,8 @@ import { createJournal, type Journal } from "./journal.ts";
 import { createTraceStore } from "./store.ts";
 
 export interface TraceFiles {
+  /** Where they are, and the decision on training beside them. */
+  readonly folder: string;
   readonly store: TraceStore;
   readonly journal: Journal;
   /** Differs from what it was when some process changed the store. */
@@ -19,6 +21,7 @@ export interface TraceFiles {
 /** The files around one store. Nothing is read or made yet. */
 export function openTraceFiles(file: string): TraceFiles {
   return {
+    folder: path.dirname(file),
     store: createTraceStore(file),
     journal: createJournal(path.join(path.dirname(file), "running")),
     revision: async () => {

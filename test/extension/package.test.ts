@@ -50,11 +50,18 @@ describe("the package", () => {
     ].sort();
     const chunks = shape.filter((name) => name.startsWith("dist/server-"));
     const fonts = shape.filter((name) => name.startsWith("dist/media/fonts/"));
+    const converter = shape.filter((name) => name.startsWith("dist/converter/"));
+    const trainer = shape.filter((name) => name.startsWith("server/evolution/trainer/rstar_trainer/"));
     expect(chunks.length).toBeGreaterThan(0);
     expect(fonts.length).toBeGreaterThan(0);
     expect(chunks.filter((name) => !name.endsWith(".mjs"))).toEqual([]);
     expect(fonts.filter((name) => !/KaTeX_[\w-]+\.woff2$/u.test(name))).toEqual([]);
-    const rest = shape.filter((name) => !chunks.includes(name) && !fonts.includes(name));
+    expect(converter).toContain("dist/converter/convert_lora_to_gguf.py");
+    expect(converter.some((name) => name.startsWith("dist/converter/gguf-py/gguf/"))).toBe(true);
+    expect(trainer).toContain("server/evolution/trainer/rstar_trainer/__main__.py");
+    expect(trainer.filter((name) => !name.endsWith(".py"))).toEqual([]);
+    const grouped = new Set([...chunks, ...fonts, ...converter, ...trainer]);
+    const rest = shape.filter((name) => !grouped.has(name));
     expect(rest).toEqual(EXPECTED);
   });
 
@@ -110,7 +117,7 @@ describe("installed in an editor that has nothing else", () => {
   });
 });
 
-/** Everything but the server's chunks, the fonts and the libraries. */
+/** Everything but the server's chunks, the fonts, the trainer's Python, llama.cpp's converter and the libraries. */
 const EXPECTED = [
   "LICENSE.txt",
   "changelog.md",
@@ -131,6 +138,7 @@ const EXPECTED = [
   "dist/wheels/sympy-1.14.0-py3-none-any.whl",
   "examples/algebra.md",
   "examples/competition.md",
+  "examples/traces.jsonl",
   "examples/word-problems.md",
   "l10n/bundle.l10n.json",
   "media/icon.png",
@@ -142,4 +150,10 @@ const EXPECTED = [
   "package.json",
   "package.nls.json",
   "readme.md",
+  "server/evolution/trainer/configs/ddp.yaml",
+  "server/evolution/trainer/configs/deepspeed-zero2.yaml",
+  "server/evolution/trainer/configs/deepspeed-zero3.yaml",
+  "server/evolution/trainer/configs/fsdp.yaml",
+  "server/evolution/trainer/requirements-torch.txt",
+  "server/evolution/trainer/requirements.txt",
 ];

@@ -44,6 +44,8 @@ it("shows each round's coverage and why a model was adopted or not", async () =>
   expect(rounds).toContain("better on 12 problems and worse on 3");
   expect(rounds).toContain("Too few pairs");
   expect(rounds).toContain("kept aside");
+  // The chip says it; the reason does not say it again.
+  expect(rounds).not.toContain("kept aside:");
 });
 
 it("says with every chart's table what the chart shows, and leaves an opened table open", async () => {

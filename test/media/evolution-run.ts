@@ -118,8 +118,8 @@ export function reportOf(round: number): RoundReport {
     level: 0.05,
     adopted,
     why: adopted
-      ? "better on 12 problems and worse on 3 (p = 0.02)"
-      : "better on 4 problems and worse on 3 (p = 0.4)",
+      ? "adopted: better on 12 problems and worse on 3 (p = 0.02)"
+      : "kept aside: better on 4 problems and worse on 3 (p = 0.4)",
   });
   const adapter = (role: "policy" | "ppm") => ({
     kind: "adapter" as const,

@@ -40,13 +40,23 @@ export interface TestFolder extends Disposable {
   write(name: string, text: string): string;
 }
 
-/** Makes the folder. `models: false` leaves the data folder empty. */
-export function testFolder(options: { readonly models: boolean }): TestFolder {
+/**
+ * Makes the folder. `models: false` leaves the data folder empty; with `training` it has the user's environment for
+ * training too, and what is trained stays its own.
+ */
+export function testFolder(options: { readonly models: boolean; readonly training?: boolean }): TestFolder {
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), "rstar-folder-"));
   const [folder, home] = [path.join(scratch, "notes"), path.join(scratch, "home")];
   fs.mkdirSync(folder);
   fs.mkdirSync(home);
-  if (options.models) fs.symlinkSync(path.join(dataHome(), "models"), path.join(home, "models"));
+  const link = (name: string): void => fs.symlinkSync(path.join(dataHome(), name), path.join(home, name));
+  if (options.training === true) {
+    fs.mkdirSync(path.join(dataHome(), "trainer"), { recursive: true });
+    link("trainer");
+    fs.mkdirSync(path.join(home, "models"));
+    for (const name of fs.readdirSync(path.join(dataHome(), "models")))
+      if (name.endsWith(".gguf")) link(path.join("models", name));
+  } else if (options.models) link("models");
   return {
     folder,
     home,
@@ -59,11 +69,12 @@ export function testFolder(options: { readonly models: boolean }): TestFolder {
   };
 }
 
-/** Fetches the default policy where it is not on this machine yet. */
-export async function ensureModel(): Promise<void> {
+/** Fetches a model, the default policy where none is named, unless it is on this machine; returns its hash. */
+export async function ensureModel(id?: string): Promise<string> {
   const manager = createModelManager({ home: dataHome(), manifest: await loadManifest() });
-  const resolution = await manager.resolve(manager.defaultId("policy") ?? "", {
+  const resolution = await manager.resolve(id ?? manager.defaultId("policy") ?? "", {
     signal: new AbortController().signal,
   });
   if (resolution.kind === "failed") throw new Error(resolution.message);
+  return resolution.model.sha256;
 }

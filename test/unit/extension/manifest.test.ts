@@ -157,7 +157,11 @@ describe("the manifest", () => {
   });
 
   it("adds no activation event that VS Code implies", () => {
-    expect(manifest.activationEvents).toEqual(["onLanguage:markdown", "onWebviewPanel:rstarMath.search"]);
+    expect(manifest.activationEvents).toEqual([
+      "onLanguage:markdown",
+      "onWebviewPanel:rstarMath.search",
+      "onWebviewPanel:rstarMath.dashboard",
+    ]);
   });
 
   it("names files that there are", () => {

@@ -7,12 +7,14 @@ import { DEFAULT_SETTINGS, type Settings } from "../../../server/protocol/settin
 const forever = new AbortController().signal;
 const log: string[] = [];
 let settings: Settings;
+let adapters: string;
 let opening: (options: RuntimeOptions, signal: AbortSignal) => Promise<RuntimeOpening>;
 
 beforeEach(() => {
   vi.useFakeTimers();
   log.length = 0;
   settings = DEFAULT_SETTINGS;
+  adapters = "none";
   opening = () => Promise.resolve(ready());
 });
 afterEach(() => vi.useRealTimers());
@@ -31,6 +33,7 @@ function ready(): RuntimeOpening {
 
 function lazy(): LazyRuntime {
   const services = {
+    adaptersRevision: () => Promise.resolve(adapters),
     openRuntime: (options: RuntimeOptions, signal: AbortSignal) => {
       log.push(`open ${options.model ?? "default"}`);
       return opening(options, signal);
@@ -92,6 +95,21 @@ test("opens another model when the settings name one, once the one before is not
     "python 5000",
     "open other",
   ]);
+});
+
+test("opens the models anew when an adapter was adopted, and never under a search that is running", async () => {
+  const runtime = lazy();
+  await use(runtime);
+  let end: () => void = () => undefined;
+  const running = runtime.withRuntime(forever, () => new Promise<void>((resolve) => (end = resolve)));
+  await vi.advanceTimersByTimeAsync(0);
+  adapters = "adopted";
+  await use(runtime);
+  expect(log).not.toContain("runtime closed");
+  end();
+  await running;
+  await use(runtime);
+  expect(log.slice(2)).toEqual(["runtime closed", "python closed", "python 5000", "open default"]);
 });
 
 test("a search that is stopped while the model loads ends at once, and the loading goes on for the next", async () => {

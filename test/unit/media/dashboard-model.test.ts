@@ -1,6 +1,7 @@
 /** How messages change the dashboard, its estimates and its intervals. */
 import { describe, expect, it } from "vitest";
 import {
+  activityOf,
   curvesOf,
   EMPTY_DASHBOARD,
   gateShares,
@@ -30,6 +31,21 @@ function runOf(model: DashboardModel) {
 }
 
 describe("the dashboard's model", () => {
+  it("says what is being prepared as long as there are no steps to count", () => {
+    const said = opened("train-policy");
+    expect(activityOf(runOf(said))).toBeNull();
+    const stage = {
+      kind: "stage",
+      at: stateIn("search").createdAt,
+      stage: "export",
+      message: "Writing.",
+    } as const;
+    const metrics = { round: 3, role: "policy" as const, lines: [stage] };
+    const after = runOf(receive(said, { kind: "metrics", run: "run-1", metrics }, 0));
+    expect(activityOf(after)).toBe("Writing.");
+    expect(activityOf({ ...after, state: stateIn("train-policy", { status: "stopped" }) })).toBeNull();
+  });
+
   it("takes a training's estimate from the trainer", () => {
     expect(standingOf(runOf(opened("train-policy")))).toEqual({
       stage: "train-policy",

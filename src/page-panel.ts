@@ -1,32 +1,46 @@
-/** The panel of the search view as VS Code has it: the page with its content policy, and messages checked on arrival. */
+/** A panel with a page of `media/` as VS Code has it: the page with its content policy, and messages checked on arrival. */
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
+import type { z } from "zod";
 import { webviewPage } from "../media/page.ts";
-import { FromSearchView, parseMessage, type ToSearchView } from "../server/protocol/view.ts";
+import { FromAnyPage, parseMessage, type Texts } from "../server/protocol/view.ts";
 
-/** The panel's type, as in the manifest's activation events. */
-export const SEARCH_VIEW = "rstarMath.search";
+/** What a page is: its panel's type as in the manifest's activation events, its files, title, and what it may send. */
+export interface Page<In extends { readonly kind: string }> {
+  readonly type: string;
+  /** The script and style of `dist/media/`, without their endings. */
+  readonly name: "search" | "dashboard";
+  readonly title: string;
+  readonly incoming: z.ZodType<In>;
+}
 
-/** What the page asks for that is about what is shown. */
-export type PageRequest = Exclude<FromSearchView, { readonly kind: "ready" | "copy" }>;
+/** What the page asks for that the panel does not answer itself. */
+export type PageRequest<In extends { readonly kind: string }> = Exclude<In, FromAnyPage>;
 
 /** Hears the page. */
-export interface PageListener {
+export interface PageListener<In extends { readonly kind: string }> {
   /** The page runs and knows nothing: everything has to be sent. Also after it was hidden or reloaded. */
   ready(): Promise<void>;
-  request(message: PageRequest): Promise<void>;
+  request(message: PageRequest<In>): Promise<void>;
 }
 
 /** One panel or none. */
-export class SearchPanel implements vscode.Disposable {
+export class PagePanel<In extends { readonly kind: string }, Out> implements vscode.Disposable {
   readonly #extension: vscode.Uri;
   readonly #log: vscode.LogOutputChannel;
-  readonly #listener: PageListener;
+  readonly #page: Page<In>;
+  readonly #listener: PageListener<In>;
   #panel: vscode.WebviewPanel | null = null;
 
-  constructor(extension: vscode.Uri, log: vscode.LogOutputChannel, listener: PageListener) {
+  constructor(
+    extension: vscode.Uri,
+    log: vscode.LogOutputChannel,
+    page: Page<In>,
+    listener: PageListener<In>,
+  ) {
     this.#extension = extension;
     this.#log = log;
+    this.#page = page;
     this.#listener = listener;
   }
 
@@ -49,9 +63,8 @@ export class SearchPanel implements vscode.Disposable {
   /** Opens the panel beside the text. Its page will be `ready`. */
   open(): void {
     const column = { viewColumn: vscode.ViewColumn.Beside, preserveFocus: true };
-    this.adopt(
-      vscode.window.createWebviewPanel(SEARCH_VIEW, vscode.l10n.t("Search Tree"), column, this.#options()),
-    );
+    const { type, title } = this.#page;
+    this.adopt(vscode.window.createWebviewPanel(type, title, column, this.#options()));
   }
 
   /** Brings the open panel to the front. */
@@ -70,18 +83,19 @@ export class SearchPanel implements vscode.Disposable {
       if (this.#panel === panel) this.#panel = null;
     });
     webview.onDidReceiveMessage((data: unknown) => void this.#receive(data));
+    const { name, title } = this.#page;
     webview.html = webviewPage({
-      script: webview.asWebviewUri(this.#resource("search.js")).toString(),
-      style: webview.asWebviewUri(this.#resource("search.css")).toString(),
+      script: webview.asWebviewUri(this.#resource(`${name}.js`)).toString(),
+      style: webview.asWebviewUri(this.#resource(`${name}.css`)).toString(),
       cspSource: webview.cspSource,
       nonce: randomBytes(24).toString("hex"),
-      title: vscode.l10n.t("Search Tree"),
+      title,
       language: vscode.env.language,
     });
   }
 
   /** Sends to the page; a page that is hidden asks again when it is shown. */
-  post(message: ToSearchView): void {
+  post(message: Out | Texts): void {
     void this.#panel?.webview.postMessage(message);
   }
 
@@ -94,12 +108,24 @@ export class SearchPanel implements vscode.Disposable {
   }
 
   async #receive(data: unknown): Promise<void> {
-    const parsed = parseMessage(FromSearchView, data);
-    if (parsed.kind === "malformed") {
-      this.#log.warn(`A message of the search view has the wrong shape and was left out: ${parsed.reason}`);
+    const common = parseMessage(FromAnyPage, data);
+    if (common.kind === "message") {
+      await this.#answer(common.message);
       return;
     }
-    const { message } = parsed;
+    const { incoming, name } = this.#page;
+    const parsed = parseMessage(incoming, data);
+    if (parsed.kind === "malformed") {
+      this.#log.warn(
+        `A message of the page "${name}" has the wrong shape and was left out: ${parsed.reason}`,
+      );
+      return;
+    }
+    // The two others were answered above.
+    await this.#listener.request(parsed.message as PageRequest<In>);
+  }
+
+  async #answer(message: FromAnyPage): Promise<void> {
     switch (message.kind) {
       case "ready":
         this.post({ kind: "texts", language: vscode.env.language, texts: await translations() });
@@ -109,7 +135,7 @@ export class SearchPanel implements vscode.Disposable {
         await vscode.env.clipboard.writeText(message.text);
         return;
       default:
-        await this.#listener.request(message);
+        message satisfies never;
     }
   }
 }

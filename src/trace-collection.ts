@@ -1,0 +1,75 @@
+/** What a person allows of the traces that their searches leave: whether they train, which files never do. */
+import * as vscode from "vscode";
+import { REQUESTS, type ConsentState } from "../server/protocol/requests.ts";
+import type { Parts } from "./parts.ts";
+import { activeDocument } from "./problem-lists.ts";
+
+type Consent = Extract<ConsentState, { kind: "consent" }>;
+
+/** Whether collected traces may train; asks, in words, where nobody has agreed yet. */
+export async function agreeToCollecting(parts: Parts): Promise<boolean> {
+  const consent = await read(await parts.server.ask(REQUESTS.consent, {}));
+  if (consent === null || consent.agreed) return consent !== null;
+  const agree = vscode.l10n.t("Agree");
+  const chosen = await vscode.window.showInformationMessage(
+    vscode.l10n.t("May the searches of problems you solve train models on this machine?"),
+    {
+      modal: true,
+      detail: vscode.l10n.t(
+        "It is off until you agree, and holds for what is solved from then on. Nothing leaves this machine. Manage Collected Traces takes it back, leaves single files out, exports and deletes.",
+      ),
+    },
+    agree,
+  );
+  if (chosen !== agree) return false;
+  return (await read(await parts.server.ask(REQUESTS.decideConsent, { agreed: true })))?.agreed === true;
+}
+
+/** Shows how it stands and what can be changed. */
+export async function manageTraces(parts: Parts): Promise<void> {
+  const consent = await read(await parts.server.ask(REQUESTS.consent, {}));
+  if (consent === null) return;
+  const uri = activeDocument();
+  const file = uri?.scheme === "file" ? uri.fsPath : null;
+  const items: (vscode.QuickPickItem & { readonly run: () => Promise<unknown> })[] = [
+    {
+      label: consent.agreed
+        ? vscode.l10n.t("Do not train on my traces any more")
+        : vscode.l10n.t("Agree to training on my traces…"),
+      description: consent.agreed
+        ? vscode.l10n.t("you have agreed: they may train models on this machine")
+        : vscode.l10n.t("off: no trace trains a model"),
+      run: async () => await (consent.agreed ? withdraw(parts) : agreeToCollecting(parts)),
+    },
+    ...[...new Set([...(file === null ? [] : [file]), ...consent.optedOut])].map((path) => {
+      const isOut = consent.optedOut.includes(path);
+      const name = vscode.workspace.asRelativePath(path);
+      return {
+        label: isOut ? vscode.l10n.t("Train on {0} again", name) : vscode.l10n.t("Never train on {0}", name),
+        description: isOut ? vscode.l10n.t("left out") : "",
+        run: async () => await read(await parts.server.ask(REQUESTS.optOut, { path, out: !isOut })),
+      };
+    }),
+    { label: vscode.l10n.t("Export…"), run: command("rstarMath.exportTraces") },
+    { label: vscode.l10n.t("Delete…"), run: command("rstarMath.deleteCollectedTraces") },
+  ];
+  const picked = await vscode.window.showQuickPick(items, {
+    title: vscode.l10n.t("Collected traces"),
+    matchOnDescription: true,
+  });
+  await picked?.run();
+}
+
+async function withdraw(parts: Parts): Promise<void> {
+  const left = await read(await parts.server.ask(REQUESTS.decideConsent, { agreed: false }));
+  if (left?.agreed === false)
+    vscode.window.setStatusBarMessage(vscode.l10n.t("rStar Math: traces train no model from now on"), 8_000);
+}
+
+const command = (name: string) => async (): Promise<unknown> => await vscode.commands.executeCommand(name);
+
+/** The decision, or null after saying that it cannot be read. */
+async function read(state: ConsentState | null): Promise<Consent | null> {
+  if (state?.kind === "bad") await vscode.window.showWarningMessage(state.message);
+  return state?.kind === "consent" ? state : null;
+}

@@ -1,0 +1,188 @@
+/**
+ * Fine-tuning from the palette of a real VS Code, with the real trainer, model and comparison: what the dashboard shows
+ * meanwhile and afterwards. The smallest model and setting: nothing is learnt, all of it is run.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import axe from "axe-core";
+import type { Frame } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { search } from "../unit/evolution/searches.ts";
+import { openEditor, type Editor } from "./host/editor.ts";
+import { ensureModel, eventually, testFolder, type TestFolder } from "./host/probe.ts";
+
+const MODEL = "smollm2-135m";
+/** With the environment made on the way, which takes a minute where it is not there yet. */
+const TRAINING_MS = 600_000;
+
+let place: TestFolder;
+let editor: Editor;
+
+beforeAll(async () => {
+  const sha256 = await ensureModel(MODEL);
+  place = testFolder({ models: true, training: true });
+  place.write("notes.md", "# Notes\n\nSome words.\n");
+  place.write("traces.jsonl", await traceLines(sha256));
+  editor = await openEditor({
+    folder: place.folder,
+    extension: { kind: "development" },
+    environment: { RSTAR_HOME: place.home },
+    settings: {
+      "rstarMath.model.policy": MODEL,
+      "workbench.colorTheme": "Default Light Modern",
+      // The file dialog of the browser: a line to type a path into, on the desktop too.
+      "files.simpleDialog.enable": true,
+    },
+  });
+}, 300_000);
+
+afterAll(async () => {
+  await editor[Symbol.asyncDispose]();
+  place[Symbol.dispose]();
+});
+
+/** Searches of a few problems, right and wrong ones in each, as if the model had made them. */
+async function traceLines(sha256: string): Promise<string> {
+  const world = { salt: 3, wordings: 3, answers: 2, failing: 10, withPpm: false, deadEndValue: -1 };
+  const traces = await Promise.all(
+    Array.from({ length: 6 }, (_, n) =>
+      search(
+        { ...world, rollout: "continuation" },
+        { id: `toys-${n}`, text: `Child ${n} gives all its toys away. How many are left?`, reference: "0" },
+        1,
+      ),
+    ),
+  );
+  return traces
+    .map(({ models, ...trace }) => ({ ...trace, models: { ...models, policy: { id: MODEL, sha256 } } }))
+    .map((trace) => `${JSON.stringify(trace)}\n`)
+    .join("");
+}
+
+/** Types into the palette what a person would, and takes the first line. */
+async function palette(text: string): Promise<void> {
+  const { page } = editor;
+  await page.keyboard.press("F1");
+  const input = page.locator(".quick-input-widget input");
+  await input.waitFor();
+  await input.fill(`>${text}`);
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: text }).first().click();
+}
+
+/** Picks a line of the list that is open. */
+async function pick(text: string): Promise<void> {
+  await editor.page.locator(".quick-input-list .monaco-list-row", { hasText: text }).first().click();
+}
+
+/** The dashboard's frame. */
+async function dashboard(): Promise<Frame> {
+  return await eventually("the dashboard", async () => {
+    for (const frame of editor.page.frames())
+      if (
+        (await frame
+          .getByRole("heading", { name: "Self-Evolution" })
+          .count()
+          .catch(() => 0)) > 0
+      )
+        return frame;
+    return null;
+  });
+}
+
+/** Shows the run that is named for the pictures; what this test trains is too small to say much. */
+async function showNamedRun(): Promise<void> {
+  const named = process.env["RSTAR_DASHBOARD_RUN"];
+  if (named === undefined) return;
+  const name = path.basename(named);
+  fs.cpSync(named, path.join(place.home, "evolution", name), { recursive: true });
+  await editor.run(async (api) => {
+    await api.commands.executeCommand("workbench.action.closeAllEditors");
+  });
+  await palette("rStar Math: Show Evolution Dashboard");
+  await (await dashboard()).locator(".run-row", { hasText: name }).click();
+}
+
+async function shoot(name: string): Promise<void> {
+  const folder = process.env["RSTAR_SCREENSHOTS"];
+  if (folder === undefined) return;
+  fs.mkdirSync(folder, { recursive: true });
+  await editor.page.screenshot({ path: path.join(folder, `${name}.png`) });
+}
+
+describe("fine-tuning", () => {
+  it("is offered by an empty dashboard", async () => {
+    await palette("rStar Math: Show Evolution Dashboard");
+    const frame = await dashboard();
+    await frame.getByText("No run yet.").waitFor();
+    expect(await frame.getByRole("button", { name: "Start a Run…" }).count()).toBe(1);
+  });
+
+  it(
+    "is started from the palette on a trace file, and shown while it goes on",
+    async () => {
+      await palette("rStar Math: Fine-Tune on Collected Traces…");
+      await pick("A trace file…");
+      const input = editor.page.locator(".quick-input-widget input");
+      await eventually("the file dialog", async () => (await input.inputValue()).includes("notes"));
+      await input.fill(path.join(place.folder, "traces.jsonl"));
+      await editor.page.keyboard.press("Enter");
+      await pick("Trial");
+      const frame = await dashboard();
+      await frame.getByRole("button", { name: "Stop and Keep" }).waitFor();
+      await frame.getByText("Policy: loss").waitFor({ timeout: TRAINING_MS });
+      const item = editor.page.locator(".statusbar-item", { hasText: "Training: round 1" });
+      await eventually("the line in the status bar", async () => (await item.count()) === 1);
+      await shoot("dashboard-training-light");
+    },
+    TRAINING_MS,
+  );
+
+  it("stops, keeps what it has, and goes on from there", async () => {
+    const frame = await dashboard();
+    await frame.getByRole("button", { name: "Stop and Keep" }).click();
+    await frame.getByRole("button", { name: "Resume", exact: true }).click({ timeout: 120_000 });
+    await frame.getByRole("button", { name: "Stop and Keep" }).waitFor();
+  });
+
+  it(
+    "ends with both models trained, compared, and kept aside with the reason",
+    async () => {
+      const frame = await dashboard();
+      await frame.getByText("The round is done").waitFor({ timeout: TRAINING_MS });
+      await editor.run(async (api) => {
+        await api.commands.executeCommand("notifications.clearAll");
+        await api.commands.executeCommand("workbench.action.closeSidebar");
+        await api.commands.executeCommand("workbench.action.closeEditorsInOtherGroups");
+      });
+      const table = await frame.locator(".rounds").innerText();
+      expect(table.match(/kept aside|adopted/gu)).toHaveLength(2);
+      const [run] = fs.readdirSync(path.join(place.home, "evolution"));
+      const state = JSON.parse(
+        fs.readFileSync(path.join(place.home, "evolution", run ?? "", "state.json"), "utf8"),
+      ) as { status: string };
+      expect(state.status).toBe("finished");
+      const adapters = fs.readdirSync(path.join(place.home, "models", "adapters"));
+      expect(adapters.filter((name) => name.endsWith(".gguf"))).toHaveLength(2);
+      await showNamedRun();
+      await shoot("dashboard-light");
+    },
+    TRAINING_MS,
+  );
+
+  it("is shown without serious faults of accessibility, in a dark theme too", async () => {
+    await editor.run(async (api) => {
+      await api.workspace.getConfiguration("workbench").update("colorTheme", "Default Dark Modern", true);
+    });
+    const frame = await dashboard();
+    await frame.locator("body.vscode-dark").waitFor();
+    await frame.evaluate(axe.source);
+    const serious = await frame.evaluate(async () => {
+      const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
+      return violations
+        .filter(({ impact }) => impact === "serious" || impact === "critical")
+        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" ")}`);
+    });
+    expect(serious).toEqual([]);
+    await shoot("dashboard-dark");
+  });
+});
