@@ -114,8 +114,11 @@ export function isStale(root = ROOT) {
 
 /** Native code, WebAssembly and fonts, which have to lie as their makers laid them. */
 export const NOT_BUNDLED = ["node-llama-cpp", "pyodide", "@mathjax/*"];
-/** For bundled CommonJS packages that ask for Node's own modules. */
-const REQUIRE = `import { createRequire as createRequireOfNode } from "node:module"; const require = createRequireOfNode(import.meta.url);`;
+/** What bundled CommonJS packages expect to be there: `require` of Node's own modules, and the file that they are in. */
+const COMMON_JS = {
+  banner: `import { createRequire as createRequireOfNode } from "node:module"; const require = createRequireOfNode(import.meta.url); const fileOfBundle = require("node:url").fileURLToPath(import.meta.url); const folderOfBundle = require("node:path").dirname(fileOfBundle);`,
+  define: { __filename: "fileOfBundle", __dirname: "folderOfBundle" },
+};
 
 /** Where an entry goes: one file, or one file and chunks whose names begin so. */
 function placeOf({ source, output, chunks }, folder) {
@@ -140,7 +143,12 @@ function contentOf({ chunks, executable, host, browser }, released) {
   const options = { ...FOR_NODE, minify: released, sourcemap: !released };
   const shebang = executable ? "#!/usr/bin/env node\n" : "";
   return released || chunks !== undefined
-    ? { ...options, external: NOT_BUNDLED, banner: { js: shebang + REQUIRE } }
+    ? {
+        ...options,
+        external: NOT_BUNDLED,
+        define: COMMON_JS.define,
+        banner: { js: shebang + COMMON_JS.banner },
+      }
     : { ...options, packages: "external", banner: { js: shebang } };
 }
 

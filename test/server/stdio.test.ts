@@ -87,3 +87,13 @@ it("starts, shows its lenses, asks before a download, and leaves nothing behind"
   await editor.sendNotification("exit");
   expect(await exited).toBe(0);
 });
+
+it("writes down what may train, bundled as it is", async () => {
+  await editor.sendRequest("initialize", { processId: process.pid, rootUri: null, capabilities: {} });
+  const decided: unknown = await editor.sendRequest("rstar/traces/decideConsent", { agreed: true });
+  expect(decided).toEqual({ kind: "consent", agreed: true, optedOut: [] });
+  expect(await editor.sendRequest("rstar/traces/consent", {})).toEqual(decided);
+  await editor.sendRequest("shutdown");
+  await editor.sendNotification("exit");
+  expect(await exited).toBe(0);
+});
