@@ -13,12 +13,22 @@ import { createGrader, type DisposableGrader } from "./grading/grader.ts";
 import { dataHome, defaultTraceFile } from "./models/home.ts";
 import { createModelManager, type ModelManager } from "./models/manager.ts";
 import { loadManifest } from "./models/manifest.ts";
+import { NO_DECODING } from "./engine/decoder.ts";
+import type { Endpoint } from "./engine/remote/endpoint.ts";
+import { openRemotePolicy, type RemotePolicy } from "./engine/remote/remote-policy.ts";
 import type { ModelProgress, Resolution } from "./models/outcomes.ts";
 import { createSandbox, type DisposableSandbox } from "./sandbox/sandbox.ts";
 import type { SearchServices } from "./search/search.ts";
-import { ServiceUnavailable, type PreferenceModel, type ResolvedModel, type Trainer } from "./services.ts";
+import {
+  ServiceUnavailable,
+  type PolicyModel,
+  type PreferenceModel,
+  type ResolvedModel,
+  type Trainer,
+} from "./services.ts";
 
 export { defaultTraceFile };
+export type { Endpoint };
 
 /** The manager of this user's models. `folder` is the data folder that a setting names, if one does. */
 export async function modelManager(log?: (line: string) => void, folder?: string): Promise<ModelManager> {
@@ -59,6 +69,8 @@ export function openPython(limits: PythonLimits = {}): Python {
 export interface RuntimeOptions {
   /** Id of the policy; the one in use when left out: an adapter that was adopted, else the manifest's default. */
   readonly model?: string;
+  /** A server that has the policy: then `model` is not looked at, and only a PPM is loaded here. */
+  readonly endpoint?: Endpoint;
   /** Id of the PPM; the one in use when left out. Null searches without. */
   readonly ppm?: string | null;
   /** The data folder that a setting names. */
@@ -75,9 +87,12 @@ export interface RuntimeOptions {
 /** Everything a search needs, ready. */
 export interface Runtime {
   readonly services: SearchServices;
-  /** The files behind the services' models. */
-  readonly models: { readonly policy: ResolvedModel; readonly ppm: ResolvedModel | null };
-  readonly backend: BackendInfo;
+  /** The files behind the services' models; no file of a policy behind an endpoint. */
+  readonly models: { readonly policy: ResolvedModel | null; readonly ppm: ResolvedModel | null };
+  /** What computes here; null where nothing does, because a server has the policy and there is no PPM. */
+  readonly backend: BackendInfo | null;
+  /** What computes and why, in words. */
+  readonly why: string;
   readonly stats: () => EngineStats;
   dispose(): Promise<void>;
 }
@@ -90,6 +105,8 @@ export type RuntimeOpening =
       readonly message: string;
       /** With `offline`: the model that would have to be downloaded. */
       readonly missing?: { readonly id: string; readonly bytes: number };
+      /** The endpoint wants a key, or another one. */
+      readonly wantsKey?: boolean;
     };
 
 /** Hears what is being prepared. */
@@ -114,71 +131,103 @@ export async function openRuntime(
       onProgress: (progress) => listener.download(progress),
       offline: options.offline,
     });
-  const policyFound = await resolve(options.model ?? (await manager.idInUse("policy")) ?? "");
-  if (policyFound.kind === "failed") return notResolved(policyFound);
-  const policyModel = policyFound.model;
+  const isRemote = options.endpoint !== undefined;
+  const policyFound = isRemote
+    ? null
+    : await resolve(options.model ?? (await manager.idInUse("policy")) ?? "");
+  if (policyFound?.kind === "failed") return notResolved(policyFound);
+  const policyModel = policyFound?.model ?? null;
   const ppmId = options.ppm === undefined ? await manager.idInUse("ppm") : options.ppm;
   const ppmFound = ppmId === null ? null : await resolve(ppmId);
   if (ppmFound?.kind === "failed") return notResolved(ppmFound);
   const ppmModel = ppmFound?.model ?? null;
+  let remote: RemotePolicy | null = null;
+  if (options.endpoint !== undefined) {
+    const opening = await openRemotePolicy(options.endpoint, signal);
+    if (opening.kind === "failed")
+      return { kind: "failed", message: opening.message, wantsKey: opening.reason === "key" };
+    remote = opening.policy;
+  }
 
   const python = options.python ?? openPython();
-  const closePython = async (): Promise<void> => {
-    if (options.python === undefined) await python.dispose();
+  let engine: Engine | null = null;
+  const close = async (): Promise<void> => {
+    await Promise.all([options.python === undefined ? python.dispose() : undefined, engine?.dispose()]);
+  };
+  const failed = async (message: string): Promise<RuntimeOpening> => {
+    await close();
+    return { kind: "failed", message };
   };
   // A sandbox that cannot start says so at its first run, where there is someone to hear it.
   python.sandbox.warm().catch(() => undefined);
-  const opening = await openEngine({
-    ...(options.gpu === undefined ? {} : { gpu: options.gpu }),
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
-    ...(options.idleUnloadMs === undefined ? {} : { idleUnloadMs: options.idleUnloadMs }),
-  });
-  const failed = async (message: string, close?: () => Promise<void>): Promise<RuntimeOpening> => {
-    await Promise.all([closePython(), close?.()]);
-    return { kind: "failed", message };
-  };
-  if (opening.kind === "failed")
-    return failed(
-      `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,
-    );
-  const { engine } = opening;
-  const close = (): Promise<void> => engine.dispose();
-  const policy = await engine.loadPolicy(policyModel, {}, signal).catch(async (error: unknown) => {
-    await Promise.all([closePython(), close()]);
+  try {
+    let policy: PolicyModel | null = remote;
+    let ppm: PreferenceModel | null = null;
+    if (policyModel !== null || ppmModel !== null) {
+      const opening = await openEngine({
+        ...(options.gpu === undefined ? {} : { gpu: options.gpu }),
+        ...(options.threads === undefined ? {} : { threads: options.threads }),
+        ...(options.idleUnloadMs === undefined ? {} : { idleUnloadMs: options.idleUnloadMs }),
+      });
+      if (opening.kind === "failed")
+        return await failed(
+          `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,
+        );
+      engine = opening.engine;
+    }
+    if (engine !== null && policyModel !== null) {
+      const loaded = await engine.loadPolicy(policyModel, {}, signal);
+      if (loaded.kind === "failed")
+        return await failed(`${policyModel.id} could not be loaded: ${loaded.message}`);
+      policy = loaded.policy;
+    }
+    if (engine !== null && ppmModel !== null) {
+      const loaded = await engine.loadPpm(ppmModel, {}, signal);
+      if (loaded.kind === "failed")
+        return await failed(`${ppmModel.id} could not be loaded: ${loaded.message}`);
+      ppm = loaded.ppm;
+    }
+    if (policy === null) throw new Error("there is no policy");
+    const opened = engine;
+    const why = [
+      ...(remote === null ? [] : [`the server at ${remote.server}`]),
+      ...(opened === null ? [] : [opened.backend.why]),
+    ].join("; here for the PPM: ");
+    listener.say(`${policy.identity.id} on ${why}`);
+    return {
+      kind: "ready",
+      runtime: {
+        services: {
+          policy,
+          promptFormat: options.endpoint?.promptFormat ?? policyModel?.promptFormat ?? "two-shot",
+          ppm,
+          sandbox: python.sandbox,
+          grader: python.grader,
+          clock: () => performance.now(),
+        },
+        models: { policy: policyModel, ppm: ppmModel },
+        backend: opened?.backend ?? null,
+        why,
+        stats: () => statsOf(opened, remote),
+        dispose: close,
+      },
+    };
+  } catch (error) {
+    await close();
     throw error;
-  });
-  if (policy.kind === "failed")
-    return failed(`${policyModel.id} could not be loaded: ${policy.message}`, close);
-  let ppm: PreferenceModel | null = null;
-  if (ppmModel !== null) {
-    const loaded = await engine.loadPpm(ppmModel, {}, signal).catch(async (error: unknown) => {
-      await Promise.all([closePython(), close()]);
-      throw error;
-    });
-    if (loaded.kind === "failed")
-      return failed(`${ppmModel.id} could not be loaded: ${loaded.message}`, close);
-    ppm = loaded.ppm;
   }
-  listener.say(`${policyModel.id} on ${engine.backend.why}`);
-  return {
-    kind: "ready",
-    runtime: {
-      services: {
-        policy: policy.policy,
-        promptFormat: policyModel.promptFormat,
-        ppm,
-        sandbox: python.sandbox,
-        grader: python.grader,
-        clock: () => performance.now(),
-      },
-      models: { policy: policyModel, ppm: ppmModel },
-      backend: engine.backend,
-      stats: () => engine.stats(),
-      dispose: async () => {
-        await Promise.all([closePython(), engine.dispose()]);
-      },
-    },
+}
+
+/** What was generated, wherever that was. */
+function statsOf(engine: Engine | null, remote: RemotePolicy | null): EngineStats {
+  const here = engine?.stats() ?? {
+    policy: { ...NO_DECODING, candidates: 0, generatedTokens: 0, promptTokens: 0 },
+    ppm: { ...NO_DECODING, scores: 0 },
   };
+  if (remote === null) return here;
+  const { counters } = remote;
+  const evaluatedTokens = counters.promptTokens + counters.generatedTokens;
+  return { ...here, policy: { ...here.policy, ...counters, evaluatedTokens } };
 }
 
 /** A PPM without policy and Python, or why there is none. */

@@ -14,6 +14,7 @@ import { codeActions } from "./handlers/actions.ts";
 import { Checks } from "./handlers/checks.ts";
 import { serverCommands, show } from "./handlers/commands.ts";
 import { Documents } from "./handlers/documents.ts";
+import { endpointKey } from "./handlers/endpoint-key.ts";
 import { hoverAt } from "./handlers/hover.ts";
 import { inlayHints } from "./handlers/hints.ts";
 import { LazyRuntime } from "./handlers/lazy-runtime.ts";
@@ -52,6 +53,7 @@ export function startServer(connection: Connection, services: EditorServices): v
       () => session.settings,
       { say: (line) => status.say(line), download: () => undefined },
       () => status.say(null),
+      (url) => endpointKey(session, url),
     ),
     library: new TraceLibrary(
       () => services.traces(folder()),

@@ -46,8 +46,9 @@ export interface Candidate {
   readonly text: string;
   /** How many tokens were generated, those of the stop string included. */
   readonly tokens: number;
-  /** Natural log-probabilities of the generated tokens under the unfiltered distribution (temperature 1). */
-  readonly logProb: { readonly mean: number; readonly min: number };
+  /** Natural log-probabilities of the generated tokens under the unfiltered distribution (temperature 1); null where
+   * a server does not tell them. */
+  readonly logProb: { readonly mean: number; readonly min: number } | null;
   readonly finish:
     | { readonly kind: "stop"; readonly stop: string }
     | { readonly kind: "end-of-text" }
@@ -70,10 +71,12 @@ export type ProposeResult =
 
 /** What a model is, for reports and traces. */
 export interface ModelIdentity {
-  /** The manifest entry's id, or the file's name for a model of the user's own. */
+  /** The manifest entry's id, the file's name for a model of the user's own, or what a server calls it. */
   readonly id: string;
-  /** SHA-256 of the GGUF file, lower-case hex. */
-  readonly sha256: string;
+  /** SHA-256 of the GGUF file, lower-case hex. A server does not tell the hash of what it runs. */
+  readonly sha256?: string;
+  /** Scheme, host and port of the server that ran it, where it was not this machine's engine. */
+  readonly endpoint?: string;
   readonly adapter?: { readonly id: string; readonly sha256: string };
 }
 

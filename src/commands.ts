@@ -4,6 +4,7 @@ import type { ProblemPlace } from "../server/protocol/places.ts";
 import { COMMANDS } from "../server/protocol/commands.ts";
 import { REQUESTS, type ParamsOf, type TraceSelection } from "../server/protocol/requests.ts";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
+import { setEndpointKey } from "./endpoint.ts";
 import { addModel, downloadModel, removeModel, selectModel, unloadModels } from "./models.ts";
 import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
@@ -65,6 +66,9 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     await downloadModel(parts);
   },
   "rstarMath.addModel": addModel,
+  "rstarMath.setEndpointKey": async (parts) => {
+    await setEndpointKey(parts);
+  },
   "rstarMath.removeModel": removeModel,
   "rstarMath.unloadModels": unloadModels,
   "rstarMath.openExamples": async ({ context }) => {

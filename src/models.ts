@@ -2,12 +2,14 @@
 import * as vscode from "vscode";
 import type { EditorModel, ModelOutcome } from "../server/protocol/models.ts";
 import { REQUESTS, SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
+import { openEndpointSettings } from "./endpoint.ts";
 import { formatBytes, formatSeconds } from "./format.ts";
 import type { Parts } from "./parts.ts";
 
 interface ModelItem extends vscode.QuickPickItem {
   readonly model?: EditorModel;
   readonly own?: true;
+  readonly endpoint?: true;
 }
 
 /** Shows what this machine can run, with memory and speed, and makes the choice a setting. */
@@ -18,6 +20,7 @@ export async function selectModel(parts: Parts): Promise<void> {
   const of = (role: EditorModel["role"], chosen: string | null): ModelItem[] =>
     listed.models.filter((model) => model.role === role).map((model) => itemOf(model, model.id === chosen));
   const scorers = of("ppm", listed.ppm);
+  const url = vscode.workspace.getConfiguration("rstarMath.endpoint").get<string>("url", "");
   const items: ModelItem[] = [
     { label: vscode.l10n.t("Models that write the steps"), kind: vscode.QuickPickItemKind.Separator },
     ...of("policy", listed.policy),
@@ -29,6 +32,12 @@ export async function selectModel(parts: Parts): Promise<void> {
         ]),
     { label: "", kind: vscode.QuickPickItemKind.Separator },
     { label: `$(file-directory) ${vscode.l10n.t("Use a model file of your own…")}`, own: true },
+    {
+      label: `$(server) ${vscode.l10n.t("Use a server that has the model…")}`,
+      detail: vscode.l10n.t("llama-server, vLLM, LM Studio, Ollama; the problem's text is sent there"),
+      ...(url === "" ? {} : { description: vscode.l10n.t("in use: {0}", url) }),
+      endpoint: true,
+    },
   ];
   const picked = await vscode.window.showQuickPick(items, {
     title: vscode.l10n.t("Select a model"),
@@ -36,10 +45,16 @@ export async function selectModel(parts: Parts): Promise<void> {
     matchOnDetail: true,
   });
   if (picked?.own === true) await addModel(parts);
+  if (picked?.endpoint === true) await openEndpointSettings();
   if (picked?.model === undefined) return;
   const { model } = picked;
   if (!model.installed && !(await downloadModel(parts, model.id))) return;
   await choose(model.role, model.isDefault ? "" : model.id);
+  // The choice is a model of this machine: a server that was set would still have its place.
+  if (model.role === "policy" && url !== "")
+    await vscode.workspace
+      .getConfiguration("rstarMath.endpoint")
+      .update("url", undefined, vscode.ConfigurationTarget.Global);
 }
 
 /** Fetches a model, after asking which where none is named. True when it is on this machine then. */

@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 import type { EditOutcome, ProblemPlace } from "../server/protocol/places.ts";
 import type { ParamsOf, REQUESTS } from "../server/protocol/requests.ts";
 import type { SolveOutcome } from "../server/protocol/solving.ts";
+import { openEndpointSettings, setEndpointKey } from "./endpoint.ts";
 import { downloadModel } from "./models.ts";
 import type { Parts } from "./parts.ts";
 
@@ -92,6 +93,14 @@ async function explain(
       if (chosen === select) await vscode.commands.executeCommand("rstarMath.selectModel");
       if (chosen === download && model !== undefined && (await downloadModel(parts, model.id)))
         await again(request);
+      return;
+    }
+    case "key-missing": {
+      const set = vscode.l10n.t("Set Endpoint Key…");
+      const settings = vscode.l10n.t("Open Settings");
+      const chosen = await vscode.window.showErrorMessage(message, set, settings);
+      if (chosen === set && (await setEndpointKey(parts))) await again(request);
+      if (chosen === settings) await openEndpointSettings();
       return;
     }
     case "untrusted": {

@@ -7,8 +7,9 @@ import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import type { z } from "zod";
 import type { NotificationSpec, ParamsOf, RequestSpec, ResultOf } from "../server/protocol/requests.ts";
-import { SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
+import { CLIENT_REQUESTS, SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
 import { displayOf } from "./display.ts";
+import { secretName } from "./endpoint.ts";
 
 /** Kinds of documents that are looked at: not the left side of a comparison with another version. */
 export const MARKDOWN: readonly { readonly language: string; readonly scheme: string }[] = [
@@ -167,6 +168,7 @@ export class Server implements vscode.Disposable {
           settings: vscode.workspace.getConfiguration("rstarMath"),
           display: displayOf(),
           commands: "client",
+          keepsKeys: true,
           trusted: vscode.workspace.isTrusted,
         },
         markdown: { isTrusted: { enabledCommands: HOVER_COMMANDS }, supportHtml: false },
@@ -183,6 +185,10 @@ export class Server implements vscode.Disposable {
       client.onNotification(method, (params: unknown) => {
         for (const listener of this.#listeners) listener(method, params);
       });
+    client.onRequest(CLIENT_REQUESTS.endpointKey.method, async (params: unknown) => {
+      const { origin } = CLIENT_REQUESTS.endpointKey.params.parse(params);
+      return { key: (await this.#context.secrets.get(secretName(origin))) ?? null };
+    });
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Running) this.#become("running");
       else if (newState === State.Starting) this.#become("starting");

@@ -38,9 +38,19 @@ async function commit(): Promise<string | null> {
   }
 }
 
+/** Engine and models of a runtime that has both on this machine, as evaluations do. */
+export function localParts({ backend, models }: Runtime): {
+  readonly backend: BackendInfo;
+  readonly models: { readonly policy: ResolvedModel; readonly ppm: ResolvedModel | null };
+} {
+  const { policy, ppm } = models;
+  if (backend === null || policy === null) throw new Error("an evaluation runs models of this machine");
+  return { backend, models: { policy, ppm } };
+}
+
 /** The models with what their files say. */
 export async function describeModels(
-  { policy, ppm }: Runtime["models"],
+  { policy, ppm }: ReturnType<typeof localParts>["models"],
   signal: AbortSignal,
 ): Promise<EvaluationSettings["models"]> {
   return { policy: await describe(policy, signal), ppm: ppm === null ? null : await describe(ppm, signal) };

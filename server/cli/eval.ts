@@ -15,7 +15,7 @@ import { promptTemplate } from "../search/prompt.ts";
 import { planOf, type EvalOptions } from "./eval-options.ts";
 import { createEvalProgress } from "./eval-progress.ts";
 import { problemsFor } from "./eval-problems.ts";
-import { describeModels, describeSession } from "./eval-session.ts";
+import { describeModels, describeSession, localParts } from "./eval-session.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
@@ -118,7 +118,7 @@ async function evaluateInto(
       `${needsPpm.name} weighs by a process preference model, and there is none. Name one with --ppm; nothing was run.`,
     );
   const settings = await settingsOf(plan, options.offset, set, runtime, signal);
-  const session = await describeSession(options.concurrency, runtime.backend);
+  const session = await describeSession(options.concurrency, localParts(runtime).backend);
   const opening = await openFolder(options.out, settings, session, options.resume === true);
   if (opening.kind === "refused") throw new CommandFailure(EXIT.usage, opening.message);
   const { traces } = filesOf(options.out);
@@ -168,7 +168,7 @@ async function settingsOf(
     methods: plan.methods.map(({ name, ppm, config }) => ({ name, ppm, config })),
     budgets: plan.budgets.map(budgetName),
     seeds: [...plan.seeds],
-    models: await describeModels(runtime.models, signal),
+    models: await describeModels(localParts(runtime).models, signal),
     prompt: { format, sha256: createHash("sha256").update(promptTemplate(format)).digest("hex") },
   };
 }

@@ -1,30 +1,27 @@
 /** `rstar mcp`: the tools `solve_math_problem` and `verify_math_step` for other programs, over standard input and output. */
 import { Command } from "commander";
 import { defaultTraceFile, openPython, openRuntime, type Runtime, type RuntimeOpening } from "../compose.ts";
+import { modelsFrom, withEndpoint, type EndpointFlags } from "./endpoint.ts";
 import { createTraceStore } from "../traces/store.ts";
 import { newTraceId } from "../traces/trace-id.ts";
 
-interface Options {
-  readonly model?: string;
-  readonly ppm?: string;
-}
-
 /** The command. */
 export function mcpCommand(): Command {
-  return new Command("mcp")
+  return withEndpoint(new Command("mcp"))
     .description("Serves solve_math_problem and verify_math_step over MCP (stdio), for chat programs.")
     .option("--model <id>", "the policy, as `rstar models list` names it")
     .option("--ppm <id>", "score steps with this process preference model")
     .action(run);
 }
 
-async function run(options: Options): Promise<void> {
+async function run(options: EndpointFlags): Promise<void> {
   // Standard output belongs to the protocol.
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const [{ StdioServerTransport }, { createMcpServer }] = await Promise.all([
     import("@modelcontextprotocol/sdk/server/stdio.js"),
     import("../tools/mcp.ts"),
   ]);
+  const models = modelsFrom(options);
   const python = openPython();
   const store = createTraceStore(defaultTraceFile());
   let opening: Promise<RuntimeOpening> | null = null;
@@ -33,7 +30,7 @@ async function run(options: Options): Promise<void> {
     python: () => python,
     async runtime() {
       // Shared by all calls, so that no single one may stop it. Nobody is there to be asked about a download.
-      opening ??= openRuntime({ ...options, python, offline: true }, new AbortController().signal, {
+      opening ??= openRuntime({ ...models, python, offline: true }, new AbortController().signal, {
         say,
         download: () => undefined,
       });

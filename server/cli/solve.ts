@@ -18,6 +18,7 @@ import type { Problem } from "../document/problems.ts";
 import type { EngineStats } from "../engine/engine.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { TraceStore } from "../services.ts";
+import { modelsFrom, withEndpoint, type EndpointFlags } from "./endpoint.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { headingWords, readProblems, writeSolution } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -27,7 +28,7 @@ import { createProgress } from "./progress.ts";
 import { paintFor, renderResult } from "./render.ts";
 import { newTraceId } from "../traces/trace-id.ts";
 
-interface Options {
+interface Options extends EndpointFlags {
   readonly problem?: number[];
   readonly strategy?: StrategyName;
   readonly profile: ProfileName;
@@ -35,8 +36,6 @@ interface Options {
   readonly seed?: number;
   readonly candidates?: number;
   readonly settle?: number;
-  readonly model?: string;
-  readonly ppm?: string;
   readonly concurrency: number;
   readonly write?: boolean;
   readonly headings?: string[];
@@ -46,7 +45,7 @@ interface Options {
 
 /** The command. */
 export function solveCommand(): Command {
-  return new Command("solve")
+  return withEndpoint(new Command("solve"))
     .description(
       "Solves the problems of a Markdown file and shows every step with its evidence, Q-value and visits.",
     )
@@ -104,7 +103,7 @@ async function run(file: string, options: Options): Promise<void> {
 async function open(options: Options, signal: AbortSignal): Promise<Runtime> {
   const download = modelProgressView(process.stderr);
   try {
-    const opening = await openRuntime(options, signal, {
+    const opening = await openRuntime(modelsFrom(options), signal, {
       say: (line) => void process.stderr.write(`${line}\n`),
       download: download.onProgress,
     });

@@ -118,7 +118,8 @@ function refusalOf(trace: Trace, rules: SelectionRules): string | null {
   if (isEvaluationProblem(trace.problem, rules.evaluation)) return "evaluation problem";
   if (trace.training === "opted-out") return "its file is opted out";
   if (rules.consent === "agreed" && trace.training !== "agreed") return "collecting was not agreed to";
-  if (rules.policies !== null && !rules.policies.has(trace.models.policy.sha256)) return "other base model";
+  if (rules.policies !== null && !rules.policies.has(trace.models.policy.sha256 ?? ""))
+    return "other base model";
   if (rules.isHeldOut(trace.problem)) return "held out for the gate";
   return null;
 }

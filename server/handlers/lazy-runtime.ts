@@ -1,13 +1,21 @@
 /** Models and Python, opened when first needed and kept; several searches share one opening. */
-import type { Python, Runtime, RuntimeListener, RuntimeOpening, RuntimeOptions } from "../compose.ts";
+import type {
+  Endpoint,
+  Python,
+  Runtime,
+  RuntimeListener,
+  RuntimeOpening,
+  RuntimeOptions,
+} from "../compose.ts";
 import type { Settings } from "../protocol/settings.ts";
 import type { EditorServices } from "./services.ts";
-import { unlessAborted } from "./signals.ts";
+import { unlessAborted } from "../turns.ts";
 
 /** What is in memory now. */
 export interface RuntimeState {
   readonly kind: "unloaded" | "loading" | "ready";
-  readonly backend: Runtime["backend"] | null;
+  /** What computes and why, in words. */
+  readonly why: string | null;
   /** Ids of the models that are open. */
   readonly policy: string | null;
   readonly ppm: string | null;
@@ -25,31 +33,37 @@ export class LazyRuntime {
   #users = 0;
   #idle: NodeJS.Timeout | undefined;
   readonly #unloaded: () => void;
+  readonly #keyFor: (url: string) => Promise<string | null>;
 
-  /** `unloaded` hears that everything was freed because nobody had used it for as long as the settings say. */
+  /**
+   * `unloaded` hears that everything was freed because nobody had used it for as long as the settings say; `keyFor`
+   * gives the key of an endpoint.
+   */
   constructor(
     services: EditorServices,
     settings: () => Settings,
     listener: RuntimeListener,
     unloaded: () => void,
+    keyFor: (url: string) => Promise<string | null>,
   ) {
     this.#services = services;
     this.#settings = settings;
     this.#listener = listener;
     this.#unloaded = unloaded;
+    this.#keyFor = keyFor;
   }
 
   get state(): RuntimeState {
     if (this.#open === null)
       return {
         kind: this.#opening === null ? "unloaded" : "loading",
-        backend: null,
+        why: null,
         policy: null,
         ppm: null,
       };
-    const { backend, services } = this.#open.runtime;
+    const { why, services } = this.#open.runtime;
     const { policy, ppm } = services;
-    return { kind: "ready", backend, policy: policy.identity.id, ppm: ppm?.identity.id ?? null };
+    return { kind: "ready", why, policy: policy.identity.id, ppm: ppm?.identity.id ?? null };
   }
 
   /** Tokens generated since the models were opened; 0 while none is. */
@@ -104,12 +118,13 @@ export class LazyRuntime {
     const adapters = await this.#services.adaptersRevision(
       model.dataFolder === "" ? undefined : model.dataFolder,
     );
-    const key = JSON.stringify([model, this.#pythonKey(), adapters]);
+    const endpoint = await this.#endpoint();
+    const key = JSON.stringify([model, endpoint, this.#pythonKey(), adapters]);
     if (this.#open !== null && this.#open.key !== key && this.#users <= 1) await this.close();
     if (this.#open !== null) return { kind: "ready", runtime: this.#open.runtime };
     if (this.#opening?.key === key) return this.#opening.done;
     const signal = this.#loading.signal;
-    const done = this.#openRuntime(model, signal).then(async (opening) => {
+    const done = this.#openRuntime(model, endpoint, signal).then(async (opening) => {
       if (opening.kind !== "ready") return opening;
       if (signal.aborted) {
         // Everything was unloaded in the moment in which this was ready.
@@ -128,8 +143,20 @@ export class LazyRuntime {
     return done;
   }
 
-  async #openRuntime(model: Settings["model"], signal: AbortSignal): Promise<RuntimeOpening> {
+  /** The server that the settings name, with its key; null for a model of this machine. */
+  async #endpoint(): Promise<Endpoint | null> {
+    const { url, timeoutSeconds, ...endpoint } = this.#settings().endpoint;
+    if (url.trim() === "") return null;
+    return { url, ...endpoint, timeoutMs: timeoutSeconds * 1000, key: await this.#keyFor(url) };
+  }
+
+  async #openRuntime(
+    model: Settings["model"],
+    endpoint: Endpoint | null,
+    signal: AbortSignal,
+  ): Promise<RuntimeOpening> {
     const options: RuntimeOptions = {
+      ...(endpoint === null ? {} : { endpoint }),
       ...(model.policy === "" ? {} : { model: model.policy }),
       ...(model.ppm === "" ? {} : { ppm: model.ppm }),
       ...(model.dataFolder === "" ? {} : { folder: model.dataFolder }),

@@ -62,7 +62,12 @@ export async function runSearch(session: Session, task: SearchTask): Promise<Sea
           if (opening.kind === "failed")
             return {
               kind: "not-started",
-              reason: opening.missing === undefined ? "model-failed" : "model-missing",
+              reason:
+                opening.missing !== undefined
+                  ? "model-missing"
+                  : opening.wantsKey === true
+                    ? "key-missing"
+                    : "model-failed",
               message: opening.missing === undefined ? opening.message : notHere(opening.missing),
               ...(opening.missing === undefined ? {} : { model: opening.missing }),
             };

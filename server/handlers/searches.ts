@@ -2,7 +2,7 @@
 import type { SearchEvent, SearchProgress } from "../protocol/events.ts";
 import type { SearchNews, SearchRate } from "../protocol/solving.ts";
 import type { Trace } from "../protocol/trace.ts";
-import { Stopped, Turns } from "./signals.ts";
+import { Stopped, Turns } from "../turns.ts";
 
 /** How often news is sent, at most. */
 const NEWS_EVERY_MS = 100;

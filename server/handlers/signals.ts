@@ -1,8 +1,6 @@
-/** Abort signals out of what the Language Server Protocol has, and waiting that ends with one. */
+/** Abort signals out of what the Language Server Protocol has. */
 import type { CancellationToken } from "vscode-languageserver";
-
-/** Why a person stopped something. */
-export class Stopped extends Error {}
+import { Stopped } from "../turns.ts";
 
 /** A signal that is aborted when the token is. */
 export function signalOf(token: CancellationToken): AbortSignal {
@@ -11,64 +9,4 @@ export function signalOf(token: CancellationToken): AbortSignal {
   if (token.isCancellationRequested) stop();
   else token.onCancellationRequested(stop);
   return controller.signal;
-}
-
-/** The promise's value, unless the signal is aborted first. @throws the signal's reason. */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  // A promise nobody waits for any more may still fail.
-  promise.catch(() => undefined);
-  signal.throwIfAborted();
-  let stop: () => void = () => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    stop = (): void => reject(signal.reason instanceof Error ? signal.reason : new Stopped("stopped"));
-    signal.addEventListener("abort", stop, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}
-
-/** Lets at most so many through at once, in order. */
-export class Turns {
-  readonly #limit: () => number;
-  readonly #waiting: (() => void)[] = [];
-  #inside = 0;
-
-  constructor(limit: () => number) {
-    this.#limit = limit;
-  }
-
-  /** Runs `work` when it is its turn. @throws the signal's reason when that is aborted while waiting. */
-  async take<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    if (this.#inside >= this.#limit()) {
-      let enter: () => void = () => undefined;
-      const turn = new Promise<void>((resolve) => {
-        enter = resolve;
-        this.#waiting.push(enter);
-      });
-      try {
-        await unlessAborted(turn, signal);
-      } catch (error) {
-        const at = this.#waiting.indexOf(enter);
-        // Its turn came in the same moment: it goes to the next.
-        if (at < 0) this.#leave();
-        else this.#waiting.splice(at, 1);
-        throw error;
-      }
-    } else this.#inside++;
-    try {
-      return await work();
-    } finally {
-      this.#leave();
-    }
-  }
-
-  /** The place is handed on, never given back and taken again, so nobody slips in between. */
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#inside--;
-    else next();
-  }
 }

@@ -1,5 +1,6 @@
 /** What the server is doing, for the status item: told when it changes, and once a second while it works. */
 import type { ServerStatus } from "../protocol/models.ts";
+import type { Settings } from "../protocol/settings.ts";
 import type { Session } from "./session.ts";
 
 const BEAT_MS = 1000;
@@ -42,13 +43,13 @@ export class StatusReporter {
 
   status(): ServerStatus {
     const { runtime, searches, settings } = this.#session;
-    const { kind, backend, policy, ppm } = runtime.state;
+    const { kind, why, policy, ppm } = runtime.state;
     const queued = searches.all.filter((entry) => entry.state === "queued").length;
     return {
       state: kind,
-      model: policy ?? (settings.model.policy === "" ? "default" : settings.model.policy),
+      model: policy ?? namedPolicy(settings),
       ppm: ppm ?? (settings.model.ppm === "" ? null : settings.model.ppm),
-      backend: backend?.why ?? null,
+      backend: why,
       searching: searches.all.length - queued,
       queued,
       memoryBytes: process.memoryUsage.rss(),
@@ -73,4 +74,10 @@ export class StatusReporter {
     this.#tokens = tokens;
     this.#at = now;
   }
+}
+
+/** The policy that the settings name. */
+function namedPolicy({ endpoint, model }: Settings): string {
+  if (endpoint.url !== "") return endpoint.model === "" ? endpoint.url : endpoint.model;
+  return model.policy === "" ? "default" : model.policy;
 }

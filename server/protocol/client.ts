@@ -25,6 +25,8 @@ export const InitializationOptions = z.object({
    * `server`: they are `workspace/executeCommand` (every other editor), and those that need a view are left out.
    */
   commands: z.enum(["client", "server"]).default("server"),
+  /** Whether the client keeps the keys of endpoints: it is asked for them by `rstar/endpointKey`. */
+  keepsKeys: z.boolean().default(false),
   /** Whether the workspace is trusted. When it is not, stored results can be read and nothing runs. */
   trusted: z.boolean().default(true),
 });

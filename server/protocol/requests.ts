@@ -250,6 +250,16 @@ export const REQUESTS = {
   verifyStep: request("verifyStep", VerifyStepParams, VerifyStepResult),
 } as const;
 
+/** From server to client, where the client said that it answers them. */
+export const CLIENT_REQUESTS = {
+  /** The key for a server, by scheme, host and port; null for none. It is kept by the client and stored nowhere else. */
+  endpointKey: request(
+    "endpointKey",
+    z.object({ origin: z.string() }),
+    z.object({ key: z.string().nullable() }),
+  ),
+} as const;
+
 /** From client to server. */
 export const CLIENT_NOTIFICATIONS = {
   /** The theme or the TeX macros changed. */

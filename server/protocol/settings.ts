@@ -62,6 +62,19 @@ const Training = z.object({
   level: z.number().min(0).max(1).default(0.05),
 });
 
+const Endpoint = z.object({
+  /** Address of an OpenAI-compatible server that has the policy; empty: a model of this machine. */
+  url: z.string().default(""),
+  /** The server's name for the model; empty: the only one it has. */
+  model: z.string().default(""),
+  /** `bare` for a model that was trained on the step grammar. */
+  promptFormat: z.enum(["two-shot", "bare"]).default("two-shot"),
+  /** Requests under way at once. */
+  concurrentRequests: z.int().min(1).max(64).default(8),
+  /** Seconds for which the server may say nothing. */
+  timeoutSeconds: z.number().min(1).max(300).default(120),
+});
+
 const Verifier = z.object({
   /** When stored steps are run again: only when asked, or also when a file is opened or saved. */
   recheck: z.enum(["onDemand", "onOpen", "onSave"]).default("onDemand"),
@@ -94,6 +107,7 @@ export const Settings = z.object({
   search: Search.prefault({}),
   model: Model.prefault({}),
   training: Training.prefault({}),
+  endpoint: Endpoint.prefault({}),
   verifier: Verifier.prefault({}),
   display: Display.prefault({}),
   document: Document.prefault({}),

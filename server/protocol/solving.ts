@@ -36,8 +36,10 @@ export type SolveParams = z.infer<typeof SolveParams>;
 export const SolveObstacle = z.enum([
   /** The model's file is not on this machine; `rstar/models/download` fetches it. */
   "model-missing",
-  /** The model or the engine could not be opened. */
+  /** The model or the engine could not be opened, or the endpoint not be used. */
   "model-failed",
+  /** The endpoint wants a key, or another one. */
+  "key-missing",
   /** No document is open under that URI, or it has no such problem. */
   "no-problem",
   "no-trace",

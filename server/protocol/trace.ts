@@ -101,11 +101,17 @@ export const Vote = z.strictObject({
 });
 export type Vote = z.infer<typeof Vote>;
 
-const Model = z.strictObject({
-  id: z.string(),
-  sha256,
-  adapter: z.strictObject({ id: z.string(), sha256 }).optional(),
-});
+/** A file on this machine by its hash, or what a server calls its model (`endpoint`: scheme, host and port, no secret). */
+const Model = z
+  .strictObject({
+    id: z.string(),
+    sha256: sha256.optional(),
+    adapter: z.strictObject({ id: z.string(), sha256 }).optional(),
+    endpoint: z.string().optional(),
+  })
+  .refine((model) => (model.sha256 === undefined) !== (model.endpoint === undefined), {
+    message: "a model has either a hash or an endpoint",
+  });
 
 /** What a person decided about a step. With both nodes it is a pair to learn from: same prefix, one is better. */
 export const Preference = z.strictObject({

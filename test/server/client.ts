@@ -90,7 +90,8 @@ export class TestClient {
     const runtime: Runtime = {
       services,
       models: { policy: POLICY_FILE, ppm: null },
-      backend: BACKEND,
+      backend: null,
+      why: "a script",
       stats: () => NO_STATS,
       dispose: () => Promise.resolve(),
     };
@@ -257,14 +258,5 @@ const POLICY_FILE: ResolvedModel = {
   parameters: 1,
   promptFormat: "bare",
 };
-const BACKEND = {
-  gpu: false,
-  devices: [],
-  threads: 2,
-  gpuMemory: { total: 0, free: 0 },
-  version: "0",
-  why: "a script",
-} as const;
-
 /** A script counts nothing. */
 const NO_STATS = { policy: { generatedTokens: 0 }, ppm: {} } as unknown as ReturnType<Runtime["stats"]>;

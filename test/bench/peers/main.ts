@@ -5,7 +5,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { problemsFor } from "../../../server/cli/eval-problems.ts";
-import { describeModels, describeSession } from "../../../server/cli/eval-session.ts";
+import { describeModels, describeSession, localParts } from "../../../server/cli/eval-session.ts";
 import { interruptSignal } from "../../../server/cli/interrupt.ts";
 import { openPython, openRuntime, type Runtime } from "../../../server/compose.ts";
 import { llamaCppSource } from "../../../server/engine/converter-source.ts";
@@ -97,7 +97,8 @@ async function measureInto(folder: string): Promise<void> {
   }
 }
 
-function startServer({ models, backend }: Runtime): Promise<LlamaServer> {
+function startServer(runtime: Runtime): Promise<LlamaServer> {
+  const { models, backend } = localParts(runtime);
   if (models.policy.adapter !== undefined)
     throw new Error("The rivals have no adapter: name a model without one with --model.");
   return startLlamaServer(models.policy.path, backend.threads, [
@@ -143,7 +144,8 @@ interface Measurement {
 }
 
 async function measure({ folder, set, problems, runtime, contestants }: Measurement): Promise<void> {
-  const { policy, ppm } = await describeModels(runtime.models, signal);
+  const { backend, models } = localParts(runtime);
+  const { policy, ppm } = await describeModels(models, signal);
   const settings: PeerSettings = {
     set,
     problemsSha256: problemsHash(problems),
@@ -151,16 +153,16 @@ async function measure({ folder, set, problems, runtime, contestants }: Measurem
     policy,
     ppm: ppm === null ? null : { id: ppm.id, sha256: (ppm.adapter ?? ppm).sha256 },
     seed: Number(options.seed),
-    threads: runtime.backend.threads,
+    threads: backend.threads,
     limitSeconds: Number(options["limit-seconds"]),
     contestants: contestants.map(({ name, side, settings: about }) => ({ name, side, settings: about })),
     programs: {
       "llama-server": `${(await llamaCppSource()).release} (-c ${CONTEXT_TOKENS} --kv-unified --parallel ${options.samples})`,
       OptiLLM: OPTILLM.replace("optillm==", ""),
-      "node-llama-cpp": runtime.backend.version,
+      "node-llama-cpp": backend.version,
     },
   };
-  const described = await describeSession(1, runtime.backend);
+  const described = await describeSession(1, backend);
   const command = ["npm", "run", "bench:peers", "--", ...process.argv.slice(2).map(withoutFolders)];
   const opened = await openRun(folder, settings, { ...described, command });
   const { turns } = filesOf(folder);

@@ -100,7 +100,9 @@ describe("settings", () => {
   });
 
   it("that choose programs or files do not come from an untrusted folder", () => {
-    const risky = Object.keys(settings).filter((name) => /path|folder|model\.(?:policy|ppm)$/iu.test(name));
+    const risky = Object.keys(settings).filter((name) =>
+      /path|folder|model\.(?:policy|ppm)$|endpoint\.(?:url|model)$/iu.test(name),
+    );
     expect([...manifest.capabilities.untrustedWorkspaces.restrictedConfigurations].sort()).toEqual(
       risky.sort(),
     );

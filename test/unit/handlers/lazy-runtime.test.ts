@@ -21,7 +21,7 @@ afterEach(() => vi.useRealTimers());
 
 function ready(): RuntimeOpening {
   const runtime = {
-    backend: { why: "a script" },
+    why: "a script",
     services: { policy: { identity: { id: "p" } }, ppm: null },
     dispose: () => {
       log.push("runtime closed");
@@ -53,6 +53,7 @@ function lazy(): LazyRuntime {
     () => settings,
     nothing,
     () => log.push("told"),
+    (url) => Promise.resolve(`key of ${url}`),
   );
 }
 

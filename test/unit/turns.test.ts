@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Turns, unlessAborted } from "../../../server/handlers/signals.ts";
+import { Turns, unlessAborted } from "../../server/turns.ts";
 
 const forever = new AbortController().signal;
 

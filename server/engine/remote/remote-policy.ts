@@ -1,0 +1,188 @@
+/** A policy behind an OpenAI-compatible server. Candidates are requests side by side; the server batches them. */
+import { setTimeout as wait } from "node:timers/promises";
+import { z } from "zod";
+import type { ModelIdentity, PolicyModel, ProposeRequest, ProposeResult } from "../../services.ts";
+import { Turns } from "../../turns.ts";
+import type { PolicyCounters } from "../policy.ts";
+import { complete, type Completion, type CompletionRequest } from "./completion.ts";
+import { addressOf, ask, jsonOf, MODELS, type Endpoint } from "./endpoint.ts";
+import { describeEndpointFailure, type EndpointFailure } from "./failures.ts";
+
+/** A policy, or why the server cannot be used. `key`: the key is missing or wrong. */
+export type RemoteOpening =
+  | { readonly kind: "ready"; readonly policy: RemotePolicy }
+  | { readonly kind: "failed"; readonly reason: "key" | "other"; readonly message: string };
+
+/** How long is waited before a request is sent again, and for how long in all; tests wait less. */
+export interface Patience {
+  /** Before each further try of a request that the server has not begun with, where it names no time itself. */
+  readonly delaysMs: readonly number[];
+  /** A server that asks for more than this is not waited for. */
+  readonly longestMs: number;
+}
+const PATIENCE: Patience = { delaysMs: [500, 2_000, 8_000], longestMs: 30_000 };
+
+/** Of a server that does not say how much it reads: what the step grammar needs at least. */
+const USUAL_CONTEXT = 4096;
+
+const ModelList = z.object({
+  data: z.array(
+    z.object({
+      id: z.string(),
+      /** Tokens it reads: vLLM's name for them, and llama-server's. */
+      max_model_len: z.int().positive().nullish().catch(null),
+      meta: z.object({ n_ctx: z.int().positive().nullish() }).nullish().catch(null),
+    }),
+  ),
+});
+
+/**
+ * Asks the server for its models, so that a wrong address, key or name shows before anything is searched.
+ * @throws the signal's reason when it is aborted.
+ */
+export async function openRemotePolicy(
+  endpoint: Endpoint,
+  signal: AbortSignal,
+  patience: Patience = PATIENCE,
+): Promise<RemoteOpening> {
+  const address = addressOf(endpoint.url);
+  if (address.kind !== "address") return failed(address, endpoint.url, endpoint.model);
+  const { base, origin } = address;
+  const answer = await ask({ base, endpoint, path: MODELS }, null, signal);
+  // Some servers complete and list nothing: then the first request shows what is wrong.
+  if (answer.kind === "not-found" && endpoint.model !== "")
+    return { kind: "ready", policy: new RemotePolicy(endpoint, { base, origin }, USUAL_CONTEXT, patience) };
+  if (answer.kind !== "answer") return failed(answer, base, endpoint.model);
+  let text: string;
+  try {
+    text = await answer.response.text();
+  } catch (error) {
+    return failed(answer.failureOf(error), base, endpoint.model);
+  } finally {
+    answer.close();
+  }
+  const parsed = ModelList.safeParse(jsonOf(text));
+  if (!parsed.success)
+    return failed({ kind: "malformed", detail: "no list of models" }, base, endpoint.model);
+  const { data } = parsed.data;
+  const named = data.find(({ id }) => id === endpoint.model || id === `${endpoint.model}:latest`);
+  const found = named ?? (endpoint.model === "" && data.length === 1 ? data[0] : undefined);
+  if (found === undefined)
+    return failed({ kind: "model", known: data.map(({ id }) => id) }, base, endpoint.model);
+  const context = found.max_model_len ?? found.meta?.n_ctx ?? USUAL_CONTEXT;
+  const policy = new RemotePolicy({ ...endpoint, model: found.id }, { base, origin }, context, patience);
+  return { kind: "ready", policy };
+}
+
+function failed(failure: EndpointFailure, server: string, model: string): RemoteOpening {
+  const message = `${describeEndpointFailure(failure, server, model)} Nothing is lost.`;
+  return { kind: "failed", reason: failure.kind === "key" ? "key" : "other", message };
+}
+
+/** Use `openRemotePolicy`. */
+export class RemotePolicy implements PolicyModel {
+  readonly identity: ModelIdentity;
+  readonly contextLength: number;
+  /** The address, for people. */
+  readonly server: string;
+  readonly #endpoint: Endpoint;
+  readonly #turns: Turns;
+  readonly #patience: Patience;
+  readonly #counters = { candidates: 0, generatedTokens: 0, promptTokens: 0 };
+
+  constructor(
+    endpoint: Endpoint,
+    { base, origin }: { readonly base: string; readonly origin: string },
+    contextLength: number,
+    patience: Patience,
+  ) {
+    this.identity = { id: endpoint.model, endpoint: origin };
+    this.contextLength = contextLength;
+    this.server = base;
+    this.#endpoint = endpoint;
+    this.#turns = new Turns(() => endpoint.concurrentRequests);
+    this.#patience = patience;
+  }
+
+  /** What was generated so far. */
+  get counters(): PolicyCounters {
+    return { ...this.#counters };
+  }
+
+  async propose(requests: readonly ProposeRequest[], signal: AbortSignal): Promise<readonly ProposeResult[]> {
+    // A search cannot go on without one of its candidates, so the others need not be waited for.
+    const ending = new AbortController();
+    const together = AbortSignal.any([signal, ending.signal]);
+    let failure: EndpointFailure | null = null;
+    const drawn = requests.map((request) =>
+      Promise.all(
+        request.seeds.map((seed, index) =>
+          this.#turns.take(together, async () => {
+            const outcome = await this.#complete(requestFor(request, seed, index), together);
+            if (outcome.kind === "completion") return outcome;
+            failure ??= outcome;
+            ending.abort(new Error(outcome.kind));
+            throw ending.signal.reason;
+          }),
+        ),
+      ),
+    );
+    try {
+      return (await Promise.all(drawn)).map(resultOf);
+    } catch (error) {
+      signal.throwIfAborted();
+      // Assigned in a closure, which the compiler does not follow.
+      const why = failure as EndpointFailure | null;
+      if (why === null) throw error;
+      return requests.map(() => this.#failed(why));
+    }
+  }
+
+  #failed(failure: EndpointFailure): ProposeResult {
+    if (failure.kind === "too-long") return failure;
+    return {
+      kind: "failed",
+      reason: describeEndpointFailure(failure, this.server, this.#endpoint.model),
+    };
+  }
+
+  /** One candidate; sent again as long as the server has not begun with it and asks for no more time than there is. */
+  async #complete(request: CompletionRequest, signal: AbortSignal): Promise<Completion | EndpointFailure> {
+    for (const delay of [...this.#patience.delaysMs, null]) {
+      const outcome = await complete(this.server, this.#endpoint, request, signal);
+      if (outcome.kind === "completion") this.#count(outcome);
+      const asked = outcome.kind === "busy" && outcome.seconds !== null ? outcome.seconds * 1000 : delay;
+      const mayAgain = outcome.kind === "busy" || outcome.kind === "unreachable";
+      if (!mayAgain || delay === null || asked === null || asked > this.#patience.longestMs) return outcome;
+      await wait(asked, undefined, { signal }).catch(() => signal.throwIfAborted());
+    }
+    throw new Error("a request was sent again without an end");
+  }
+
+  #count({ candidate, evaluatedTokens }: Completion): void {
+    this.#counters.candidates++;
+    this.#counters.generatedTokens += candidate.tokens;
+    this.#counters.promptTokens += evaluatedTokens;
+  }
+}
+
+function requestFor(
+  { prefix, sampling, stop, maxTokens, onText }: ProposeRequest,
+  seed: number,
+  index: number,
+): CompletionRequest {
+  return {
+    prompt: prefix.join(""),
+    ...{ seed, sampling, stop, maxTokens },
+    ...(onText === undefined ? {} : { onText: (text) => onText(index, text) }),
+  };
+}
+
+function resultOf(completions: readonly Completion[]): ProposeResult {
+  return {
+    kind: "candidates",
+    candidates: completions.map(({ candidate }) => candidate),
+    evaluatedTokens: completions.reduce((sum, { evaluatedTokens }) => sum + evaluatedTokens, 0),
+    reusedTokens: completions.reduce((sum, { reusedTokens }) => sum + reusedTokens, 0),
+  };
+}

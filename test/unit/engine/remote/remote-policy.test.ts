@@ -1,0 +1,360 @@
+import { describe, expect, it } from "vitest";
+import { openRemotePolicy, type RemotePolicy } from "../../../../server/engine/remote/remote-policy.ts";
+import type { Endpoint } from "../../../../server/engine/remote/endpoint.ts";
+import type { ProposeRequest, ProposeResult } from "../../../../server/services.ts";
+import {
+  endpointServer,
+  json,
+  piece,
+  send,
+  stream,
+  write,
+  type EndpointScript,
+} from "../../../support/endpoint-server.ts";
+
+const forever = new AbortController().signal;
+const HASTE = { delaysMs: [1, 1], longestMs: 50 };
+const REQUEST: ProposeRequest = {
+  prefix: ["Question: 6 times 7?\n", "<code>\n"],
+  seeds: [11],
+  sampling: { temperature: 0.8, topP: 0.95, topK: 40, minP: 0.05 },
+  stop: ["<end_of_step>", "\n# Step "],
+  maxTokens: 32,
+};
+
+async function policyOf(endpoint: Endpoint): Promise<RemotePolicy> {
+  const opening = await openRemotePolicy(endpoint, forever, HASTE);
+  if (opening.kind === "failed") throw new Error(opening.message);
+  return opening.policy;
+}
+
+async function propose(
+  script: EndpointScript,
+  request: Partial<ProposeRequest> = {},
+  changes: Partial<Endpoint> = {},
+): Promise<ProposeResult | undefined> {
+  await using server = await endpointServer(script);
+  const policy = await policyOf(server.endpoint(changes));
+  return (await policy.propose([{ ...REQUEST, ...request }], forever))[0];
+}
+
+/** The sentence of a failed request. */
+async function failure(script: EndpointScript, changes: Partial<Endpoint> = {}): Promise<string> {
+  const result = await propose(script, {}, changes);
+  return result?.kind === "failed" ? result.reason : `not failed: ${JSON.stringify(result)}`;
+}
+
+describe("a candidate", () => {
+  it("continues the prefix as it is, with its seed and sampling", async () => {
+    await using server = await endpointServer((_asked, response) => write(response, ["a = 6"]));
+    const policy = await policyOf(server.endpoint({ key: "secret", model: "" }));
+    expect(policy.identity).toEqual({ id: "tiny", endpoint: server.url });
+    expect(policy.contextLength).toBe(2048);
+    await policy.propose([{ ...REQUEST, seeds: [11, 12] }], forever);
+    expect(server.asked.map(({ body }) => body["seed"]).sort()).toEqual([11, 12]);
+    expect(server.asked[0]).toMatchObject({
+      path: "/v1/completions",
+      authorization: "Bearer secret",
+      body: {
+        model: "tiny",
+        prompt: "Question: 6 times 7?\n<code>\n",
+        max_tokens: 32,
+        temperature: 0.8,
+        top_p: 0.95,
+        top_k: 40,
+        min_p: 0.05,
+        logprobs: 1,
+        stream: true,
+      },
+    });
+    expect(server.asked[0]?.body).not.toHaveProperty("stop");
+  });
+
+  it("ends at the first stop string, across pieces, and lets the server stop writing", async () => {
+    await using server = await endpointServer((_asked, response) => {
+      stream(response);
+      for (const text of ["a = 6", "\n<end_", "of_step>\n", "# Step 2"]) send(response, piece(text));
+      // The rest never comes: only a client that closes the connection gets on.
+    });
+    const policy = await policyOf(server.endpoint());
+    const seen: string[] = [];
+    const [result] = await policy.propose(
+      [{ ...REQUEST, onText: (_index, text) => seen.push(text) }],
+      forever,
+    );
+    expect(result).toMatchObject({
+      kind: "candidates",
+      candidates: [
+        { text: "a = 6\n", tokens: 3, finish: { kind: "stop", stop: "<end_of_step>" }, logProb: null },
+      ],
+    });
+    expect(seen).toEqual(["a = 6\n<end_", "a = 6\n<end_of_step>\n"]);
+    while (server.closedEarly() === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+  });
+
+  it.each([
+    ["stop", { kind: "end-of-text" }],
+    ["length", { kind: "length" }],
+  ])("that the server ended with %s is told as such", async (reason, finish) => {
+    const result = await propose((_asked, response) => write(response, ["a", " = 6"], reason));
+    expect(result).toMatchObject({ candidates: [{ text: "a = 6", tokens: 2, finish }] });
+  });
+
+  it("is cut where the server passes over the limit of tokens", async () => {
+    const result = await propose(
+      (_asked, response) => {
+        stream(response);
+        for (let index = 0; index < 50; index++) send(response, piece("x"));
+      },
+      { maxTokens: 8 },
+    );
+    expect(result).toMatchObject({ candidates: [{ text: "x".repeat(9), finish: { kind: "length" } }] });
+  });
+
+  it("counts tokens as the server does: in the last chunk, or in every one", async () => {
+    const last = await propose((_asked, response) => {
+      stream(response);
+      send(response, piece("a = 6"));
+      send(response, { choices: [{ text: "", finish_reason: "stop" }] });
+      send(response, {
+        choices: [],
+        usage: { completion_tokens: 5, prompt_tokens: 20, prompt_tokens_details: { cached_tokens: 15 } },
+      });
+      send(response, "[DONE]");
+      response.end();
+    });
+    expect(last).toMatchObject({ candidates: [{ tokens: 5 }], evaluatedTokens: 5, reusedTokens: 15 });
+    const each = await propose((_asked, response) => {
+      stream(response);
+      send(response, piece("a = 6", { timings: { predicted_n: 3, prompt_n: 4, cache_n: 16 } }));
+      send(response, piece("<end_of_step>", { timings: { predicted_n: 7, prompt_n: 4, cache_n: 16 } }));
+    });
+    expect(each).toMatchObject({ candidates: [{ tokens: 7 }], evaluatedTokens: 4, reusedTokens: 16 });
+  });
+
+  it.each([
+    ["completions", { token_logprobs: [-1] }, { token_logprobs: [null, -3] }],
+    ["chats", { content: [{ logprob: -1 }] }, { content: [{ logprob: -3 }] }],
+  ])("has log-probabilities in the form of %s", async (_form, first, second) => {
+    const result = await propose((_asked, response) => {
+      stream(response);
+      for (const logprobs of [first, second]) send(response, { choices: [{ text: "x", logprobs }] });
+      send(response, { choices: [{ text: "", finish_reason: "stop", logprobs: "none" }] });
+      response.end();
+    });
+    expect(result).toMatchObject({ candidates: [{ logProb: { mean: -2, min: -3 } }] });
+  });
+
+  it("can come from a server that does not stream", async () => {
+    const result = await propose((_asked, response) => {
+      json(response, 200, {
+        choices: [{ text: "a = 6<end_of_step>b", finish_reason: "length" }],
+        usage: { completion_tokens: 9, prompt_tokens: 3 },
+      });
+    });
+    expect(result).toMatchObject({ candidates: [{ text: "a = 6", tokens: 9 }], evaluatedTokens: 3 });
+  });
+});
+
+describe("requests", () => {
+  it("are under way at once up to the limit, and their candidates come in the order of the seeds", async () => {
+    await using server = await endpointServer(async ({ body }, response) => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      write(response, [`seed ${String(body["seed"])}`]);
+    });
+    const policy = await policyOf(server.endpoint({ concurrentRequests: 3 }));
+    const seeds = [5, 4, 3, 2, 1];
+    const results = await policy.propose(
+      [
+        { ...REQUEST, seeds },
+        { ...REQUEST, seeds: [9] },
+      ],
+      forever,
+    );
+    expect(
+      results.map((result) => result.kind === "candidates" && result.candidates.map(({ text }) => text)),
+    ).toEqual([seeds.map((seed) => `seed ${seed}`), ["seed 9"]]);
+    expect(server.most()).toBe(3);
+    expect(policy.counters).toMatchObject({ candidates: 6, generatedTokens: 6 });
+  });
+
+  it.each([
+    ["before the server answers", (): void => undefined],
+    [
+      "in the middle of an answer",
+      (response: Parameters<typeof stream>[0]): void => {
+        stream(response);
+        send(response, piece("a"));
+      },
+    ],
+  ])("stop when they are told to %s", async (_when, begin) => {
+    await using server = await endpointServer((_asked, response) => begin(response));
+    const policy = await policyOf(server.endpoint({ concurrentRequests: 2 }));
+    const controller = new AbortController();
+    const reason = new Error("stopped by the person");
+    const proposing = policy.propose([{ ...REQUEST, seeds: [1, 2, 3] }], controller.signal);
+    const ended = proposing.catch((error: unknown) => error);
+    while (server.asked.length < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+    controller.abort(reason);
+    expect(await ended).toBe(reason);
+    // The server never answers: only the signal can have ended it.
+    while (server.closedEarly() < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+    expect(server.asked).toHaveLength(2);
+  });
+
+  it("are sent again while the server has too much to do, after the time that it names", async () => {
+    await using server = await endpointServer((_asked, response, before) => {
+      if (before < 2) json(response, before === 0 ? 429 : 503, {}, { "retry-after": "0.01" });
+      else write(response, ["a"]);
+    });
+    const policy = await policyOf(server.endpoint());
+    expect(await policy.propose([REQUEST], forever)).toMatchObject([{ kind: "candidates" }]);
+    expect(server.asked).toHaveLength(3);
+  });
+
+  it("are sent again when the connection is refused before there is an answer", async () => {
+    await using server = await endpointServer((_asked, response, before) => {
+      if (before === 0) response.destroy();
+      else write(response, ["a"]);
+    });
+    const policy = await policyOf(server.endpoint());
+    expect(await policy.propose([REQUEST], forever)).toMatchObject([{ kind: "candidates" }]);
+  });
+
+  it("end together when one of them fails", async () => {
+    await using server = await endpointServer((_asked, response, before) => {
+      if (before === 1) json(response, 500, { error: { message: "out of memory" } });
+      else stream(response);
+    });
+    const policy = await policyOf(server.endpoint());
+    const results = await policy.propose([REQUEST, { ...REQUEST, seeds: [1, 2] }], forever);
+    expect(results.map(({ kind }) => kind)).toEqual(["failed", "failed"]);
+    while (server.closedEarly() < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+  });
+});
+
+describe("what goes wrong is told, with what to do", () => {
+  const answer =
+    (status: number, body: object, headers = {}): EndpointScript =>
+    (_asked, response) =>
+      json(response, status, body, headers);
+
+  it.each([
+    ["no key", answer(401, {}), /wants a key \(401\).*RSTAR_ENDPOINT_KEY/u],
+    ["no such model", answer(404, { error: { message: "no model tiny" } }), /"tiny": no model tiny/u],
+    ["a bad request", answer(400, { error: "top_k is unknown" }), /refused.*400: top_k is unknown/u],
+    ["too much to do", answer(429, {}, { "retry-after": "90" }), /no more requests for 90 s/u],
+    ["too much to do, without a time", answer(503, {}), /too much to do \(503\)/u],
+    ["a broken server", answer(502, {}), /failed \(502/u],
+    ["a page", (_asked, response) => void response.end("<html>Hello</html>"), /something else.*not JSON/u],
+    ["another shape", answer(200, { choices: [{ text: 7 }] }), /choices\.0\.text/u],
+    [
+      "a redirection",
+      answer(307, {}, { location: "http://other/v1?token=1" }),
+      /points to http:\/\/other\/v1\. /u,
+    ],
+    [
+      "an error within the answer",
+      (_asked, response) => {
+        stream(response);
+        send(response, { error: { message: "the GPU is gone" } });
+        response.end();
+      },
+      /failed \(200: the GPU is gone\)/u,
+    ],
+    [
+      "an answer without an end",
+      (_asked, response) => {
+        stream(response);
+        send(response, piece("a"));
+        response.end();
+      },
+      /ended in the middle.*no end/u,
+    ],
+    [
+      "a connection that drops",
+      (_asked, response) => {
+        stream(response);
+        send(response, piece("a"));
+        setTimeout(() => response.destroy(), 5);
+      },
+      /ended in the middle of an answer/u,
+    ],
+  ] satisfies [string, EndpointScript, RegExp][])("%s", async (_what, script, words) => {
+    expect(await failure(script)).toMatch(words);
+  });
+
+  it("a wrong key", async () => {
+    const told = await failure(answer(403, {}), { key: "wrong-secret" });
+    expect(told).toMatch(/does not accept the key \(403\)/u);
+    expect(told).not.toContain("wrong-secret");
+  });
+
+  it("silence, before and in the middle of an answer", async () => {
+    expect(await failure(() => undefined, { timeoutMs: 40 })).toMatch(/said nothing for 0\.04 s/u);
+    expect(await failure((_asked, response) => stream(response), { timeoutMs: 40 })).toMatch(/said nothing/u);
+  });
+
+  it("a prompt that is too long, with the server's numbers", async () => {
+    const error = {
+      message: "too long",
+      type: "exceed_context_size_error",
+      n_prompt_tokens: 3001,
+      n_ctx: 1024,
+    };
+    expect(await propose(answer(400, { error }))).toEqual({ kind: "too-long", tokens: 3001, limit: 1024 });
+  });
+
+  it("a server that is gone", async () => {
+    const server = await endpointServer((_asked, response) => write(response, ["a"]));
+    const policy = await policyOf(server.endpoint());
+    await server[Symbol.asyncDispose]();
+    const [result] = await policy.propose([REQUEST], forever);
+    expect(result).toMatchObject({ kind: "failed" });
+    expect(result?.kind === "failed" && result.reason).toMatch(/cannot be reached \(ECONNREFUSED\)/u);
+  });
+});
+
+describe("opening", () => {
+  const open = async (endpoint: Endpoint): Promise<string> => {
+    const opening = await openRemotePolicy(endpoint, forever, HASTE);
+    return opening.kind === "failed" ? `${opening.reason}: ${opening.message}` : "ready";
+  };
+
+  it("finds out at once that an address, a key or a name is wrong", async () => {
+    const models = { data: [{ id: "one" }, { id: "two" }] };
+    await using server = await endpointServer(() => undefined, models);
+    expect(await open(server.endpoint({ model: "three" }))).toMatch(/no model "three"\. It has: one, two/u);
+    expect(await open(server.endpoint({ model: "" }))).toMatch(/several models: one, two/u);
+    expect(await open(server.endpoint({ model: "two", url: `${server.url}/v1/` }))).toBe("ready");
+    await using closed = await endpointServer(
+      () => undefined,
+      (_asked, response) => json(response, 401, {}),
+    );
+    expect(await open(closed.endpoint())).toMatch(/^key: .*wants a key/u);
+    await using chat = await endpointServer(() => undefined, { hello: "world" });
+    expect(await open(chat.endpoint())).toMatch(/no list of models/u);
+    expect(await open(server.endpoint({ url: "http://127.0.0.1:1" }))).toMatch(
+      /cannot be reached.*Nothing is lost/u,
+    );
+  });
+
+  it("does without a list of models where a name is given", async () => {
+    await using server = await endpointServer(
+      (_asked, response) => write(response, ["a"]),
+      (_asked, response) => json(response, 404, {}),
+    );
+    expect(await open(server.endpoint({ model: "" }))).toMatch(/no \/v1\/models/u);
+    expect((await policyOf(server.endpoint())).contextLength).toBe(4096);
+  });
+
+  it.each([
+    ["not a URL", "localhost"],
+    ["another protocol", "ftp://host/"],
+    ["a password", "http://me:pass@host/"],
+    ["a key in its query", "http://host/?key=1"],
+  ])("refuses an address that is %s", async (_what, url) => {
+    await using server = await endpointServer(() => undefined);
+    expect(await open(server.endpoint({ url }))).toMatch(/not usable.*Nothing was sent/u);
+  });
+});
