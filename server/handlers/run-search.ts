@@ -7,6 +7,7 @@ import type { SearchConfig } from "../search/config.ts";
 import type { Earlier } from "../search/continuation.ts";
 import type { SearchProblem } from "../search/search.ts";
 import { startSearch, type RunningSearch } from "../search/solve.ts";
+import { Notebook } from "./notebook.ts";
 import {
   beginProgress,
   percentageOf,
@@ -18,8 +19,6 @@ import {
 import type { SearchEntry } from "./searches.ts";
 import type { Session } from "./session.ts";
 
-/** How often a running search is written down, in case the process is killed. */
-const JOURNAL_EVERY_MS = 1000;
 /** How often the display says that it is alive. */
 const HEARTBEAT_MS = 1000;
 
@@ -77,7 +76,12 @@ export async function runSearch(session: Session, task: SearchTask): Promise<Sea
             const document = task.uri.startsWith("file:") ? fileURLToPath(task.uri) : task.uri;
             const training = await (await session.library.files()).trainingMark(document);
             const createdAt = session.services.now().toISOString();
-            const search = startSearch(
+            // Written by a timer, so that the search is there by then.
+            const notebook: Notebook = new Notebook(
+              () => search.snapshot(),
+              (trace) => writeDown(session, trace),
+            );
+            const search: RunningSearch = startSearch(
               task.problem,
               task.config,
               services,
@@ -85,12 +89,14 @@ export async function runSearch(session: Session, task: SearchTask): Promise<Sea
               entry.controller.signal,
               (event) => {
                 session.searches.tell(entry, event);
-                if (event.kind === "progress") show(session, task.tokens, display, entry);
+                if (event.kind !== "progress") return;
+                show(session, task.tokens, display, entry);
+                notebook.grown();
               },
               task.earlier,
             );
             entry.snapshot = search.snapshot;
-            const trace = await watched(session, entry, display, search);
+            const trace = await watched(session, entry, display, search, notebook);
             return { kind: "trace", trace, uri: entry.uri, note: await keep(session, trace) };
           });
         });
@@ -109,25 +115,14 @@ export async function runSearch(session: Session, task: SearchTask): Promise<Sea
   }
 }
 
-/** Waits for the search; meanwhile it is written down, and the display says that it is alive. */
+/** Waits for the search; meanwhile the display says that it is alive. */
 async function watched(
   session: Session,
   entry: SearchEntry,
   display: Display,
   search: RunningSearch,
+  notebook: Notebook,
 ): Promise<Trace> {
-  let writing: Promise<void> = Promise.resolve();
-  let written = -1;
-  const journal = setInterval(() => {
-    const trace = search.snapshot();
-    if (trace.cost.generatedTokens === written) return;
-    written = trace.cost.generatedTokens;
-    writing = writing
-      .then(async () => (await session.library.files()).journal.write(trace))
-      .catch((error: unknown) =>
-        session.connection.console.warn(`The search ${trace.id} could not be written down: ${String(error)}`),
-      );
-  }, JOURNAL_EVERY_MS);
   const tokensBefore = session.runtime.generatedTokens;
   const heart = setInterval(() => {
     const written = session.runtime.generatedTokens - tokensBefore;
@@ -137,9 +132,18 @@ async function watched(
   try {
     return await search.done;
   } finally {
-    clearInterval(journal);
     clearInterval(heart);
-    await writing;
+    await notebook.close();
+  }
+}
+
+/** In the journal, in case the process is killed. */
+async function writeDown(session: Session, trace: Trace): Promise<void> {
+  try {
+    const { journal } = await session.library.files();
+    await journal.write(trace);
+  } catch (error) {
+    session.connection.console.warn(`The search ${trace.id} could not be written down: ${String(error)}`);
   }
 }
 

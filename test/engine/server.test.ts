@@ -1,6 +1,6 @@
 /** The built language server with the real model and the real sandbox, on a problem of `examples/`. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { TextDocument } from "vscode-languageserver-textdocument";
@@ -115,3 +115,42 @@ it("solves a problem, shows it while it is written, explains a step, checks it a
   const status = REQUESTS.status.result.parse(await editor.sendRequest("rstar/status", {}));
   expect(status.state).toBe("unloaded");
 });
+
+it("a kill in the middle of a solve costs nothing: the next server goes on with the search", async () => {
+  const problem = { kind: "index", index: 2 } as const;
+  const before = document.getText();
+  const overrides = { strategy: "self-consistency", budgetTokens: 20_000 };
+  let ended: unknown = null;
+  editor.sendRequest("rstar/solve", { uri: URI, problem, overrides }).then(
+    (outcome) => (ended = outcome),
+    () => undefined,
+  );
+  const running = path.join(home, "traces", "running");
+  const written = (): string[] =>
+    existsSync(running) ? readdirSync(running).filter((name) => name.endsWith(".json")) : [];
+  await until(() => ended !== null || written().length > 0);
+  expect(ended).toBeNull();
+  const exited = new Promise((resolve) => server.once("exit", resolve));
+  server.kill("SIGKILL");
+  await exited;
+  editor.dispose();
+  expect(document.getText()).toBe(before);
+
+  await start();
+  const listed = REQUESTS.problems.result.parse(await editor.sendRequest("rstar/problems", { uri: URI }));
+  const killed = listed.problems[1];
+  expect(killed).toMatchObject({ state: "unsolved", resumable: true });
+  const outcome = REQUESTS.resume.result.parse(
+    await editor.sendRequest("rstar/resume", {
+      traceId: killed?.traceId,
+      place: { uri: URI, problem },
+      overrides: { budgetTokens: 800 },
+    }),
+  );
+  expect(outcome).toMatchObject({ kind: "solved", inserted: true });
+  expect(readdirSync(running)).toEqual([]);
+});
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
+}

@@ -49,8 +49,11 @@ export function scriptedClients(): (options?: Partial<ClientOptions>) => Promise
   };
 }
 
-/** A policy that waits at each call until it is let go. */
-export function gated(script: Script): {
+/** A policy that waits at each call until it is let go; the first `free` calls pass. */
+export function gated(
+  script: Script,
+  free = 0,
+): {
   readonly policy: PolicyModel;
   readonly waiting: () => number;
   readonly release: () => void;
@@ -58,6 +61,7 @@ export function gated(script: Script): {
   const inner = scriptedPolicy(script);
   const held: (() => void)[] = [];
   let open = false;
+  let calls = 0;
   return {
     waiting: () => held.length,
     release: () => {
@@ -67,7 +71,7 @@ export function gated(script: Script): {
     policy: {
       ...inner,
       propose: async (requests, signal) => {
-        if (!open)
+        if (!open && ++calls > free)
           await new Promise<void>((resolve, reject) => {
             held.push(resolve);
             signal.addEventListener("abort", () => reject(new Error("stopped")), { once: true });

@@ -1,8 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { statementHash } from "../../server/document/problems.ts";
+import { Trace } from "../../server/protocol/trace.ts";
 import { solve } from "../../server/search/solve.ts";
 import { configOf, fakeServices, scriptedPolicy, STAMP } from "../support/fakes.ts";
 import type { TestClient } from "./client.ts";
@@ -275,13 +276,20 @@ describe("stopping and going on", () => {
     expect(readdirSync(path.join(editor.home, "running"))).toEqual([]);
   });
 
-  it("writes a search down while it runs, so that a kill leaves it behind", async () => {
-    const gate = gated(multiply);
-    const editor = await client({ services: fakeServices(gate.policy) });
+  it("writes a search down as soon as it has candidates, so that a kill leaves them behind", async () => {
+    const gate = gated(multiply, 1);
+    const editor = await client({
+      services: fakeServices(gate.policy),
+      settings: { search: { settleConfidence: 1 } },
+    });
     await editor.open(URI, TEXT);
     const solving = editor.ask("solve", FIRST);
     const folder = path.join(editor.home, "running");
-    await until(() => existsSync(folder) && readdirSync(folder).length > 0);
+    await until(() => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(".json")));
+    const [name = ""] = readdirSync(folder);
+    const written = Trace.parse(JSON.parse(readFileSync(path.join(folder, name), "utf8")));
+    expect(written).toMatchObject({ id: "t-1", stop: "cancelled" });
+    expect(written.nodes.filter(({ kind }) => kind === "step").length).toBeGreaterThan(1);
     gate.release();
     await solving;
     expect(readdirSync(folder)).toEqual([]);

@@ -1,6 +1,6 @@
-/** The built server over stdio, as a plain editor starts it: no initialization options, no commands of its own. */
+/** The built server over stdio, as a plain editor starts it: with no commands of its own. */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import {
@@ -12,6 +12,9 @@ import {
   type ProtocolConnection,
 } from "vscode-languageserver/node";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { Trace } from "../../server/protocol/trace.ts";
+import { endpointServer, write } from "../support/endpoint-server.ts";
+import { until } from "./scripts.ts";
 
 const SERVER = path.resolve(import.meta.dirname, "../../dist/server.mjs");
 const URI = "file:///notes/plain.md";
@@ -96,4 +99,38 @@ it("writes down what may train, bundled as it is", async () => {
   await editor.sendRequest("shutdown");
   await editor.sendNotification("exit");
   expect(await exited).toBe(0);
+});
+
+it("leaves its candidates behind when it is killed in the middle of a solve", async () => {
+  let answered = 0;
+  await using policy = await endpointServer((_asked, response) => {
+    // The first wave, and then nothing more.
+    if (++answered <= 4) write(response, ["# Step 1: Multiply.\n", "print(6 * 7)\n", "<end_of_code>"]);
+  });
+  await editor.sendRequest("initialize", {
+    processId: process.pid,
+    rootUri: null,
+    capabilities: {},
+    initializationOptions: {
+      settings: {
+        endpoint: { url: policy.url },
+        search: { strategy: "self-consistency", settleConfidence: 1 },
+      },
+    },
+  });
+  await editor.sendNotification("initialized", {});
+  await editor.sendNotification("textDocument/didOpen", {
+    textDocument: { uri: URI, languageId: "markdown", version: 1, text: TEXT },
+  });
+  editor
+    .sendRequest("rstar/solve", { uri: URI, problem: { kind: "index", index: 1 } })
+    .catch(() => undefined);
+  const running = path.join(home, "traces", "running");
+  const written = (): string | undefined =>
+    existsSync(running) ? readdirSync(running).find((name) => name.endsWith(".json")) : undefined;
+  await until(() => written() !== undefined);
+  server.kill("SIGKILL");
+  await exited;
+  const trace = Trace.parse(JSON.parse(readFileSync(path.join(running, written() ?? ""), "utf8")));
+  expect(trace.votes).toMatchObject([{ answer: "42", count: 4 }]);
 });
