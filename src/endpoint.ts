@@ -1,6 +1,7 @@
 /** The key of a server that has the model: asked for, and kept in the editor's secret storage for that server alone. */
 import * as vscode from "vscode";
-import { originOf } from "../server/protocol/endpoint.ts";
+import { ENDPOINT_KEY, originOf } from "../server/protocol/endpoint.ts";
+import type { Settings } from "../server/protocol/settings.ts";
 import type { Parts } from "./parts.ts";
 
 /** The name under which a server's key is kept. */
@@ -36,4 +37,24 @@ export async function setEndpointKey({ context }: Parts): Promise<boolean> {
 /** Shows the settings that name the server. */
 export async function openEndpointSettings(): Promise<void> {
   await vscode.commands.executeCommand("workbench.action.openSettings", "rstarMath.endpoint");
+}
+
+/** What tells `rstar` of the endpoint that the settings name: options, and the key in its environment. */
+export async function endpointOfProgram({ secrets }: vscode.ExtensionContext): Promise<{
+  readonly options: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+}> {
+  const settings = vscode.workspace.getConfiguration("rstarMath").get<Settings["endpoint"]>("endpoint");
+  const origin = originOf(settings?.url ?? "");
+  if (settings === undefined || origin === null) return { options: [], environment: {} };
+  const { url, model, promptFormat, concurrentRequests, timeoutSeconds } = settings;
+  const key = await secrets.get(secretName(origin));
+  return {
+    options: [
+      ...["--endpoint", url, ...(model === "" ? [] : ["--endpoint-model", model])],
+      ...["--endpoint-format", promptFormat],
+      ...["--endpoint-requests", String(concurrentRequests), "--endpoint-timeout", String(timeoutSeconds)],
+    ],
+    environment: key === undefined ? {} : { [ENDPOINT_KEY]: key },
+  };
 }

@@ -23,7 +23,7 @@ export async function selectModel(parts: Parts): Promise<void> {
   const url = vscode.workspace.getConfiguration("rstarMath.endpoint").get<string>("url", "");
   const items: ModelItem[] = [
     { label: vscode.l10n.t("Models that write the steps"), kind: vscode.QuickPickItemKind.Separator },
-    ...of("policy", listed.policy),
+    ...of("policy", url === "" ? listed.policy : null),
     ...(scorers.length === 0
       ? []
       : [

@@ -1,6 +1,7 @@
 /** What other programs in the editor may call: two language model tools, and the same two over MCP where that exists. */
 import * as vscode from "vscode";
 import { REQUESTS } from "../server/protocol/requests.ts";
+import { endpointOfProgram } from "./endpoint.ts";
 import type { Server } from "./server.ts";
 
 /** `lm.registerMcpServerDefinitionProvider`, since VS Code 1.101; described here because the oldest host lacks it. */
@@ -8,7 +9,7 @@ interface McpHost {
   readonly lm: {
     readonly registerMcpServerDefinitionProvider?: (
       id: string,
-      provider: { provideMcpServerDefinitions(): unknown[] },
+      provider: { provideMcpServerDefinitions(): Promise<unknown[]> },
     ) => vscode.Disposable;
   };
   readonly McpStdioServerDefinition?: new (
@@ -82,12 +83,14 @@ function mcpProvider(
   const program = vscode.Uri.joinPath(context.extensionUri, "dist", "cli.mjs").fsPath;
   const { version } = context.extension.packageJSON as { readonly version: string };
   const provider = {
-    provideMcpServerDefinitions: () => {
+    provideMcpServerDefinitions: async () => {
       // In an untrusted folder nothing may run.
       if (!vscode.workspace.isTrusted) return [];
       const runtime = vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", "");
       const node = runtime === "" ? process.execPath : runtime;
-      return [new Definition("rStar Math", node, [program, "mcp"], { ELECTRON_RUN_AS_NODE: "1" }, version)];
+      const { options, environment } = await endpointOfProgram(context);
+      const variables = { ELECTRON_RUN_AS_NODE: "1", ...environment };
+      return [new Definition("rStar Math", node, [program, "mcp", ...options], variables, version)];
     },
   };
   try {

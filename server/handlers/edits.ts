@@ -1,4 +1,7 @@
 /** Changes of the person's document: one edit that undo takes back, made for the very text that is there now. */
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import type { WorkspaceEdit } from "vscode-languageserver";
 import { insertSolution, type TextEdit } from "../document/edit.ts";
 import type { Problem } from "../document/problems.ts";
@@ -27,6 +30,8 @@ export async function editDocument(
   kept: string,
   plan: (document: OpenDocument) => Planned,
 ): Promise<EditOutcome> {
+  if (await isReadOnly(uri))
+    return { kind: "not-done", message: `The file is read-only, so nothing was written. ${kept}` };
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const document = session.documents.get(uri);
     if (document === null) return { kind: "not-done", message: `The file is no longer open. ${kept}` };
@@ -73,6 +78,23 @@ export function insertBelow(
     };
   });
 }
+
+/** Whether the file is there and must not be written. VS Code would show the change all the same, and not save it. */
+async function isReadOnly(uri: string): Promise<boolean> {
+  if (!uri.startsWith("file:")) return false;
+  const file = fileURLToPath(uri);
+  try {
+    // Without any right to write it is meant so, also for an administrator who could.
+    if (((await stat(file)).mode & 0o222) === 0) return true;
+    await access(file, constants.W_OK);
+    return false;
+  } catch (error) {
+    // A file that is not there yet can be written.
+    return error instanceof Error && "code" in error && READ_ONLY.has(String(error.code));
+  }
+}
+
+const READ_ONLY: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS"]);
 
 function workspaceEdit(session: Session, document: OpenDocument, edit: TextEdit): WorkspaceEdit {
   const edits = [{ range: document.range(edit), newText: edit.newText }];

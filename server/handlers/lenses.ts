@@ -33,11 +33,13 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
     resumable && stored !== undefined
       ? [command("Resume", COMMANDS.resume, { traceId: stored.id, place })]
       : [];
-  // With the same settings the same search would come out: more of it is what helps.
+  // With the same settings the same search would come out: more of it is what helps. One that was stopped has its end
+  // still before it, and messages call going on with it so.
+  const isCut = stored?.stop === "cancelled" || stored?.stop === "failed";
   const again =
     stored === undefined
       ? [command("Solve Again", COMMANDS.solve, place)]
-      : [command("Search On", COMMANDS.resume, { traceId: stored.id, place })];
+      : [command(isCut ? "Resume" : "Search On", COMMANDS.resume, { traceId: stored.id, place })];
   switch (state) {
     case "queued":
     case "searching":

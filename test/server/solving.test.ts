@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { statementHash } from "../../server/document/problems.ts";
 import { Trace } from "../../server/protocol/trace.ts";
@@ -110,6 +111,18 @@ describe("solving", () => {
     expect(outcome).toMatchObject({ kind: "solved", inserted: false });
     expect("message" in outcome ? outcome.message : "").toMatch(/read-only.*kept as t-1/u);
     expect((await editor.problems(URI))[0]).toMatchObject({ state: "kept", answer: "42", traceId: "t-1" });
+  });
+
+  it("keeps the solution when the file must not be written, whatever the editor would do", async () => {
+    const editor = await client();
+    const file = path.join(editor.home, "locked.md");
+    writeFileSync(file, TEXT, { mode: 0o444 });
+    const uri = pathToFileURL(file).href;
+    await editor.open(uri, TEXT);
+    const outcome = await editor.ask("solve", { ...FIRST, uri });
+    expect(outcome).toMatchObject({ kind: "solved", inserted: false });
+    expect("message" in outcome && outcome.message).toMatch(/read-only.*kept as t-1/u);
+    expect(editor.applied).toEqual([]);
   });
 
   it("follows a file that is renamed", async () => {

@@ -14,21 +14,27 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** Waits for one driver to connect, and calls it. */
+/** Waits for the driver to connect, again after the window was reloaded, and calls it. */
 export class DriverChannel {
   readonly #server: net.Server;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #connected: Promise<net.Socket>;
+  #socket: Promise<net.Socket>;
+  #arrived: (socket: net.Socket) => void = () => undefined;
   #next = 0;
 
   private constructor(server: net.Server) {
     this.#server = server;
-    this.#connected = new Promise((resolve) => {
-      server.on("connection", (socket) => {
-        this.#listen(socket);
-        resolve(socket);
-      });
+    this.#socket = this.#expect();
+    server.on("connection", (socket) => {
+      this.#listen(socket);
+      // A second driver can be there before the first has gone.
+      this.#socket = Promise.resolve(socket);
+      this.#arrived(socket);
     });
+  }
+
+  #expect(): Promise<net.Socket> {
+    return new Promise((resolve) => (this.#arrived = resolve));
   }
 
   static async open(): Promise<DriverChannel> {
@@ -43,12 +49,18 @@ export class DriverChannel {
 
   /** Resolves once the editor's extension host is there. */
   async connected(): Promise<void> {
-    await this.#connected;
+    await this.#socket;
+  }
+
+  /** Resolves once the extension host that is there now has gone. */
+  async gone(): Promise<void> {
+    const socket = await this.#socket;
+    if (!socket.closed) await new Promise((resolve) => socket.once("close", resolve));
   }
 
   /** Runs `work` in the extension host. @throws what it throws. */
   async call<A, R>(work: Remote<A, R>, argument: A): Promise<R> {
-    const socket = await this.#connected;
+    const socket = await this.#socket;
     const id = this.#next++;
     const answer = new Promise<unknown>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     socket.write(`${JSON.stringify({ id, source: work.toString(), argument })}\n`);
@@ -58,7 +70,7 @@ export class DriverChannel {
   /** Lets the driver go; calls without an answer fail. */
   close(): void {
     this.#server.close();
-    void this.#connected.then((socket) => socket.destroy());
+    void this.#socket.then((socket) => socket.destroy());
     this.#failAll("the editor was closed");
   }
 
@@ -70,7 +82,12 @@ export class DriverChannel {
       rest = lines.pop() ?? "";
       for (const line of lines) this.#settle(line);
     });
-    socket.on("close", () => this.#failAll("the extension host ended"));
+    socket.on("close", () => {
+      this.#failAll("the extension host ended");
+      void this.#socket.then((current) => {
+        if (current === socket) this.#socket = this.#expect();
+      });
+    });
     socket.on("error", (error) => this.#failAll(error.message));
   }
 

@@ -49,6 +49,16 @@ export class Editor implements AsyncDisposable {
     return await this.#channel.call<A, Awaited<R>>(work as Remote<A, Awaited<R>>, argument as A);
   }
 
+  /** Reloads the window, and resolves when its new extension host answers. */
+  async reload(): Promise<void> {
+    const gone = this.#channel.gone();
+    await this.run((api) => {
+      void api.commands.executeCommand("workbench.action.reloadWindow");
+    }).catch(() => undefined);
+    await within(START_MS, gone, "the extension host did not end");
+    await within(START_MS, this.#channel.connected(), "the extension host did not come back");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
   }
