@@ -119,7 +119,8 @@ it("solves a problem, shows it while it is written, explains a step, checks it a
 it("a kill in the middle of a solve costs nothing: the next server goes on with the search", async () => {
   const problem = { kind: "index", index: 2 } as const;
   const before = document.getText();
-  const overrides = { strategy: "self-consistency", budgetTokens: 20_000 };
+  // Goes on until its tokens are spent, however well its candidates agree.
+  const overrides = { strategy: "best-of-n", budgetTokens: 20_000 };
   let ended: unknown = null;
   editor.sendRequest("rstar/solve", { uri: URI, problem, overrides }).then(
     (outcome) => (ended = outcome),
@@ -139,7 +140,9 @@ it("a kill in the middle of a solve costs nothing: the next server goes on with 
   await start();
   const listed = REQUESTS.problems.result.parse(await editor.sendRequest("rstar/problems", { uri: URI }));
   const killed = listed.problems[1];
-  expect(killed).toMatchObject({ state: "unsolved", resumable: true });
+  // Unsolved, or with an answer by then that is only kept.
+  expect(killed?.state).toMatch(/^(unsolved|kept)$/u);
+  expect(killed?.resumable).toBe(true);
   const outcome = REQUESTS.resume.result.parse(
     await editor.sendRequest("rstar/resume", {
       traceId: killed?.traceId,

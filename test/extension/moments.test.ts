@@ -11,6 +11,7 @@ import { MARK } from "../../server/search/grammar.ts";
 import { endpointServer, write, type EndpointServer } from "../support/endpoint-server.ts";
 import { openEditor, type Editor } from "./host/editor.ts";
 import { eventually, serverProcesses, testFolder, type TestFolder } from "./host/probe.ts";
+import { frameWith } from "./host/webview.ts";
 
 /** Each file has a problem of its own: what is stored of one shows wherever the same problem stands. */
 const problemOf = (name: string): string => `## Problem: Product\n\nIn ${name}, what is 6 times 7?\n`;
@@ -121,17 +122,7 @@ async function clearMessages(): Promise<void> {
 }
 
 async function searchView(): Promise<Frame> {
-  return await eventually("the search view's tree", async () => {
-    for (const frame of editor.page.frames())
-      if (
-        (await frame
-          .locator("#view [role=treeitem]")
-          .count()
-          .catch(() => 0)) > 2
-      )
-        return frame;
-    return null;
-  });
+  return await frameWith(editor.page, "#view [role=treeitem]", 3);
 }
 
 it("the server is killed: Resume, pressed above the problem, goes on with what was found", async () => {

@@ -4,12 +4,12 @@
  */
 import fs from "node:fs";
 import path from "node:path";
-import axe from "axe-core";
 import type { Frame } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { search } from "../unit/evolution/searches.ts";
 import { openEditor, type Editor } from "./host/editor.ts";
 import { ensureModel, eventually, testFolder, type TestFolder } from "./host/probe.ts";
+import { frameWith, seriousFaults } from "./host/webview.ts";
 
 const MODEL = "smollm2-135m";
 /** With the environment made on the way, which takes a minute where it is not there yet. */
@@ -76,17 +76,7 @@ async function pick(text: string): Promise<void> {
 
 /** The dashboard's frame. */
 async function dashboard(): Promise<Frame> {
-  return await eventually("the dashboard", async () => {
-    for (const frame of editor.page.frames())
-      if (
-        (await frame
-          .getByRole("heading", { name: "Self-Evolution" })
-          .count()
-          .catch(() => 0)) > 0
-      )
-        return frame;
-    return null;
-  });
+  return await frameWith(editor.page, "h1:text('Self-Evolution')");
 }
 
 /** Shows the run that is named for the pictures; what this test trains is too small to say much. */
@@ -175,14 +165,7 @@ describe("fine-tuning", () => {
     });
     const frame = await dashboard();
     await frame.locator("body.vscode-dark").waitFor();
-    await frame.evaluate(axe.source);
-    const serious = await frame.evaluate(async () => {
-      const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
-      return violations
-        .filter(({ impact }) => impact === "serious" || impact === "critical")
-        .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" ")}`);
-    });
-    expect(serious).toEqual([]);
+    expect(await seriousFaults(frame)).toEqual([]);
     await shoot("dashboard-dark");
   });
 });

@@ -8,19 +8,25 @@ import { MARK } from "../../server/search/grammar.ts";
 import { toSolution } from "../../server/solutions.ts";
 import { createTraceStore } from "../../server/traces/store.ts";
 import { configOf, fakeServices, scriptedPolicy, STAMP } from "../support/fakes.ts";
-import { openEditor } from "./host/editor.ts";
-import { eventually, testFolder } from "./host/probe.ts";
+import { openEditor, type Editor } from "./host/editor.ts";
+import { eventually, testFolder, type TestFolder } from "./host/probe.ts";
+import { frameWith } from "./host/webview.ts";
+
+/** A window on a folder that nobody trusts. */
+async function openUntrusted({ folder, home }: TestFolder): Promise<Editor> {
+  return await openEditor({
+    folder,
+    extension: { kind: "development" },
+    environment: { RSTAR_HOME: home },
+    asksForTrust: true,
+  });
+}
 
 it("reads problems and refuses to solve, with a message", async () => {
   using place = testFolder({ models: false });
   const text = "## Problem\n\nWhat is 2 + 2?\n";
   place.write("sum.md", text);
-  await using editor = await openEditor({
-    folder: place.folder,
-    extension: { kind: "development" },
-    environment: { RSTAR_HOME: place.home },
-    asksForTrust: true,
-  });
+  await using editor = await openUntrusted(place);
   const seen = await editor.run(async (api) => {
     const [file] = await api.workspace.findFiles("sum.md");
     if (file === undefined) throw new Error("the file is missing");
@@ -47,12 +53,7 @@ it("explains a stored solution and shows its search, and runs none of its steps 
   );
   await createTraceStore(path.join(place.home, "traces", "traces.jsonl")).append(trace);
   place.write("sum.md", `${problem}\n${renderSolution(toSolution(trace, trace.problem.id))}`);
-  await using editor = await openEditor({
-    folder: place.folder,
-    extension: { kind: "development" },
-    environment: { RSTAR_HOME: place.home },
-    asksForTrust: true,
-  });
+  await using editor = await openUntrusted(place);
   const seen = await editor.run(async (api) => {
     const [file] = await api.workspace.findFiles("sum.md");
     if (file === undefined) throw new Error("the file is missing");
@@ -72,17 +73,7 @@ it("explains a stored solution and shows its search, and runs none of its steps 
   });
   expect(seen.trusted).toBe(false);
   expect(seen.hover).toMatch(/Q.{0,3}\d\.\d\d · \d+ visits?/u);
-  const view = await eventually("the search view", async () => {
-    for (const frame of editor.page.frames())
-      if (
-        (await frame
-          .locator("#view [role=treeitem]")
-          .count()
-          .catch(() => 0)) > 1
-      )
-        return frame;
-    return null;
-  });
+  const view = await frameWith(editor.page, "#view [role=treeitem]", 2);
   await view.locator("[role=treeitem].step").first().click();
   await eventually("the inspector", async () => (await view.getByText("print(4)").count()) > 0);
   for (const name of ["Pin", "Reject", "Edit…", "Resume"])
