@@ -40,8 +40,11 @@ export async function resolvePlace(argument: unknown, lists: ProblemLists): Prom
     );
     return null;
   }
-  const editor = vscode.window.activeTextEditor;
-  if (editor?.document.uri.toString() === uri.toString() && isMarkdown(editor.document)) {
+  const { activeTextEditor, visibleTextEditors } = vscode.window;
+  const editor = [activeTextEditor, ...visibleTextEditors].find(
+    (shown) => shown?.document.uri.toString() === uri.toString(),
+  );
+  if (editor !== undefined && isMarkdown(editor.document)) {
     const { selection } = editor;
     const range = { start: toPosition(selection.start), end: toPosition(selection.end) };
     const problems = await lists.refresh(uri);

@@ -48,14 +48,18 @@ export class ProblemLists implements vscode.Disposable {
   }
 }
 
-/** The active Markdown document, also where a custom editor shows it and no text editor is active. */
+/**
+ * The active Markdown document, also where a custom editor shows it and no text editor is active. While a panel such as
+ * the search view has the focus, it is the one Markdown file shown beside it.
+ */
 export function activeDocument(): vscode.Uri | null {
   const editor = vscode.window.activeTextEditor;
   if (editor !== undefined) return isMarkdown(editor.document) ? editor.document.uri : null;
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
   if (input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom)
     return /\.(?:md|markdown)$/iu.test(input.uri.path) ? input.uri : null;
-  return null;
+  const [shown, ...others] = vscode.window.visibleTextEditors.filter(({ document }) => isMarkdown(document));
+  return others.length === 0 ? (shown?.document.uri ?? null) : null;
 }
 
 /** Whether the server looks at a document. */

@@ -114,14 +114,23 @@ interface Start extends EditorOptions {
 }
 type Closers = (() => Promise<void> | void)[];
 
+/** What keeps an editor apart from all others: its variables, and the options that name its folders. */
+function ownPlaces({ scratch, data, port, environment }: Start): {
+  readonly environment: NodeJS.ProcessEnv;
+  readonly folders: readonly string[];
+} {
+  return {
+    environment: { ...process.env, ...environment, RSTAR_TEST_DRIVER: String(port) },
+    folders: ["--user-data-dir", data, "--extensions-dir", path.join(scratch, "extensions")],
+  };
+}
+
 async function startInBrowser(
   { entry, browser }: Extract<InstalledEditor, { kind: "browser" }>,
   start: Start,
   closers: Closers,
 ): Promise<Page> {
-  const extensions = path.join(start.scratch, "extensions");
-  const environment = { ...process.env, ...start.environment, RSTAR_TEST_DRIVER: String(start.port) };
-  const folders = ["--user-data-dir", start.data, "--extensions-dir", extensions];
+  const { environment, folders } = ownPlaces(start);
   const config = ["--config", path.join(start.scratch, "code-server.yaml")];
   const node = (args: readonly string[]): ChildProcess =>
     spawn(process.execPath, [entry, ...config, ...folders, ...args], { env: environment, stdio: "pipe" });
@@ -167,9 +176,7 @@ async function startOnDesktop(
   start: Start,
   closers: Closers,
 ): Promise<Page> {
-  const extensions = path.join(start.scratch, "extensions");
-  const environment = { ...process.env, ...start.environment, RSTAR_TEST_DRIVER: String(start.port) };
-  const folders = ["--user-data-dir", start.data, "--extensions-dir", extensions];
+  const { environment, folders } = ownPlaces(start);
   if (start.extension.kind === "package") {
     const { resolveCliArgsFromVSCodeExecutablePath } = await import("@vscode/test-electron");
     const [cli = "", ...args] = resolveCliArgsFromVSCodeExecutablePath(program);
