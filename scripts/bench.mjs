@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { FOR_NODE } from "./build.mjs";
+import { FOR_NODE, starting } from "./build.mjs";
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const [name = "", ...args] = process.argv.slice(2);
@@ -20,18 +20,24 @@ if (name === "" || !fs.existsSync(path.join(ROOT, source))) {
 }
 const esbuild = await import("esbuild");
 // In `dist/` itself: the sandbox and its wheels are looked for beside the bundle.
-const output = path.join(ROOT, "dist", `bench-${name}.mjs`);
+const common = { absWorkingDir: ROOT, bundle: true, logLevel: "warning" };
 await esbuild.build({
   ...FOR_NODE,
-  absWorkingDir: ROOT,
+  ...common,
   entryPoints: [source],
-  outfile: output,
-  bundle: true,
+  outfile: path.join(ROOT, "dist", `bench-${name}.mjs`),
   packages: "external",
   sourcemap: true,
-  logLevel: "warning",
 });
-const { status } = spawnSync(process.execPath, ["--enable-source-maps", output, ...args], {
+// Started as the product is.
+const start = path.join(ROOT, "dist", `bench-${name}.cjs`);
+await esbuild.build({
+  ...starting(`./bench-${name}.mjs`),
+  ...common,
+  entryPoints: ["server/start/cli.ts"],
+  outfile: start,
+});
+const { status } = spawnSync(process.execPath, ["--enable-source-maps", start, ...args], {
   cwd: ROOT,
   stdio: "inherit",
 });

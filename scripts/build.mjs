@@ -17,7 +17,10 @@ const STAMP = "dist/.built.json";
  * (`models/manifest.json`, `dist/wheels/`) is not bundled: they find it from the package's root.
  */
 const ENTRIES = [
-  { source: "server/cli.ts", output: "dist/cli.mjs", executable: true },
+  // What is started: it readies the process and then imports the program beside it.
+  { source: "server/start/cli.ts", output: "dist/cli.cjs", executable: true, starts: "./cli.mjs" },
+  { source: "server/start/server.ts", output: "dist/server.cjs", starts: "./server.mjs" },
+  { source: "server/cli.ts", output: "dist/cli.mjs" },
   // What the server imports late stays in files of its own, so that its start loads none of it.
   { source: "server/main.ts", output: "dist/server.mjs", chunks: "server-" },
   { source: "server/sandbox/worker.ts", output: "dist/sandbox-worker.mjs" },
@@ -65,6 +68,25 @@ const FOR_HOST = {
   // The libraries' ES modules where they have them: their other form is wrapped in a function that hides its imports.
   mainFields: ["module", "main"],
 };
+
+/** Readies the process and imports a program: only CommonJS runs before Node's thread pool does. */
+export function starting(program) {
+  return {
+    ...FOR_NODE,
+    format: "cjs",
+    banner: { js: "#!/usr/bin/env node" },
+    plugins: [
+      {
+        name: "program-apart",
+        setup(build) {
+          build.onResolve({ filter: /./ }, ({ kind }) =>
+            kind === "dynamic-import" ? { path: program, external: true } : undefined,
+          );
+        },
+      },
+    ],
+  };
+}
 
 /** Everything in one file: a webview may load nothing else. Of KaTeX's fonts the one format that Chromium reads. */
 const FOR_BROWSER = {
@@ -137,19 +159,19 @@ function placeOf({ source, output, chunks }, folder) {
  * What is in an entry's files. In a package, everything but what cannot be bundled; here, the server too: reading a
  * few large files is faster than finding hundreds of small ones, which halves its start.
  */
-function contentOf({ chunks, executable, host, browser }, released) {
+function contentOf({ chunks, starts, host, browser }, released) {
+  if (starts !== undefined) return starting(starts);
   if (host) return { ...FOR_HOST, minify: released, sourcemap: !released };
   if (browser) return FOR_BROWSER;
   const options = { ...FOR_NODE, minify: released, sourcemap: !released };
-  const shebang = executable ? "#!/usr/bin/env node\n" : "";
   return released || chunks !== undefined
     ? {
         ...options,
         external: NOT_BUNDLED,
         define: COMMON_JS.define,
-        banner: { js: shebang + COMMON_JS.banner },
+        banner: { js: COMMON_JS.banner },
       }
-    : { ...options, packages: "external", banner: { js: shebang } };
+    : { ...options, packages: "external" };
 }
 
 /** Chunks have new names when they change; the old ones would stay for ever. */

@@ -1,4 +1,4 @@
-/** Entry of the `rstar` command. */
+/** The `rstar` command; `start/cli.ts` readies its process. */
 import { Command, CommanderError } from "commander";
 import { adaptersCommand } from "./cli/adapters.ts";
 import { doctorCommand } from "./cli/doctor.ts";

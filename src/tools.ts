@@ -80,7 +80,7 @@ function mcpProvider(
 ): vscode.Disposable | null {
   const { lm, McpStdioServerDefinition: Definition } = vscode as unknown as McpHost;
   if (typeof lm.registerMcpServerDefinitionProvider !== "function" || Definition === undefined) return null;
-  const program = vscode.Uri.joinPath(context.extensionUri, "dist", "cli.mjs").fsPath;
+  const program = vscode.Uri.joinPath(context.extensionUri, "dist", "cli.cjs").fsPath;
   const { version } = context.extension.packageJSON as { readonly version: string };
   const provider = {
     provideMcpServerDefinitions: async () => {

@@ -12,8 +12,10 @@ const FIRST_RETRY = 8;
 const LAST_RETRY = 256;
 /** The first batches, computed with few threads; the very first one reads the model from disk as well. */
 const CAREFUL = 2;
-/** Reading the weights costs about as much as computing this many tokens. */
-const BASE_TOKENS = 1.5;
+/** Reading the weights costs about as much as computing this many tokens (one thread, 0.5B: 34 ms for 1, 600 for 65). */
+const BASE_TOKENS = 2.8;
+/** A try that is neither clearly better nor clearly contended is looked at for so many batches: one may be unlucky. */
+const TRY = 3;
 
 /** Watches how long batches take. Calls alternate: `threads` before a batch, `report` after it. */
 export class ThreadGovernor {
@@ -26,6 +28,7 @@ export class ThreadGovernor {
   #calm = Infinity;
   #fewCost = Infinity;
   #sinceTry = 0;
+  #tried = 0;
   #retryAfter = FIRST_RETRY;
   /** The number of batches since the last try at which to think of the next one. */
   #checkAt = FIRST_RETRY;
@@ -63,11 +66,14 @@ export class ThreadGovernor {
   #reportMost(cost: number): void {
     if (Number.isFinite(this.#fewCost)) {
       // It was a try.
+      this.#tried++;
       if (cost >= this.#fewCost) {
+        if (cost < CONTENDED * this.#fewCost && this.#tried < TRY) return;
         this.#retryAfter = Math.min(LAST_RETRY, 2 * this.#retryAfter);
         this.#giveWay();
         return;
       }
+      this.#tried = 0;
       this.#fewCost = Infinity;
       this.#retryAfter = FIRST_RETRY;
     } else if (cost > CONTENDED * this.#calm) {
@@ -81,6 +87,7 @@ export class ThreadGovernor {
   #giveWay(): void {
     this.threads = this.#few;
     this.#sinceTry = 0;
+    this.#tried = 0;
     this.#checkAt = this.#retryAfter;
   }
 }

@@ -40,7 +40,7 @@ const KEPT_CHARACTERS = 4000;
 
 /** The real one: the `rstar` command of this installation on the Node that runs this server. */
 export const startTraining: StartTraining = (args, environment, listener) => {
-  const child = fork(path.join(packageRoot(), "dist", "cli.mjs"), [...args], {
+  const child = fork(path.join(packageRoot(), "dist", "cli.cjs"), [...args], {
     env: { ...process.env, ...environment },
     // A debugger of this process is not one of the child's.
     execArgv: [],

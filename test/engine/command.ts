@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import path from "node:path";
 import { packageRoot } from "../../server/models/manifest.ts";
 
-const CLI = path.join(packageRoot(), "dist", "cli.mjs");
+const CLI = path.join(packageRoot(), "dist", "cli.cjs");
 
 /** What came of it. */
 export interface Ran {

@@ -121,6 +121,7 @@ describe("installed in an editor that has nothing else", () => {
 const EXPECTED = [
   "LICENSE.txt",
   "changelog.md",
+  "dist/cli.cjs",
   "dist/cli.mjs",
   "dist/extension.cjs",
   "dist/language-client.cjs",
@@ -130,6 +131,7 @@ const EXPECTED = [
   "dist/media/search.js",
   "dist/python-*.snapshot",
   "dist/sandbox-worker.mjs",
+  "dist/server.cjs",
   "dist/server.mjs",
   "dist/wheels/antlr4_python3_runtime-4.13.2-py3-none-any.whl",
   "dist/wheels/latex2sympy2_extended-1.11.0-py3-none-any.whl",

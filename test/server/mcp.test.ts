@@ -114,7 +114,7 @@ describe("MCP", () => {
     const home = mkdtempSync(path.join(tmpdir(), "rstar-mcp-"));
     const transport = new StdioClientTransport({
       command: process.execPath,
-      args: [path.resolve(import.meta.dirname, "../../dist/cli.mjs"), "mcp"],
+      args: [path.resolve(import.meta.dirname, "../../dist/cli.cjs"), "mcp"],
       env: { ...getDefaultEnvironment(), RSTAR_HOME: home },
     });
     const client = new Client({ name: "a test", version: "1" });

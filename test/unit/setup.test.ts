@@ -69,6 +69,7 @@ function freshClone() {
   }
   write("package.json", `{ "type": "module" }`);
   write("package-lock.json", JSON.stringify(LOCKED));
+  write("server/start/cli.ts", 'void import("../cli.ts");');
   write("server/cli.ts", "export const answer: number = 42;");
   const sha256 = createHash("sha256").update(WHEEL).digest("hex");
   const wheel = { name: "left", version: "1.0", file: "left.whl", sha256 };
@@ -106,11 +107,12 @@ test("a fresh clone is installed, given its wheels and built, one line each; aft
     "npm ci --include=dev --include=optional --no-audit --no-fund --loglevel=error",
     "pip --require-hashes --requirement",
   ]);
-  expect(readFileSync(path.join(root, "dist/cli.mjs"), "utf8")).toMatch(
-    /^#!\/usr\/bin\/env node\n[^]*answer = 42/,
-  );
+  const built = (name: string): string => readFileSync(path.join(root, "dist", name), "utf8");
+  expect(built("cli.cjs")).toMatch(/^#!\/usr\/bin\/env node\n[^]*import\("\.\/cli\.mjs"\)/);
+  expect(built("cli.mjs")).toContain("answer = 42");
   expect(readdirSync(path.join(root, "dist")).toSorted()).toEqual([
     ".built.json",
+    "cli.cjs",
     "cli.mjs",
     "cli.mjs.map",
     "wheels",

@@ -1,5 +1,6 @@
 /** Plain batched decoding: llama.cpp's own `llama-batched-bench` against our decoder, same model, lengths and threads. */
 import { spawnSync } from "node:child_process";
+import type { DecoderStats } from "../../../server/engine/decoder.ts";
 import type { Policy } from "../../../server/engine/policy.ts";
 import type { ProposeRequest } from "../../../server/services.ts";
 import { llamaTool } from "../support/llama-tools.ts";
@@ -10,11 +11,19 @@ export const LENGTHS = { prompt: 128, generated: 64 };
 /** Generated tokens a second, by number of sequences decoded together. */
 export type Speeds = ReadonlyMap<number, number>;
 
-/** One pass of `llama-batched-bench` over all batch sizes. */
+/** Where the milliseconds of a turn go: in llama.cpp, in reading its logits, in the rest of our loop. */
+export interface Profile {
+  readonly decode: number;
+  readonly read: number;
+  readonly rest: number;
+}
+
+/** One pass of `llama-batched-bench` over all batch sizes, with flash attention as it chooses, or without as we do. */
 export async function referenceSpeeds(
   modelFile: string,
   sizes: readonly number[],
   threads: number,
+  flashAttention: "auto" | "off",
 ): Promise<Speeds> {
   const most = Math.max(...sizes);
   const run = spawnSync(
@@ -23,7 +32,7 @@ export async function referenceSpeeds(
       ...["-m", modelFile, "-t", String(threads), "-tb", String(threads)],
       ...["-c", String(most * (LENGTHS.prompt + LENGTHS.generated)), "-ngl", "0"],
       ...["-npp", String(LENGTHS.prompt), "-ntg", String(LENGTHS.generated), "-npl", sizes.join(",")],
-      ...["--output-format", "jsonl"],
+      ...["-fa", flashAttention, "--output-format", "jsonl"],
     ],
     { encoding: "utf8", maxBuffer: 1 << 26 },
   );
@@ -38,19 +47,31 @@ export async function referenceSpeeds(
 }
 
 /** One pass of our decoder over all batch sizes: prompts of their own, evaluated before the clock starts. */
-export async function ownSpeeds(policy: Policy, sizes: readonly number[]): Promise<Speeds> {
+export async function ownSpeeds(
+  policy: Policy,
+  sizes: readonly number[],
+  stats: () => DecoderStats,
+): Promise<{ readonly speeds: Speeds; readonly profiles: ReadonlyMap<number, Profile> }> {
   const speeds = new Map<number, number>();
+  const profiles = new Map<number, Profile>();
   for (const size of sizes) {
     const requests = Array.from({ length: size }, (_, index) => countingFrom(1 + 100 * index));
     await propose(
       policy,
       requests.map((request) => ({ ...request, maxTokens: 1 })),
     );
+    const before = stats();
     const started = performance.now();
     const tokens = await propose(policy, requests);
-    speeds.set(size, tokens / ((performance.now() - started) / 1000));
+    const ms = performance.now() - started;
+    speeds.set(size, tokens / (ms / 1000));
+    const after = stats();
+    const turns = after.batches - before.batches;
+    const decode = (after.decodeMs - before.decodeMs) / turns;
+    const read = (after.readMs - before.readMs) / turns;
+    profiles.set(size, { decode, read, rest: ms / turns - decode - read });
   }
-  return speeds;
+  return { speeds, profiles };
 }
 
 async function propose(policy: Policy, requests: readonly ProposeRequest[]): Promise<number> {

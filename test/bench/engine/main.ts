@@ -11,7 +11,7 @@ import { promptFor } from "../../../server/search/prompt.ts";
 import type { ResolvedModel } from "../../../server/services.ts";
 import { startLlamaServer } from "../support/llama-server.ts";
 import { median } from "../support/statistics.ts";
-import { LENGTHS, ownSpeeds, referenceSpeeds, type Speeds } from "./batched.ts";
+import { LENGTHS, ownSpeeds, referenceSpeeds, type Profile, type Speeds } from "./batched.ts";
 import { ownDriver, runLoad, SHAPE, type LoadResult } from "./search-load.ts";
 import { SERVER_SETTINGS, serverDriver, type SiblingMode } from "./server-driver.ts";
 
@@ -35,24 +35,38 @@ if (options.only.includes("search")) await compareSearch();
 
 /** In turn, and each in a process or an engine of its own: what warms up or slows down the machine meets both. */
 async function compareBatched(sizes: readonly number[]): Promise<void> {
-  const own: Speeds[] = [];
-  const reference: Speeds[] = [];
+  const own: Awaited<ReturnType<typeof ownSpeeds>>[] = [];
+  const references: Record<"auto" | "off", Speeds[]> = { auto: [], off: [] };
   for (const repeat of repeats) {
     const engine = await open();
     const policy = await loadPolicy(engine, { lanes: Math.max(...sizes), contextLength: 512 });
-    own.push(await ownSpeeds(policy, sizes));
-    tell(`ours ${repeat}: ${speedText(own.at(-1))}; ${timeText(engine.stats().policy)}`);
+    const run = await ownSpeeds(policy, sizes, () => engine.stats().policy);
+    own.push(run);
+    tell(`ours ${repeat}: ${speedText(run.speeds)}`);
     await engine.dispose();
-    reference.push(await referenceSpeeds(model.path, sizes, about.threads));
-    tell(`llama-batched-bench ${repeat}: ${speedText(reference.at(-1))}`);
+    for (const flashAttention of ["auto", "off"] as const) {
+      const speeds = await referenceSpeeds(model.path, sizes, about.threads, flashAttention);
+      references[flashAttention].push(speeds);
+      tell(`llama-batched-bench, flash attention ${flashAttention}, ${repeat}: ${speedText(speeds)}`);
+    }
   }
   const rows = sizes.map((size) => {
     const at = (runs: readonly Speeds[]): number => median(runs.map((speeds) => speeds.get(size) ?? NaN));
-    return { sequences: size, ours: at(own), reference: at(reference), ratio: at(own) / at(reference) };
+    const ms = (part: keyof Profile): number =>
+      median(own.map(({ profiles }) => profiles.get(size)?.[part] ?? NaN));
+    return {
+      sequences: size,
+      ours: at(own.map(({ speeds }) => speeds)),
+      reference: at(references.auto),
+      referenceWithoutFlashAttention: at(references.off),
+      msPerTurn: { decode: ms("decode"), read: ms("read"), rest: ms("rest") },
+    };
   });
-  for (const row of rows)
+  for (const { sequences, ours, reference, referenceWithoutFlashAttention, msPerTurn } of rows)
     tell(
-      `B = ${row.sequences}: ${row.ours.toFixed(1)} against ${row.reference.toFixed(1)} tokens/s, ratio ${row.ratio.toFixed(2)}`,
+      `B = ${sequences}: ${ours.toFixed(1)} against ${reference.toFixed(1)} tokens/s, ratio ${(ours / reference).toFixed(2)} ` +
+        `(${referenceWithoutFlashAttention.toFixed(1)}, ratio ${(ours / referenceWithoutFlashAttention).toFixed(2)}, without flash attention, as we compute); ` +
+        `ms a turn: decode ${msPerTurn.decode.toFixed(1)}, read ${msPerTurn.read.toFixed(1)}, rest ${msPerTurn.rest.toFixed(1)}`,
     );
   save("batched.json", { lengths: LENGTHS, rows });
 }

@@ -99,7 +99,7 @@ async function evolve(name: string, waits: readonly number[]): Promise<Evolution
 }
 
 function start(args: readonly string[], home: string): ChildProcess {
-  return spawn(process.execPath, ["dist/cli.mjs", "evolve", ...args], {
+  return spawn(process.execPath, ["dist/cli.cjs", "evolve", ...args], {
     env: { ...process.env, RSTAR_HOME: home },
     stdio: ["ignore", "ignore", "inherit"],
   });

@@ -1,0 +1,5 @@
+/** What `node dist/cli.cjs` starts: the command. */
+import { keepDecodingOnOneThread } from "./decode-thread.ts";
+
+keepDecodingOnOneThread();
+void import("../cli.ts");
