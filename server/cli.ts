@@ -5,6 +5,7 @@ import { doctorCommand } from "./cli/doctor.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { evolveCommand, finetuneCommand } from "./cli/evolve.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
+import { gpuCommand } from "./cli/gpu.ts";
 import { mcpCommand } from "./cli/mcp.ts";
 import { modelsCommand } from "./cli/models.ts";
 import { resultsCommand } from "./cli/results.ts";
@@ -26,6 +27,7 @@ const program = new Command("rstar")
   .addCommand(evalCommand())
   .addCommand(resultsCommand())
   .addCommand(modelsCommand())
+  .addCommand(gpuCommand())
   .addCommand(tracesCommand())
   .addCommand(finetuneCommand())
   .addCommand(evolveCommand())

@@ -10,6 +10,7 @@ import {
 import type { EvolutionServices } from "./evolution/context.ts";
 import { type AdaptedModel, PythonTrainer, type ReaderOpening } from "./evolution/python-trainer.ts";
 import { createGrader, type DisposableGrader } from "./grading/grader.ts";
+import { gpuBinaries } from "./models/gpu-support.ts";
 import { dataHome, defaultTraceFile } from "./models/home.ts";
 import { createModelManager, type ModelManager } from "./models/manager.ts";
 import { loadManifest } from "./models/manifest.ts";
@@ -168,6 +169,7 @@ export async function openRuntime(
         ...(options.gpu === undefined ? {} : { gpu: options.gpu }),
         ...(options.threads === undefined ? {} : { threads: options.threads }),
         ...(options.idleUnloadMs === undefined ? {} : { idleUnloadMs: options.idleUnloadMs }),
+        binaries: gpuBinaries(dataHome(options.folder)),
       });
       if (opening.kind === "failed")
         return await failed(
@@ -334,7 +336,7 @@ export async function openEvolution(
 
 /** @throws ServiceUnavailable when the engine cannot be opened. */
 async function engineOrFailure(): Promise<Engine> {
-  const opening = await openEngine();
+  const opening = await openEngine({ binaries: gpuBinaries(dataHome()) });
   if (opening.kind === "ready") return opening.engine;
   throw new ServiceUnavailable(
     `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,

@@ -2,6 +2,7 @@
 import { cpus, freemem, platform, release, totalmem } from "node:os";
 import { defaultTraceFile, modelManager, openPython } from "./compose.ts";
 import { probeEngine } from "./engine/probe.ts";
+import { gpuBinaries, listGpuSupport } from "./models/gpu-support.ts";
 import { dataHome } from "./models/home.ts";
 import { formatBytes } from "./models/outcomes.ts";
 import { EMPTY_STATE } from "./services.ts";
@@ -37,8 +38,11 @@ export async function setupReport(
     );
   const { traces, bad } = await createTraceStore(defaultTraceFile(folder)).summaries();
   out(`Traces: ${traces.length}${bad.length === 0 ? "" : `, and ${bad.length} lines that cannot be read`}`);
-  const engine = await probeEngine();
+  const home = dataHome(folder);
+  const engine = await probeEngine({ binaries: gpuBinaries(home) });
   out(engine.text);
+  const support = listGpuSupport(home).filter(({ installed }) => installed);
+  if (support.length > 0) out(`GPU support fetched: ${support.map(({ kind }) => kind).join(", ")}`);
   const python = openPython();
   try {
     const begun = performance.now();

@@ -5,6 +5,7 @@ import { COMMANDS } from "../server/protocol/commands.ts";
 import { REQUESTS, type ParamsOf, type TraceSelection } from "../server/protocol/requests.ts";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import { setEndpointKey } from "./endpoint.ts";
+import { gpuSupport } from "./gpu-support.ts";
 import { addModel, downloadModel, removeModel, selectModel, unloadModels } from "./models.ts";
 import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
@@ -54,6 +55,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     const place = await resolvePlace(argument, parts.lists);
     if (place !== null) await tellEdit(await parts.server.ask(REQUESTS.insertAnswer, place));
   },
+  "rstarMath.copySolution": copySolution,
   [COMMANDS.removeSolution]: async (parts, argument) => {
     const place = await resolvePlace(argument, parts.lists);
     if (place !== null) await tellEdit(await parts.server.ask(REQUESTS.removeSolution, place));
@@ -66,6 +68,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     await downloadModel(parts);
   },
   "rstarMath.addModel": addModel,
+  "rstarMath.gpuSupport": gpuSupport,
   "rstarMath.setEndpointKey": async (parts) => {
     await setEndpointKey(parts);
   },
@@ -184,6 +187,30 @@ async function verify(parts: Parts, argument: unknown): Promise<void> {
   if (outcome.kind === "checked" && outcome.solutions.every(({ holds }) => holds))
     vscode.window.setStatusBarMessage(outcome.message, 8_000);
   else await vscode.window.showWarningMessage(outcome.message);
+}
+
+/** Puts a stored solution on the clipboard, as the person wants it. */
+async function copySolution(parts: Parts, argument: unknown): Promise<void> {
+  const place = await resolvePlace(argument, parts.lists);
+  if (place === null) return;
+  const picked = await vscode.window.showQuickPick(
+    [
+      {
+        label: "Markdown",
+        detail: vscode.l10n.t("steps, code and answer, without scores"),
+        format: "markdown",
+      },
+      { label: "LaTeX", detail: vscode.l10n.t("a list of steps for a document of yours"), format: "latex" },
+      { label: "Python", detail: vscode.l10n.t("one program, its reasons as comments"), format: "python" },
+    ] as const,
+    { title: vscode.l10n.t("Copy the solution as…") },
+  );
+  if (picked === undefined) return;
+  const answer = await parts.server.ask(REQUESTS.exportSolution, { ...place, format: picked.format });
+  if (answer?.kind === "none") await vscode.window.showInformationMessage(answer.message);
+  if (answer?.kind !== "text") return;
+  await vscode.env.clipboard.writeText(answer.text);
+  vscode.window.setStatusBarMessage(vscode.l10n.t("rStar Math: the solution is on the clipboard"), 5_000);
 }
 
 async function showSetupInformation({ server }: Parts): Promise<void> {

@@ -76,13 +76,11 @@ export async function downloadModel(parts: Parts, id?: string): Promise<boolean>
   if (model === undefined) return false;
   if (model.installed) return true;
   const { name, bytesToDownload } = model;
-  const outcome = await vscode.window.withProgress(
-    {
-      location: vscode.ProgressLocation.Notification,
-      cancellable: true,
-      title: vscode.l10n.t("Downloading {0} ({1})", name, formatBytes(bytesToDownload)),
-    },
-    async (progress, token) => await fetchWithProgress(parts, model.id, progress, token),
+  const outcome = await withDownload(
+    parts,
+    model.id,
+    vscode.l10n.t("Downloading {0} ({1})", name, formatBytes(bytesToDownload)),
+    async (token) => await parts.server.ask(REQUESTS.downloadModel, { id: model.id }, token),
   );
   if (outcome?.kind === "done") return true;
   // A cancelled request has no answer; the download goes on where it was when it is asked for again.
@@ -90,24 +88,28 @@ export async function downloadModel(parts: Parts, id?: string): Promise<boolean>
   return false;
 }
 
-async function fetchWithProgress(
+/** Shows how far the download that the server calls `id` is while `ask` waits for it; it can be cancelled. */
+export async function withDownload(
   { server }: Parts,
   id: string,
-  progress: vscode.Progress<{ message?: string; increment?: number }>,
-  token: vscode.CancellationToken,
+  title: string,
+  ask: (token: vscode.CancellationToken) => Promise<ModelOutcome | null>,
 ): Promise<ModelOutcome | null> {
-  let shown = 0;
-  const hearing = server.on(SERVER_NOTIFICATIONS.download, (news) => {
-    if (news.id !== id) return;
-    const percent = (100 * news.bytes) / Math.max(1, news.totalBytes);
-    progress.report({ message: describeDownload(news), increment: Math.max(0, percent - shown) });
-    shown = Math.max(shown, percent);
+  const where = { location: vscode.ProgressLocation.Notification, cancellable: true, title };
+  return await vscode.window.withProgress(where, async (progress, token) => {
+    let shown = 0;
+    const hearing = server.on(SERVER_NOTIFICATIONS.download, (news) => {
+      if (news.id !== id) return;
+      const percent = (100 * news.bytes) / Math.max(1, news.totalBytes);
+      progress.report({ message: describeDownload(news), increment: Math.max(0, percent - shown) });
+      shown = Math.max(shown, percent);
+    });
+    try {
+      return await ask(token);
+    } finally {
+      hearing.dispose();
+    }
   });
-  try {
-    return await server.ask(REQUESTS.downloadModel, { id }, token);
-  } finally {
-    hearing.dispose();
-  }
 }
 
 function describeDownload(news: {

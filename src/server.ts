@@ -156,6 +156,7 @@ export class Server implements vscode.Disposable {
       module: vscode.Uri.joinPath(this.#context.extensionUri, "dist", "server.cjs").fsPath,
       transport: TransportKind.ipc,
       ...(runtime === "" ? {} : { runtime }),
+      options: { env: proxyVariables() },
     };
     const client = new LanguageClient(
       "rstarMath",
@@ -260,3 +261,14 @@ export class Server implements vscode.Disposable {
 
 /** The commands that links in hovers may run; no others. */
 const HOVER_COMMANDS = ["rstarMath.showSearchTree", "rstarMath.useAlternative", "rstarMath.verifyStep"];
+
+/**
+ * The editor's proxy as the variables that downloads of the server and its pip and npm read. Those of the person's own
+ * system win.
+ */
+function proxyVariables(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
+  const proxy = vscode.workspace.getConfiguration("http").get<string>("proxy", "").trim();
+  if (proxy === "" || Object.keys(environment).some((name) => /^https?_proxy$/iu.test(name))) return {};
+  // Node itself heeds them from version 24 on.
+  return { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, NODE_USE_ENV_PROXY: "1" };
+}

@@ -27,6 +27,7 @@ const actions: DashboardActions = {
   resume: (run) => host.post({ kind: "resume", run }),
   reveal: (run) => host.post({ kind: "reveal", run }),
   rollBack: () => host.post({ kind: "roll-back" }),
+  copy: (text) => host.post({ kind: "copy", text }),
 };
 
 host.listen((message) => {

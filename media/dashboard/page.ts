@@ -22,6 +22,7 @@ export interface DashboardActions {
   resume(run: string): void;
   reveal(run: string): void;
   rollBack(): void;
+  copy(text: string): void;
 }
 
 /** Fills the page. Focus and opened tables are kept by the caller's keys. */
@@ -52,7 +53,7 @@ export function dashboardPage(element: HTMLElement, model: DashboardModel, actio
           "div",
           "columns",
           runList(model, actions),
-          h("div", "run", ...(run === null ? [h("p", "note", t("Choose a run."))] : runParts(run))),
+          h("div", "run", ...(run === null ? [h("p", "note", t("Choose a run."))] : runParts(run, actions))),
         ),
   );
 }
@@ -131,7 +132,7 @@ function runList({ runs, run }: DashboardModel, actions: DashboardActions): HTML
   );
 }
 
-function runParts(run: RunView): HTMLElement[] {
+function runParts(run: RunView, actions: DashboardActions): HTMLElement[] {
   const { reports, metrics } = run;
   const [policy, ppm] = [curvesOf(metrics, "policy"), curvesOf(metrics, "ppm")];
   const charts = [
@@ -150,7 +151,27 @@ function runParts(run: RunView): HTMLElement[] {
       : []),
     ...(charts.length > 0 ? [legend()] : []),
     ...(reports.length > 0 ? [roundsTable(reports)] : []),
+    ...(run.state.command === undefined ? [] : [commandPart(run.state.command, actions)]),
   ];
+}
+
+/** What begins the same run in a terminal. */
+function commandPart(command: string, actions: DashboardActions): HTMLElement {
+  const copy = h(
+    "button",
+    {
+      class: "quiet",
+      attributes: { type: "button", "data-key": "copy-command" },
+      on: { click: () => actions.copy(command) },
+    },
+    t("Copy"),
+  );
+  return h(
+    "section",
+    { class: "command", attributes: { "aria-label": t("The same run in a terminal") } },
+    h("h3", {}, t("The same run in a terminal"), copy),
+    h("pre", { attributes: { tabindex: 0 } }, h("code", {}, command)),
+  );
 }
 
 function stageWords(stage: Stage): string {

@@ -196,9 +196,18 @@ async function start(flags: CommonOptions, make: (fetching: Fetching) => Promise
 
 async function begin(flags: CommonOptions, run: NewRun): Promise<string> {
   const root = path.resolve(flags.out ?? path.join(runsFolder(dataHome()), run.id));
-  const begun = await beginRun(root, run, new Date());
+  const begun = await beginRun(root, { ...run, command: commandText(process.argv.slice(2)) }, new Date());
   if (begun.kind === "failed") throw new CommandFailure(EXIT.input, begun.message);
   return root;
+}
+
+/** A command as a person would type it; what the editor adds for itself is left out. */
+export function commandText(args: readonly string[]): string {
+  const words = args.filter((arg) => arg !== "--json");
+  const quoted = words.map((word) =>
+    /^[\w./:=,@%+-]+$/u.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`,
+  );
+  return ["rstar", ...quoted].join(" ");
 }
 
 /** The run named, or the newest one that is not finished. */

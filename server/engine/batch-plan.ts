@@ -16,10 +16,12 @@ export interface PlannedItem {
 }
 
 /**
- * Every lane gets at least one token, so that decoding never starves and the sequence numbers of the batch have no
- * gaps (llama.cpp splits a batch at each gap); what is left of the prefill budget goes to the oldest request first.
+ * While some lane decodes, every lane gets at least one token, so that decoding never starves and the sequence numbers
+ * of the batch have no gaps (llama.cpp splits a batch at each gap); what is left of the prefill budget goes to the
+ * oldest request first. While none does, the batch holds the oldest requests only, each with as much as fits: a single
+ * token of each other lane would be computed apart and read all weights once more.
  *
- * @param prefill The most prefill tokens beyond the first of each lane.
+ * @param prefill The most prefill tokens beyond the first of each lane, while some lane decodes.
  * @param batchSize The most tokens in the batch; at least the number of lanes.
  */
 export function planBatch(
@@ -27,14 +29,16 @@ export function planBatch(
   prefill: number,
   batchSize: number,
 ): readonly PlannedItem[] {
-  const counts = new Map(lanes.map((lane) => [lane.sequence, 1]));
-  let budget = Math.min(prefill, batchSize - lanes.length);
-  for (const lane of [...lanes].sort((a, b) => a.order - b.order || a.sequence - b.sequence)) {
-    const extra = Math.max(0, Math.min(lane.remaining - 1, budget));
+  const decoding = lanes.some(({ remaining }) => remaining === 1);
+  const least = decoding ? 1 : 0;
+  let budget = decoding ? Math.min(prefill, batchSize - lanes.length) : batchSize;
+  const counts: PlannedItem[] = [];
+  for (const { sequence, remaining } of [...lanes].sort(
+    (a, b) => a.order - b.order || a.sequence - b.sequence,
+  )) {
+    const extra = Math.max(0, Math.min(remaining - least, budget));
     budget -= extra;
-    counts.set(lane.sequence, 1 + extra);
+    if (least + extra > 0) counts.push({ sequence, count: least + extra });
   }
-  return [...counts]
-    .map(([sequence, count]) => ({ sequence, count }))
-    .sort((a, b) => a.sequence - b.sequence);
+  return counts.sort((a, b) => a.sequence - b.sequence);
 }

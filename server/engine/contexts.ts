@@ -49,8 +49,8 @@ export interface Surroundings {
 }
 
 /** Prefill tokens a turn: two cores compute about 200 a second, and a batch should be over in 300 ms. */
-const CPU_PREFILL = { mixed: 32, alone: 64 };
-const GPU_PREFILL = { mixed: 128, alone: 512 };
+const CPU_PREFILL = { beside: 32, alone: 64 };
+const GPU_PREFILL = { beside: 128, alone: 512 };
 
 /** Opens contexts for one model, and adds up the counters of those that were closed. */
 export class ModelContexts implements ContextSource {
@@ -105,7 +105,7 @@ export class ModelContexts implements ContextSource {
     const context = await this.#create(model, { ...size, batchSize: size.lanes + prefill.alone });
     const { backend, info } = this.#backend(model, context);
     const { exclusive } = this.#around;
-    const decoder = new Decoder(backend, { lanes: size.lanes, prefill, exclusive });
+    const decoder = new Decoder(backend, { lanes: size.lanes, prefill: prefill.beside, exclusive });
     const contextLength = Math.min(backend.cells, this.#model.contextLength);
     this.#open.add(decoder);
     this.#info = {

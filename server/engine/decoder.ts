@@ -60,8 +60,8 @@ export const NO_DECODING: DecoderStats = {
 export interface DecoderOptions {
   /** The most sequences extended at the same time; the others only cache. At most the backend's number. */
   readonly lanes: number;
-  /** Prefill tokens a turn while other lanes are decoding, and while none is. Bounds the time of a batch. */
-  readonly prefill: { readonly mixed: number; readonly alone: number };
+  /** Prefill tokens a turn while other lanes are decoding; while none is, the backend's batch is the limit. */
+  readonly prefill: number;
   /** Runs native work under whatever lock the contexts of a process share. */
   readonly exclusive?: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -218,19 +218,22 @@ export class Decoder {
 
   /** Evaluates one batch and hands its logits to the tasks. */
   async #step(): Promise<void> {
-    const lanes = this.#lanes.toSorted((a, b) => a.sequence.id - b.sequence.id);
-    if (lanes.length === 0) return;
-    const decoding = lanes.some((lane) => remaining(lane) === 1);
+    if (this.#lanes.length === 0) return;
     const plan = planBatch(
-      lanes.map((lane) => ({
+      this.#lanes.map((lane) => ({
         sequence: lane.sequence.id,
         remaining: remaining(lane),
         order: lane.task.order,
       })),
-      decoding ? this.#options.prefill.mixed : this.#options.prefill.alone,
+      this.#options.prefill,
       this.#backend.batchSize,
     );
-    const items = lanes.map((lane, index) => toItem(lane, plan[index]?.count ?? 1));
+    const planned = plan.flatMap(({ sequence, count }) => {
+      const lane = this.#lanes.find((one) => one.sequence.id === sequence);
+      return lane === undefined ? [] : [{ lane, item: toItem(lane, count) }];
+    });
+    const lanes = planned.map(({ lane }) => lane);
+    const items = planned.map(({ item }) => item);
     let outputs: BatchResult["outputs"];
     try {
       outputs = await this.#evaluate(items);

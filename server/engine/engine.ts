@@ -1,9 +1,17 @@
 /** Opens the native library once, loads policies and PPMs over shared model files, and reports what was chosen and done. */
-import { getLlama, getModuleVersion, type Llama, LlamaLogLevel, NoBinaryFoundError } from "node-llama-cpp";
+import {
+  getLlama,
+  getLlamaGpuTypes,
+  getModuleVersion,
+  type Llama,
+  LlamaLogLevel,
+  NoBinaryFoundError,
+} from "node-llama-cpp";
 import type { ModelIdentity, ResolvedModel } from "../services.ts";
 import { abortion, ContextHost, type OpenContext } from "./context-host.ts";
 import { type ContextInfo, type ContextOptions, ModelContexts, type Surroundings } from "./contexts.ts";
 import { physicalCores } from "./cores.ts";
+import { useGpuBinaries } from "./gpu-binaries.ts";
 import { type DecoderStats, NO_DECODING } from "./decoder.ts";
 import { LogitReader } from "./logits.ts";
 import { ModelFiles, OpenError, type OpenFailure } from "./model-files.ts";
@@ -21,6 +29,8 @@ export interface EngineOptions {
   readonly idleUnloadMs?: number;
   /** `public` keeps to the library's documented interface, slower. Default `auto`: its internals where they are known. */
   readonly backend?: "auto" | "public";
+  /** Packages with binaries for a GPU that were fetched: the URL of each one's entry, by its name. */
+  readonly binaries?: Readonly<Record<string, string>>;
 }
 
 /** What the engine computes with, and why. */
@@ -80,6 +90,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
   const threads = options.threads ?? physicalCores();
   const errors: string[] = [];
   const wanted = options.gpu ?? "auto";
+  useGpuBinaries(options.binaries ?? {});
   try {
     const llama = await getLlama({
       gpu: wanted,
@@ -98,6 +109,12 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
       engine: new Engine(llama, await describe(llama, wanted, threads), options, errors),
     };
   } catch (error) {
+    if (error instanceof NoBinaryFoundError && (wanted === "cuda" || wanted === "vulkan"))
+      return {
+        kind: "failed",
+        reason: "no-binary",
+        message: `the binaries for ${wanted} are not on this machine, or its driver is not. ${howToFetch(wanted)}`,
+      };
     const message = error instanceof Error ? error.message : String(error);
     return { kind: "failed", reason: error instanceof NoBinaryFoundError ? "no-binary" : "native", message };
   }
@@ -283,7 +300,7 @@ async function describe(llama: Llama, wanted: EngineOptions["gpu"], threads: num
   const gpu = devices.length === 0 ? false : llama.gpu;
   const memory = gpu === false ? { total: 0, free: 0 } : await llama.getVramState();
   const how = wanted === "auto" ? "the best that this machine has a driver for" : "asked for";
-  const none = wanted === false ? "asked for" : "no usable GPU was found";
+  const none = wanted === false ? "asked for" : await whyNoGpu(llama);
   const what = gpu === false ? `CPU: ${none}` : `${gpu}: ${how}`;
   return {
     gpu,
@@ -293,6 +310,18 @@ async function describe(llama: Llama, wanted: EngineOptions["gpu"], threads: num
     version,
     why: `${what}; ${threads} threads`,
   };
+}
+
+/** A machine may have a driver whose binaries were not fetched; that is worth knowing. */
+async function whyNoGpu(llama: Llama): Promise<string> {
+  const drivers = llama.gpu === false ? await getLlamaGpuTypes("supported") : [];
+  const [driver] = drivers.filter((type) => type !== false);
+  if (driver === undefined) return "no usable GPU was found";
+  return `there is a driver for ${driver}, and no binaries that work with it. ${howToFetch(driver)}`;
+}
+
+function howToFetch(kind: string): string {
+  return `\`rstar gpu fetch ${kind}\`, or GPU Support in the editor, fetches them`;
 }
 
 const NO_POLICY: PolicyCounters = { candidates: 0, generatedTokens: 0, promptTokens: 0 };

@@ -51,6 +51,8 @@ export interface NewRun {
   readonly id: string;
   readonly settings: EvolutionSettings;
   readonly problems: readonly TrainingProblem[];
+  /** What begins it in a terminal. */
+  readonly command?: string;
   /** The traces to train on, where the settings say that they are given. */
   readonly traces?: readonly Trace[];
 }
@@ -58,7 +60,7 @@ export interface NewRun {
 /** Writes the problems, the given traces and the first state. The folder must hold no run. */
 export async function beginRun(
   root: string,
-  { id, settings, problems, traces }: NewRun,
+  { id, settings, problems, traces, command }: NewRun,
   now: Date,
 ): Promise<Beginning> {
   const folder = runFolder(root);
@@ -76,6 +78,7 @@ export async function beginRun(
     createdAt: at,
     updatedAt: at,
     settings,
+    ...(command === undefined ? {} : { command }),
     problems: { sha256: problemsHash(problems), train: train.length, held: held.length },
     round: 1,
     // Given traces are the first round's search.

@@ -114,12 +114,11 @@ export class LazyRuntime {
 
   async #runtime(): Promise<RuntimeOpening> {
     const { model } = this.#settings();
-    // What was adopted or rolled back since is another model; whoever searches now keeps what is open.
-    const adapters = await this.#services.adaptersRevision(
-      model.dataFolder === "" ? undefined : model.dataFolder,
-    );
+    // What was adopted or rolled back since is another model, and fetched binaries compute elsewhere; whoever searches
+    // now keeps what is open.
+    const files = await this.#services.filesRevision(model.dataFolder === "" ? undefined : model.dataFolder);
     const endpoint = await this.#endpoint();
-    const key = JSON.stringify([model, endpoint, this.#pythonKey(), adapters]);
+    const key = JSON.stringify([model, endpoint, this.#pythonKey(), files]);
     if (this.#open !== null && this.#open.key !== key && this.#users <= 1) await this.close();
     if (this.#open !== null) return { kind: "ready", runtime: this.#open.runtime };
     if (this.#opening?.key === key) return this.#opening.done;

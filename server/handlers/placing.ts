@@ -2,7 +2,8 @@
 import type { z } from "zod";
 import { insertAnswerLine, removeSolution } from "../document/edit.ts";
 import type { EditOutcome, ProblemPlace } from "../protocol/places.ts";
-import type { InsertSolutionParams } from "../protocol/requests.ts";
+import { exportSolution } from "../document/solution.ts";
+import type { InsertSolutionParams, ParamsOf, REQUESTS, ResultOf } from "../protocol/requests.ts";
 import { toSolution } from "../solutions.ts";
 import { editDocument, insertBelow } from "./edits.ts";
 import type { Session } from "./session.ts";
@@ -74,6 +75,22 @@ export function insertAnswer(session: Session, { uri, problem }: ProblemPlace): 
       done: `${answer.text} is the problem's given answer now; later solutions are compared with it.`,
     };
   });
+}
+
+/** `rstar/exportSolution` */
+export function exportStored(
+  session: Session,
+  { uri, problem, format }: ParamsOf<typeof REQUESTS.exportSolution>,
+): ResultOf<typeof REQUESTS.exportSolution> {
+  const document = session.documents.get(uri);
+  const found = document?.find(problem);
+  if (document === null || found === undefined) return { kind: "none", message: `${uri} is not open.` };
+  if (found.kind === "none") return found;
+  const block = found.problem.solution;
+  const parsed = block === undefined ? null : document.parsed(block);
+  return parsed?.kind === "solution"
+    ? { kind: "text", text: exportSolution(parsed.solution, format) }
+    : { kind: "none", message: "There is no stored solution below this problem. Solve it first." };
 }
 
 function placeOf(session: Session, hash: string): ProblemPlace | null {

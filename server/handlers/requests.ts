@@ -6,8 +6,9 @@ import { adaptersInUse, rollBackAdapter } from "./adapters.ts";
 import { useAlternative } from "./alternatives.ts";
 import { consentState, decideConsent, optOutFile } from "./consent.ts";
 import type { Evolution } from "./evolution.ts";
+import { fetchGpu, listGpus, removeGpu } from "./gpu-support.ts";
 import { addModel, downloadModel, listModels, removeModel } from "./models.ts";
-import { insertAnswer, insertKept, removeStored } from "./placing.ts";
+import { exportStored, insertAnswer, insertKept, removeStored } from "./placing.ts";
 import { listed, statusOf } from "./problem-states.ts";
 import type { Session } from "./session.ts";
 import { signalOf } from "./signals.ts";
@@ -55,6 +56,7 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
     verify: (params, signal) => stoppable(signal, (stop) => verifyStored(session, params, stop)),
     insertSolution: (params) => insertKept(session, params),
     insertAnswer: (params) => insertAnswer(session, params),
+    exportSolution: (params) => exportStored(session, params),
     removeSolution: (params) => removeStored(session, params),
     problems: async ({ uri }) => {
       await session.library.refresh();
@@ -80,6 +82,9 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
     downloadModel: (params, signal) => stoppable(signal, (stop) => downloadModel(session, params, stop)),
     addModel: (params, signal) => stoppable(signal, (stop) => addModel(session, params, stop)),
     removeModel: ({ id }) => removeModel(session, id),
+    gpuSupport: () => listGpus(session),
+    fetchGpuSupport: (params, signal) => stoppable(signal, (stop) => fetchGpu(session, params, stop)),
+    removeGpuSupport: ({ kind }, signal) => removeGpu(session, kind, signal),
     unload: async () => {
       session.searches.stopAll();
       const before = process.memoryUsage.rss();

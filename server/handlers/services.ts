@@ -19,8 +19,8 @@ export interface EditorServices {
   setupReport(folder: string | undefined): Promise<string>;
   /** Starts `rstar finetune` or `rstar evolve` in a process of its own. */
   startTraining: StartTraining;
-  /** Differs from what it was when other adapters were put to use. */
-  adaptersRevision(folder: string | undefined): Promise<string>;
+  /** Differs from what it was when other adapters were put to use, or binaries for a GPU were fetched. */
+  filesRevision(folder: string | undefined): Promise<string>;
   now(): Date;
   newTraceId(): string;
 }
@@ -41,12 +41,14 @@ export const realServices: EditorServices = {
   models: async (folder) => (await import("../compose.ts")).modelManager(undefined, folder),
   setupReport: async (folder) => (await (await import("../setup-report.ts")).setupReport(folder)).text,
   startTraining: async (...args) => (await import("./training-process.ts")).startTraining(...args),
-  adaptersRevision: async (folder) => {
-    const [{ lineageRevision }, { dataHome }] = await Promise.all([
+  filesRevision: async (folder) => {
+    const [{ lineageRevision }, { gpuBinaries }, { dataHome }] = await Promise.all([
       import("../models/adapters.ts"),
+      import("../models/gpu-support.ts"),
       import("../models/home.ts"),
     ]);
-    return await lineageRevision(dataHome(folder));
+    const home = dataHome(folder);
+    return JSON.stringify([await lineageRevision(home), Object.keys(gpuBinaries(home))]);
   },
   now: () => new Date(),
   newTraceId,

@@ -218,6 +218,8 @@ export const RunState = z.strictObject({
   createdAt: at,
   updatedAt: at,
   settings: EvolutionSettings,
+  /** What would begin the same run in a terminal; runs from before it was kept have none. */
+  command: z.string().optional(),
   /** SHA-256 of the problems' ids and texts: another file is another run. */
   problems: z.strictObject({ sha256, train: count, held: count }),
   /** From 1; one more than the number of plans when all are done. */

@@ -47,6 +47,15 @@ export const ModelOutcome = z.discriminatedUnion("kind", [
 ]);
 export type ModelOutcome = z.infer<typeof ModelOutcome>;
 
+/** A kind of GPU that the engine's binaries can be fetched for. */
+export const GpuKind = z.enum(["cuda", "vulkan"]);
+export type GpuKind = z.infer<typeof GpuKind>;
+
+/** The kinds for this platform; none where the package has all there is. Sizes in bytes, unpacked. */
+export const GpuSupportList = z.object({
+  kinds: z.array(z.object({ kind: GpuKind, bytes: z.number(), installed: z.boolean() })),
+});
+
 /** How far a download is; sent as `rstar/downloadProgress` besides the work-done progress. */
 export const DownloadProgress = z.object({
   id: z.string(),

@@ -7,7 +7,14 @@ import { z } from "zod";
 import { ClientDisplay } from "./client.ts";
 import { DashboardRun, RunNews, TrainingMetrics } from "./dashboard.ts";
 import { RoundReport, RunState, TRAINING_PROFILES } from "./evolution.ts";
-import { DownloadProgress, EditorModels, ModelOutcome, ServerStatus } from "./models.ts";
+import {
+  DownloadProgress,
+  EditorModels,
+  GpuKind,
+  GpuSupportList,
+  ModelOutcome,
+  ServerStatus,
+} from "./models.ts";
 import { EditOutcome, ProblemPlace } from "./places.ts";
 import { ListedProblem } from "./problem-list.ts";
 import {
@@ -157,6 +164,15 @@ export const REQUESTS = {
   insertSolution: request("insertSolution", InsertSolutionParams, EditOutcome),
   /** Writes the solution's answer as the document's own answer line. */
   insertAnswer: request("insertAnswer", ProblemPlace, EditOutcome),
+  /** The stored solution below a problem as a text for use elsewhere. */
+  exportSolution: request(
+    "exportSolution",
+    z.object({ ...ProblemPlace.shape, format: z.enum(["markdown", "latex", "python"]) }),
+    z.discriminatedUnion("kind", [
+      z.object({ kind: z.literal("text"), text: z.string() }),
+      z.object({ kind: z.literal("none"), message: z.string() }),
+    ]),
+  ),
   removeSolution: request("removeSolution", ProblemPlace, EditOutcome),
   problems: request(
     "problems",
@@ -198,6 +214,10 @@ export const REQUESTS = {
   addModel: request("models/add", z.object({ path: z.string(), id: z.string().optional() }), ModelOutcome),
   /** Deletes a model's files, or takes a file of the user's own off the list. */
   removeModel: request("models/remove", z.object({ id: z.string() }), ModelOutcome),
+  /** The engine's binaries for GPUs, which are not in the package. An outcome's `id` is the kind. */
+  gpuSupport: request("gpu", Nothing, GpuSupportList),
+  fetchGpuSupport: request("gpu/fetch", z.object({ kind: GpuKind, ...ProgressTokens.shape }), ModelOutcome),
+  removeGpuSupport: request("gpu/remove", z.object({ kind: GpuKind }), ModelOutcome),
   /** Frees the memory of models and Python; searches that run are stopped first. */
   unload: request("models/unload", Nothing, z.object({ freedBytes: z.number() })),
   /** Trains on stored traces; answered when the run has ended. `traces` is a file, null the collected ones. */

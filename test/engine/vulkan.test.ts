@@ -1,16 +1,11 @@
 /** The GPU path on a machine without a GPU: Mesa's software Vulkan device takes all layers and writes the same text. */
-import { existsSync, readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Engine } from "../../server/engine/engine.ts";
 import { openEngine } from "../../server/engine/engine.ts";
+import { hasSoftwareDevice, SOFTWARE_DEVICE } from "../support/vulkan.ts";
 import { forever, request, SMALL, testEngine, testModel } from "./engine-model.ts";
 
-/** Where this machine's Vulkan drivers are named; `.ci/run` installs the software one. */
-const DRIVERS = "/usr/share/vulkan/icd.d";
-const hasSoftwareDevice = existsSync(DRIVERS) && readdirSync(DRIVERS).some((name) => name.startsWith("lvp_"));
-
-// Without it llama.cpp leaves out devices that are really processors.
-process.env["GGML_VK_VISIBLE_DEVICES"] = "0";
+Object.assign(process.env, SOFTWARE_DEVICE);
 
 async function answer(engine: Engine) {
   const load = await engine.loadPolicy(await testModel(), { ...SMALL, lanes: 2, contextLength: 256 });

@@ -8,6 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { packageExtension } from "../../scripts/package.mjs";
+import { hasSoftwareDevice, SOFTWARE_DEVICE } from "../support/vulkan.ts";
 import { openEditor, ROOT } from "./host/editor.ts";
 import { ensureModel, testFolder } from "./host/probe.ts";
 
@@ -117,6 +118,28 @@ describe("installed in an editor that has nothing else", () => {
   });
 });
 
+describe.skipIf(!hasSoftwareDevice)("GPU support", () => {
+  it("is fetched on request, found outside of the package, used, and removed", () => {
+    const unpacked = path.join(scratch, "unpacked");
+    expect(spawnSync("python3", ["-m", "zipfile", "-e", vsix, unpacked]).status).toBe(0);
+    const rstar = (...args: string[]): string => {
+      const run = spawnSync(process.execPath, [path.join(unpacked, "extension/dist/cli.cjs"), ...args], {
+        encoding: "utf8",
+        cwd: scratch,
+        env: { ...process.env, ...SOFTWARE_DEVICE, RSTAR_HOME: path.join(scratch, "gpu-home") },
+      });
+      expect(run.status, run.stderr).toBe(0);
+      return run.stdout;
+    };
+    expect(rstar("doctor")).toMatch(/Engine: .*CPU: there is a driver for vulkan.*rstar gpu fetch vulkan/u);
+    expect(rstar("gpu", "fetch", "vulkan")).toMatch(/vulkan are here/u);
+    expect(rstar("gpu")).toMatch(/^vulkan .* fetched$/mu);
+    expect(rstar("doctor")).toMatch(/Engine: .*vulkan: the best that this machine.*llvmpipe/u);
+    expect(rstar("gpu", "remove", "vulkan")).toMatch(/free again/u);
+    expect(rstar("gpu")).toMatch(/^vulkan .* not fetched$/mu);
+  });
+});
+
 /** Everything but the server's chunks, the fonts, the trainer's Python, llama.cpp's converter and the libraries. */
 const EXPECTED = [
   "LICENSE.txt",
@@ -147,6 +170,7 @@ const EXPECTED = [
   "media/walkthrough/evidence.md",
   "media/walkthrough/model.md",
   "media/walkthrough/solve.md",
+  "media/walkthrough/train.md",
   "media/walkthrough/tree.md",
   "models/manifest.json",
   "package.json",

@@ -2,12 +2,13 @@
  * Fine-tuning from the palette of a real VS Code, with the real trainer, model and comparison: what the dashboard shows
  * meanwhile and afterwards. The smallest model and setting: nothing is learnt, all of it is run.
  */
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import type { Frame } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { search } from "../unit/evolution/searches.ts";
-import { openEditor, type Editor } from "./host/editor.ts";
+import { openEditor, ROOT, type Editor } from "./host/editor.ts";
 import { ensureModel, eventually, testFolder, type TestFolder } from "./host/probe.ts";
 import { frameWith, seriousFaults } from "./host/webview.ts";
 
@@ -23,6 +24,7 @@ beforeAll(async () => {
   place = testFolder({ models: true, training: true });
   place.write("notes.md", "# Notes\n\nSome words.\n");
   place.write("traces.jsonl", await traceLines(sha256));
+  place.write("problems.jsonl", problemLines());
   editor = await openEditor({
     folder: place.folder,
     extension: { kind: "development" },
@@ -59,6 +61,15 @@ async function traceLines(sha256: string): Promise<string> {
     .join("");
 }
 
+/** Sums with their answers, as evolution takes problems. */
+function problemLines(): string {
+  return Array.from({ length: 8 }, (_, n) => {
+    const [a, b] = [17 + 3 * n, 5 + n];
+    const problem = `Ada has ${a} cards and gets ${b} more. How many cards has she?`;
+    return `${JSON.stringify({ id: `cards-${n}`, problem, answer: String(a + b) })}\n`;
+  }).join("");
+}
+
 /** Types into the palette what a person would, and takes the first line. */
 async function palette(text: string): Promise<void> {
   const { page } = editor;
@@ -72,6 +83,40 @@ async function palette(text: string): Promise<void> {
 /** Picks a line of the list that is open. */
 async function pick(text: string): Promise<void> {
   await editor.page.locator(".quick-input-list .monaco-list-row", { hasText: text }).first().click();
+}
+
+/** Types into the input box or file dialog that is open, and presses Enter. */
+async function answer(text: string): Promise<void> {
+  await editor.page.locator(".quick-input-widget input").fill(text);
+  await editor.page.keyboard.press("Enter");
+}
+
+/** Names a file of the folder in the file dialog that opens next. */
+async function chooseFile(name: string): Promise<void> {
+  const input = editor.page.locator(".quick-input-widget input");
+  await eventually("the file dialog", async () => (await input.inputValue()).includes("notes"));
+  await answer(path.join(place.folder, name));
+}
+
+/** The `rstar` command on this test's data folder. */
+function rstar(...args: string[]): string {
+  const run = spawnSync(process.execPath, [path.join(ROOT, "dist", "cli.cjs"), ...args], {
+    encoding: "utf8",
+    env: { ...process.env, RSTAR_HOME: place.home },
+  });
+  expect(run.status, run.stderr).toBe(0);
+  return run.stdout;
+}
+
+function runsOnDisk(): { readonly name: string; readonly status: string; readonly command: string }[] {
+  const folder = path.join(place.home, "evolution");
+  return fs.readdirSync(folder).map((name) => {
+    const state = JSON.parse(fs.readFileSync(path.join(folder, name, "state.json"), "utf8")) as {
+      status: string;
+      command: string;
+    };
+    return { name, status: state.status, command: state.command };
+  });
 }
 
 /** The dashboard's frame. */
@@ -112,10 +157,7 @@ describe("fine-tuning", () => {
     async () => {
       await palette("rStar Math: Fine-Tune on Collected Traces…");
       await pick("A trace file…");
-      const input = editor.page.locator(".quick-input-widget input");
-      await eventually("the file dialog", async () => (await input.inputValue()).includes("notes"));
-      await input.fill(path.join(place.folder, "traces.jsonl"));
-      await editor.page.keyboard.press("Enter");
+      await chooseFile("traces.jsonl");
       await pick("Trial");
       const frame = await dashboard();
       await frame.getByRole("button", { name: "Stop and Keep" }).waitFor();
@@ -146,11 +188,7 @@ describe("fine-tuning", () => {
       });
       const table = await frame.locator(".rounds").innerText();
       expect(table.match(/kept aside|adopted/gu)).toHaveLength(2);
-      const [run] = fs.readdirSync(path.join(place.home, "evolution"));
-      const state = JSON.parse(
-        fs.readFileSync(path.join(place.home, "evolution", run ?? "", "state.json"), "utf8"),
-      ) as { status: string };
-      expect(state.status).toBe("finished");
+      expect(runsOnDisk().map(({ status }) => status)).toEqual(["finished"]);
       const adapters = fs.readdirSync(path.join(place.home, "models", "adapters"));
       expect(adapters.filter((name) => name.endsWith(".gguf"))).toHaveLength(2);
       await showNamedRun();
@@ -167,5 +205,61 @@ describe("fine-tuning", () => {
     await frame.locator("body.vscode-dark").waitFor();
     expect(await seriousFaults(frame)).toEqual([]);
     await shoot("dashboard-dark");
+  });
+});
+
+describe("a model that was put to use", () => {
+  it("is rolled back from the palette", async () => {
+    type Lineage = { readonly entries: { id: string; role: string }[]; readonly uses: unknown[] };
+    const lineage = (): Lineage => JSON.parse(rstar("adapters", "list", "--json")) as Lineage;
+    const trained = lineage().entries.find(({ role }) => role === "policy")?.id ?? "";
+    rstar("adapters", "use", trained);
+    const before = lineage().uses.length;
+    await palette("rStar Math: Roll Back Model…");
+    await pick(`Policy: ${trained}`);
+    await eventually("the roll-back", () => lineage().uses.length === before - 1);
+  });
+});
+
+describe("consent to collecting", () => {
+  it("is asked for in words, given, and taken back", async () => {
+    const { page } = editor;
+    await palette("rStar Math: Manage Collected Traces…");
+    await pick("Agree to training on my traces…");
+    const dialog = page.locator(".monaco-dialog-box");
+    await dialog.getByText("Nothing leaves this machine").waitFor();
+    await dialog.getByRole("button", { name: "Agree" }).click();
+    expect(rstar("traces", "consent")).toMatch(/agreed|may train/iu);
+    await palette("rStar Math: Manage Collected Traces…");
+    await pick("Do not train on my traces any more");
+    await palette("rStar Math: Manage Collected Traces…");
+    await page.locator(".quick-input-list", { hasText: "off: no trace trains a model" }).waitFor();
+    await page.keyboard.press("Escape");
+  });
+});
+
+describe("evolution", () => {
+  it("is run from the palette on a file of problems, stopped while it searches, and offered again", async () => {
+    const known = new Set(runsOnDisk().map(({ name }) => name));
+    const fresh = () => runsOnDisk().find(({ name }) => !known.has(name));
+    await palette("rStar Math: Run Evolution…");
+    await chooseFile("problems.jsonl");
+    const rounds = editor.page.locator(".quick-input-widget", { hasText: "How many rounds?" });
+    await rounds.waitFor();
+    await answer("none");
+    await rounds.getByText("A whole number from 1 to 20").waitFor();
+    await answer("2");
+    await pick("Trial");
+    const item = editor.page.locator(".statusbar-item", { hasText: "searching" });
+    await eventually("the search in the status bar", async () => (await item.count()) === 1, 120_000);
+    expect(fresh()).toMatchObject({
+      status: "running",
+      command: expect.stringMatching(/^rstar evolve --problems \S+ --rounds 2 --profile smoke/u) as string,
+    });
+    await palette("rStar Math: Stop and Keep");
+    await eventually("the end", () => fresh()?.status === "stopped");
+    const frame = await dashboard();
+    await frame.getByRole("button", { name: "Resume", exact: true }).waitFor();
+    await frame.getByText(/^rstar evolve --problems/u).waitFor();
   });
 });

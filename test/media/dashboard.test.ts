@@ -71,6 +71,14 @@ it("stops, resumes, opens and starts through the extension", async () => {
   for (const message of sent) expect(FromDashboard.safeParse(message).success).toBe(true);
 });
 
+it("gives the command that begins the same run in a terminal", async () => {
+  await show();
+  await view.page.getByRole("region", { name: "The same run in a terminal" }).getByRole("button").click();
+  await expect
+    .poll(async () => (await view.posted()).at(-1))
+    .toEqual({ kind: "copy", text: "rstar evolve --problems sums.jsonl --rounds 4" });
+});
+
 it("says why a run failed, and what an empty dashboard is for", async () => {
   await show({}, stateIn("train-ppm", { status: "failed", failure: "The disk is full. Nothing is lost." }));
   await view.page.getByText("The disk is full. Nothing is lost.").waitFor();

@@ -34,6 +34,7 @@ export function stateIn(stage: Stage, changes: Partial<RunState> = {}): RunState
     id: "run-1",
     createdAt: at,
     updatedAt: at,
+    command: "rstar evolve --problems sums.jsonl --rounds 4",
     settings: {
       base: "qwen2.5-coder-0.5b",
       bootstrap: "qwen2.5-coder-1.5b",

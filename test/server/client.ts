@@ -102,7 +102,7 @@ export class TestClient {
       models: () => Promise.reject(new Error("this test has no models")),
       setupReport: () => Promise.resolve("rStar Math 0, a test"),
       startTraining: () => Promise.reject(new Error("this test trains nothing")),
-      adaptersRevision: () => Promise.resolve("none"),
+      filesRevision: () => Promise.resolve("none"),
       now: () => new Date("2026-01-01T00:00:00.000Z"),
       newTraceId: () => `t-${++this.#ids}`,
       ...editor,

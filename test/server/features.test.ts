@@ -193,6 +193,21 @@ describe("a changed document", () => {
     expect(await editor.ask("removeSolution", FIRST)).toMatchObject({ kind: "not-done" });
   });
 
+  it("is given as text for elsewhere, and says when there is none", async () => {
+    const editor = await solved();
+    const copy = (format: "latex" | "python") => editor.ask("exportSolution", { ...FIRST, format });
+    expect(await copy("python")).toMatchObject({
+      kind: "text",
+      text: expect.stringContaining("# Answer: 42") as string,
+    });
+    expect(await copy("latex")).toMatchObject({
+      kind: "text",
+      text: expect.stringContaining("\\item") as string,
+    });
+    await editor.ask("removeSolution", FIRST);
+    expect(await copy("python")).toMatchObject({ kind: "none" });
+  });
+
   it("takes the answer as its own, and never twice", async () => {
     const editor = await solved();
     expect(await editor.ask("insertAnswer", FIRST)).toMatchObject({ kind: "done" });

@@ -1,6 +1,10 @@
 /** Models in the editor, over a real manager with a mirror of its own. */
-import { expect, it } from "vitest";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { expect, it, vi } from "vitest";
 import { CancellationTokenSource } from "vscode-languageserver/node";
+import packages from "../../server/models/gpu-packages.json" with { type: "json" };
 import { fakeServices, scriptedPolicy } from "../support/fakes.ts";
 import { deferred, setUp, WEIGHTS } from "../unit/models/helpers.ts";
 import { TestClient } from "./client.ts";
@@ -65,4 +69,31 @@ it("says what is wrong with a file that is no model, and with an unknown id", as
   expect(await editor.ask("addModel", { path: "/no/such/file.gguf" })).toMatchObject({ kind: "failed" });
   expect(await editor.ask("downloadModel", { id: "nobody" })).toMatchObject({ kind: "failed" });
   await editor.stop();
+});
+
+it("lists, fetches and removes binaries for a GPU through the npm of the path, and says what npm said", async () => {
+  const home = mkdtempSync(path.join(os.tmpdir(), "rstar-gpu-"));
+  const npm = path.join(home, "npm");
+  writeFileSync(npm, "#!/bin/sh\necho 'npm error the registry is asleep' >&2\nexit 1\n", { mode: 0o755 });
+  vi.stubEnv("RSTAR_HOME", home);
+  vi.stubEnv("PATH", `${home}:${process.env["PATH"] ?? ""}`);
+  try {
+    const editor = await editorWith(setUp());
+    const { kinds } = await editor.ask("gpuSupport", {});
+    expect(kinds.every(({ installed }) => !installed)).toBe(true);
+    for (const { kind } of kinds) {
+      const outcome = await editor.ask("fetchGpuSupport", { kind });
+      expect(outcome).toMatchObject({ kind: "failed" });
+      expect(outcome.kind === "failed" && outcome.message).toMatch(/the registry is asleep/u);
+      mkdirSync(path.join(home, "gpu", `${packages.version}-${kind}`), { recursive: true });
+      expect((await editor.ask("gpuSupport", {})).kinds).toContainEqual(
+        expect.objectContaining({ kind, installed: true }),
+      );
+      expect(await editor.ask("removeGpuSupport", { kind })).toMatchObject({ kind: "done" });
+    }
+    await editor.stop();
+  } finally {
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true, force: true });
+  }
 });

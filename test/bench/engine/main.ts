@@ -22,6 +22,8 @@ const { values: options } = parseArgs({
     sizes: { type: "string", default: "1,4,8,16,32" },
     repeats: { type: "string", default: "3" },
     only: { type: "string", default: "batched,search" },
+    // The ways in which llama-server is asked for siblings.
+    modes: { type: "string", default: "requests,n_cmpl" },
     out: { type: "string", default: "dist/bench/engine" },
   },
 });
@@ -92,7 +94,7 @@ async function compareSearch(): Promise<void> {
       `ours ${repeat}: ${loadText(runs.ours.at(-1))}; policy ${timeText(stats.policy)}; PPM ${timeText(stats.ppm)}`,
     );
     await engine.dispose();
-    for (const mode of ["requests", "n_cmpl"] as const) {
+    for (const mode of (["requests", "n_cmpl"] as const).filter((name) => options.modes.includes(name))) {
       const server = await startLlamaServer(model.path, about.threads, SERVER_SETTINGS);
       try {
         runs[mode].push(await runLoad(serverDriver(server, mode, ppm.ppm), root));
@@ -102,7 +104,8 @@ async function compareSearch(): Promise<void> {
       }
     }
   }
-  const speeds = Object.entries(runs).map(([driver, results]) => ({
+  const made = Object.entries(runs).filter(([, results]) => results.length > 0);
+  const speeds = made.map(([driver, results]) => ({
     driver,
     stepsPerSecond: median(results.map((result) => result.steps / result.seconds)),
     tokensPerSecond: median(results.map((result) => result.tokens / result.seconds)),

@@ -18,24 +18,33 @@ describe("planBatch", () => {
     ]);
   });
 
-  it("keeps every lane in, in ascending order, within budget and batch, and never beyond what a lane needs", () => {
+  it("holds the oldest requests only while none decodes, each with as much as fits", () => {
+    expect(planBatch([lane(0, 60, 2), lane(1, 50, 1), lane(2, 30, 3)], 8, 72)).toEqual([
+      { sequence: 0, count: 22 },
+      { sequence: 1, count: 50 },
+    ]);
+    expect(planBatch([lane(0, 600)], 8, 72)).toEqual([{ sequence: 0, count: 72 }]);
+  });
+
+  it("keeps every lane in while one decodes, in ascending order, within budget and batch, and wastes none of them", () => {
     const lanes = fc
       .array(fc.tuple(fc.integer({ min: 1, max: 300 }), fc.nat(5)), { minLength: 1, maxLength: 12 })
       .map((entries) => entries.map(([remaining, order], sequence) => lane(sequence, remaining, order)));
     fc.assert(
       fc.property(lanes, fc.nat(128), fc.integer({ min: 12, max: 100 }), (all, prefill, batchSize) => {
         const plan = planBatch(all.toReversed(), prefill, batchSize);
-        expect(plan.map((item) => item.sequence)).toEqual(all.map((entry) => entry.sequence));
-        const counts = plan.map((item) => item.count);
-        const size = counts.reduce((a, b) => a + b, 0);
-        expect(size).toBeLessThanOrEqual(Math.min(batchSize, all.length + prefill));
-        for (const [index, count] of counts.entries()) {
+        const sequences = plan.map((item) => item.sequence);
+        expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
+        const decoding = all.some((entry) => entry.remaining === 1);
+        if (decoding) expect(sequences).toEqual(all.map((entry) => entry.sequence));
+        const size = plan.reduce((sum, { count }) => sum + count, 0);
+        for (const { sequence, count } of plan) {
           expect(count).toBeGreaterThanOrEqual(1);
-          expect(count).toBeLessThanOrEqual(all[index]?.remaining ?? 0);
+          expect(count).toBeLessThanOrEqual(all[sequence]?.remaining ?? 0);
         }
         // Nothing is left over while a lane could have used it.
         const wanted = all.reduce((sum, entry) => sum + entry.remaining, 0);
-        expect(size).toBe(Math.min(wanted, batchSize, all.length + prefill));
+        expect(size).toBe(Math.min(wanted, batchSize, decoding ? all.length + prefill : Infinity));
       }),
     );
   });

@@ -108,7 +108,7 @@ export class FakeBackend implements BatchBackend {
 export function fakeContext(backend: BatchBackend, options: Partial<DecoderOptions> = {}): OpenContext {
   const decoder = new Decoder(backend, {
     lanes: backend.sequences,
-    prefill: { mixed: 8, alone: 16 },
+    prefill: 8,
     ...options,
   });
   let order = 0;

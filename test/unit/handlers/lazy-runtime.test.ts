@@ -33,7 +33,7 @@ function ready(): RuntimeOpening {
 
 function lazy(): LazyRuntime {
   const services = {
-    adaptersRevision: () => Promise.resolve(adapters),
+    filesRevision: () => Promise.resolve(adapters),
     openRuntime: (options: RuntimeOptions, signal: AbortSignal) => {
       log.push(`open ${options.model ?? "default"}`);
       return opening(options, signal);

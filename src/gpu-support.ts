@@ -1,0 +1,43 @@
+/** The engine's binaries for GPUs in the editor: what can be fetched, fetching it, removing it. */
+import * as vscode from "vscode";
+import type { GpuKind } from "../server/protocol/models.ts";
+import { REQUESTS } from "../server/protocol/requests.ts";
+import { formatBytes } from "./format.ts";
+import { withDownload } from "./models.ts";
+import type { Parts } from "./parts.ts";
+
+const NAMES: Record<GpuKind, string> = { cuda: "CUDA (NVIDIA)", vulkan: "Vulkan (NVIDIA, AMD, Intel)" };
+
+/** Shows what there is for this platform; what is missing is fetched, what is here can be removed. */
+export async function gpuSupport(parts: Parts): Promise<void> {
+  const listed = await parts.server.ask(REQUESTS.gpuSupport, {});
+  if (listed === null) return;
+  if (listed.kinds.length === 0) {
+    await vscode.window.showInformationMessage(
+      vscode.l10n.t("Nothing has to be downloaded for this platform: the extension has all there is."),
+    );
+    return;
+  }
+  const picked = await vscode.window.showQuickPick(
+    listed.kinds.map((entry) => ({
+      label: `${entry.installed ? "$(check) " : ""}${NAMES[entry.kind]}`,
+      description: entry.installed
+        ? vscode.l10n.t("on this machine; select to remove it")
+        : vscode.l10n.t("{0}, fetched with npm", formatBytes(entry.bytes)),
+      entry,
+    })),
+    { title: vscode.l10n.t("GPU support: what the engine computes with besides the processor") },
+  );
+  if (picked === undefined) return;
+  const { kind, bytes, installed } = picked.entry;
+  const outcome = installed
+    ? await parts.server.ask(REQUESTS.removeGpuSupport, { kind })
+    : await withDownload(
+        parts,
+        kind,
+        vscode.l10n.t("Downloading {0} ({1})", NAMES[kind], formatBytes(bytes)),
+        async (token) => await parts.server.ask(REQUESTS.fetchGpuSupport, { kind }, token),
+      );
+  if (outcome?.kind === "done") await vscode.window.showInformationMessage(outcome.message);
+  else if (outcome?.kind === "failed") await vscode.window.showErrorMessage(outcome.message);
+}

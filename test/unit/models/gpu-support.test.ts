@@ -1,0 +1,159 @@
+/** Fetching the engine's binaries for GPUs, with an npm of the test's own. */
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import lock from "../../../package-lock.json" with { type: "json" };
+import { NATIVE_VERSION } from "../../../server/engine/native-backend.ts";
+import packages from "../../../server/models/gpu-packages.json" with { type: "json" };
+import {
+  fetchGpuSupport,
+  gpuBinaries,
+  listGpuSupport,
+  removeGpuSupport,
+} from "../../../server/models/gpu-support.ts";
+
+const target = "linux-x64";
+const forever = new AbortController().signal;
+let home = "";
+
+beforeEach(() => {
+  home = mkdtempSync(path.join(os.tmpdir(), "rstar-gpu-"));
+});
+afterEach(() => {
+  rmSync(home, { recursive: true, force: true });
+});
+
+/** An npm that runs this program in the folder where it is called. */
+function npmThat(program: string): string[] {
+  const file = path.join(home, "npm.cjs");
+  writeFileSync(file, `const fs = require("node:fs");\n${program}`);
+  return [process.execPath, file];
+}
+
+/** Puts there what the lock file asks for. */
+const INSTALLS = `
+  const { packages } = JSON.parse(fs.readFileSync("package-lock.json", "utf8"));
+  for (const [folder, { integrity }] of Object.entries(packages)) {
+    if (folder === "") continue;
+    if (!integrity.startsWith("sha512-")) process.exit(1);
+    fs.mkdirSync(folder + "/dist", { recursive: true });
+    fs.writeFileSync(folder + "/dist/index.js", "export const name = " + JSON.stringify(folder));
+  }
+  fs.writeFileSync("arguments.json", JSON.stringify(process.argv.slice(2)));
+`;
+
+it("is pinned to the engine's version and to the lock file's hashes", () => {
+  expect(packages.version).toBe(NATIVE_VERSION);
+  const locked: Record<string, { version?: string; integrity?: string }> = lock.packages;
+  const named = Object.values(packages.targets).flatMap((kinds) => Object.values(kinds).flat());
+  expect(named.length).toBeGreaterThan(0);
+  for (const { name, integrity } of named)
+    expect(locked[`node_modules/${name}`], name).toMatchObject({ version: packages.version, integrity });
+});
+
+describe("fetching", () => {
+  it("has npm check the hashes and run no scripts, and gives the engine the packages by name", async () => {
+    expect(listGpuSupport(home, target).map(({ kind, installed }) => [kind, installed])).toEqual([
+      ["cuda", false],
+      ["vulkan", false],
+    ]);
+    expect(gpuBinaries(home, target)).toEqual({});
+    const outcome = await fetchGpuSupport(home, "cuda", { signal: forever, target, npm: npmThat(INSTALLS) });
+    expect(outcome).toMatchObject({ kind: "done" });
+    const binaries = gpuBinaries(home, target);
+    expect(Object.keys(binaries)).toEqual([
+      "@node-llama-cpp/linux-x64-cuda",
+      "@node-llama-cpp/linux-x64-cuda-ext",
+    ]);
+    for (const [name, url] of Object.entries(binaries))
+      expect(readFileSync(fileURLToPath(url), "utf8")).toContain(name);
+    const given = path.join(home, "gpu", `${packages.version}-cuda`, "arguments.json");
+    expect(JSON.parse(readFileSync(given, "utf8"))).toEqual(
+      expect.arrayContaining(["ci", "--ignore-scripts"]),
+    );
+  });
+
+  it("does nothing when it was done, also by another process in the meantime", async () => {
+    const npm = npmThat(`${INSTALLS}\nfs.appendFileSync(${JSON.stringify(path.join(home, "calls"))}, "x");`);
+    const fetch = () => fetchGpuSupport(home, "vulkan", { signal: forever, target, npm });
+    expect(await Promise.all([fetch(), fetch()])).toMatchObject([{ kind: "done" }, { kind: "done" }]);
+    expect(await fetch()).toMatchObject({ kind: "done" });
+    expect(readFileSync(path.join(home, "calls"), "utf8")).toBe("x");
+  });
+
+  it.each([
+    [
+      "npm fails",
+      'process.stderr.write("npm error EINTEGRITY checksum failed"); process.exit(1);',
+      /EINTEGRITY/,
+    ],
+    ["npm leaves something out", "", /without @node-llama-cpp/],
+  ])("changes nothing when %s, and says why", async (_what, program, message) => {
+    const outcome = await fetchGpuSupport(home, "vulkan", { signal: forever, target, npm: npmThat(program) });
+    expect(outcome).toMatchObject({ kind: "failed", message: expect.stringMatching(message) as string });
+    expect(gpuBinaries(home, target)).toEqual({});
+    expect(readdirSync(path.join(home, "gpu"))).toEqual([]);
+  });
+
+  it("says what to install where there is no npm", async () => {
+    const outcome = await fetchGpuSupport(home, "vulkan", {
+      signal: forever,
+      target,
+      npm: [path.join(home, "no-npm")],
+    });
+    expect(outcome).toMatchObject({
+      kind: "failed",
+      message: expect.stringMatching(/Install Node\.js/u) as string,
+    });
+  });
+
+  it("ends npm and what it started when it is stopped, and leaves nothing behind", async () => {
+    const mark = path.join(home, "alive");
+    const ticks = `setInterval(() => fs.writeFileSync(${JSON.stringify(mark)}, String(Date.now())), 20);`;
+    const npm = npmThat(`
+      require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(`const fs = require("node:fs"); ${ticks}`)}]);
+      ${ticks}
+    `);
+    const controller = new AbortController();
+    const fetching = fetchGpuSupport(home, "vulkan", { signal: controller.signal, target, npm });
+    while (!existsSync(mark)) await delay(20);
+    controller.abort(new Error("stopped"));
+    await expect(fetching).rejects.toThrow("stopped");
+    await delay(100);
+    const last = readFileSync(mark, "utf8");
+    await delay(200);
+    expect(readFileSync(mark, "utf8")).toBe(last);
+    expect(readdirSync(path.join(home, "gpu"))).toEqual([]);
+  });
+
+  it("has nothing for a platform whose package has all", async () => {
+    expect(listGpuSupport(home, "darwin-arm64")).toEqual([]);
+    const outcome = await fetchGpuSupport(home, "cuda", { signal: forever, target: "darwin-arm64" });
+    expect(outcome.kind).toBe("failed");
+  });
+});
+
+it("removes what was fetched, and says when there is nothing", async () => {
+  await fetchGpuSupport(home, "vulkan", { signal: forever, target, npm: npmThat(INSTALLS) });
+  expect(await removeGpuSupport(home, "vulkan", forever)).toMatchObject({ kind: "done" });
+  expect(gpuBinaries(home, target)).toEqual({});
+  expect(await removeGpuSupport(home, "vulkan", forever)).toMatchObject({ kind: "failed" });
+});
+
+it("does not take a folder that another fetch has not finished", async () => {
+  mkdirSync(path.join(home, "gpu", `${packages.version}-vulkan.part`, "node_modules"), { recursive: true });
+  expect(gpuBinaries(home, target)).toEqual({});
+  const outcome = await fetchGpuSupport(home, "vulkan", { signal: forever, target, npm: npmThat(INSTALLS) });
+  expect(outcome.kind).toBe("done");
+});
