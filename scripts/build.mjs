@@ -19,7 +19,6 @@ const STAMP = "dist/.built.json";
 const ENTRIES = [
   // What is started: it readies the process and then imports the program beside it.
   { source: "server/start/cli.ts", output: "dist/cli.cjs", executable: true, starts: "./cli.mjs" },
-  { source: "server/start/server.ts", output: "dist/server.cjs", starts: "./server.mjs" },
   { source: "server/cli.ts", output: "dist/cli.mjs" },
   // What the server imports late stays in files of its own, so that its start loads none of it.
   { source: "server/main.ts", output: "dist/server.mjs", chunks: "server-" },

@@ -153,7 +153,7 @@ export class Server implements vscode.Disposable {
       await import("./language-client.ts");
     const runtime = vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", "");
     const run = {
-      module: vscode.Uri.joinPath(this.#context.extensionUri, "dist", "server.cjs").fsPath,
+      module: vscode.Uri.joinPath(this.#context.extensionUri, "dist", "server.mjs").fsPath,
       transport: TransportKind.ipc,
       ...(runtime === "" ? {} : { runtime }),
       options: { env: proxyVariables() },

@@ -80,7 +80,11 @@ export async function stop(parts: Parts, traceId: string | undefined): Promise<v
     id = chosen.traceId;
   }
   id ??= running[0]?.traceId;
-  if (id === undefined) return;
+  if (id === undefined) {
+    // The server may have begun a search that this side has not heard of yet.
+    if (parts.server.state === "running") await stopAll(parts);
+    return;
+  }
   if (running.find((one) => one.traceId === id)?.stopping === true) {
     const force = vscode.l10n.t("Restart Server");
     const chosen = await vscode.window.showWarningMessage(

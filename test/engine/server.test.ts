@@ -48,7 +48,7 @@ beforeAll(async () => {
 /** Starts the server and opens the document as it is. */
 async function start(): Promise<void> {
   news.length = 0;
-  server = spawn(process.execPath, [path.join(packageRoot(), "dist", "server.cjs"), "--stdio"], {
+  server = spawn(process.execPath, [path.join(packageRoot(), "dist", "server.mjs"), "--stdio"], {
     stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, RSTAR_HOME: home },
   });

@@ -154,7 +154,6 @@ const EXPECTED = [
   "dist/media/search.js",
   "dist/python-*.snapshot",
   "dist/sandbox-worker.mjs",
-  "dist/server.cjs",
   "dist/server.mjs",
   "dist/wheels/antlr4_python3_runtime-4.13.2-py3-none-any.whl",
   "dist/wheels/latex2sympy2_extended-1.11.0-py3-none-any.whl",

@@ -16,7 +16,7 @@ import { Trace } from "../../server/protocol/trace.ts";
 import { endpointServer, write } from "../support/endpoint-server.ts";
 import { until } from "./scripts.ts";
 
-const SERVER = path.resolve(import.meta.dirname, "../../dist/server.cjs");
+const SERVER = path.resolve(import.meta.dirname, "../../dist/server.mjs");
 const URI = "file:///notes/plain.md";
 const TEXT = "## Problem 1\n\nWhat is 6 times 7?\n";
 

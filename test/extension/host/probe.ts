@@ -29,7 +29,7 @@ export function serverProcesses(parent: number): number[] {
   const list = spawnSync("ps", ["-A", "-o", "pid=,ppid=,args="], { encoding: "utf8" }).stdout;
   return list.split("\n").flatMap((line) => {
     const [, pid, ppid, args] = /^\s*(\d+)\s+(\d+)\s+(.*)$/u.exec(line) ?? [];
-    return Number(ppid) === parent && /server\.cjs/u.test(args ?? "") ? [Number(pid)] : [];
+    return Number(ppid) === parent && /server\.mjs/u.test(args ?? "") ? [Number(pid)] : [];
   });
 }
 
