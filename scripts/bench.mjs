@@ -19,12 +19,12 @@ if (name === "" || !fs.existsSync(path.join(ROOT, source))) {
   process.exit(1);
 }
 const esbuild = await import("esbuild");
-// In `dist/` itself: the sandbox and its wheels are looked for beside the bundle.
 const common = { absWorkingDir: ROOT, bundle: true, logLevel: "warning" };
 await esbuild.build({
   ...FOR_NODE,
   ...common,
   entryPoints: [source],
+  // In `dist/` itself: the sandbox and its wheels are looked for beside the bundle.
   outfile: path.join(ROOT, "dist", `bench-${name}.mjs`),
   packages: "external",
   sourcemap: true,

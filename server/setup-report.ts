@@ -29,7 +29,8 @@ export async function setupReport(
   out(
     `Processor: ${cpus()[0]?.model ?? "unknown"}, ${cpus().length} logical; memory ${formatBytes(totalmem())}, ${formatBytes(freemem())} free`,
   );
-  out(`Data folder: ${dataHome(folder)}${process.env["RSTAR_HOME"] === undefined ? "" : " (RSTAR_HOME)"}`);
+  const home = dataHome(folder);
+  out(`Data folder: ${home}${process.env["RSTAR_HOME"] === undefined ? "" : " (RSTAR_HOME)"}`);
   const { models, problem } = await (await modelManager(undefined, folder)).list();
   if (problem !== null) out(`Own models: ${problem.kind}`);
   for (const model of models)
@@ -38,7 +39,6 @@ export async function setupReport(
     );
   const { traces, bad } = await createTraceStore(defaultTraceFile(folder)).summaries();
   out(`Traces: ${traces.length}${bad.length === 0 ? "" : `, and ${bad.length} lines that cannot be read`}`);
-  const home = dataHome(folder);
   const engine = await probeEngine({ binaries: gpuBinaries(home) });
   out(engine.text);
   const support = listGpuSupport(home).filter(({ installed }) => installed);

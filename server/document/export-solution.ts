@@ -1,8 +1,7 @@
 /** A solution for use elsewhere: Markdown without this program's marks, LaTeX, or one Python program. */
+import type { ExportFormat } from "../protocol/places.ts";
+import { fence } from "./inline.ts";
 import type { Solution, SolutionStep } from "./solution-model.ts";
-
-export const EXPORT_FORMATS = ["markdown", "latex", "python"] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
 /** The steps and the answer as one text. Scores and evidence stay behind: they mean something only here. */
 export function exportSolution(solution: Solution, format: ExportFormat): string {
@@ -58,12 +57,6 @@ function asPython({ steps, answer }: Solution): string {
 /** What the step printed, else its value. */
 function resultOf({ output, value }: SolutionStep): string {
   return output.trim() === "" ? (value ?? "") : output.trimEnd();
-}
-
-function fence(info: string, content: string): string {
-  const longest = Math.max(0, ...[...content.matchAll(/`+/gu)].map(([run]) => run.length));
-  const marks = "`".repeat(Math.max(3, longest + 1));
-  return `${marks}${info}\n${content}\n${marks}`;
 }
 
 /** A space keeps text that would end the environment from ending it. */

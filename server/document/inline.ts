@@ -89,6 +89,12 @@ export function codeSpan(text: string): string {
   return padded ? `${marks} ${text} ${marks}` : `${marks}${text}${marks}`;
 }
 
+/** A fenced block that shows exactly this text. */
+export function fence(info: string, content: string): string {
+  const marks = "`".repeat(Math.max(3, longestRun(content, "`") + 1));
+  return `${marks}${info}\n${content}\n${marks}`;
+}
+
 /** The code span that `markdown` begins with: its text and the length of its source. */
 export function readCodeSpan(markdown: string): { readonly text: string; readonly length: number } | null {
   const marks = /^`+/.exec(markdown)?.[0] ?? "";

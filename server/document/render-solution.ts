@@ -5,9 +5,9 @@ import {
   escapeInline,
   escapeParagraph,
   escapeUnshown,
+  fence,
   isShowable,
   isShowableBlock,
-  longestRun,
 } from "./inline.ts";
 import { END_MARKER, startMarker } from "./marker.ts";
 import { FORMAT_VERSION, type Evidence, type Solution, type SolutionStep } from "./solution-model.ts";
@@ -99,11 +99,6 @@ function provenance(solution: Solution): string {
   if (solution.seconds !== undefined) parts.push(`${Math.round(solution.seconds * 10) / 10} s`);
   if (solution.tokens !== undefined) parts.push(`${numberText(solution.tokens)} tokens`);
   return parts.join(", ");
-}
-
-function fence(info: string, content: string): string {
-  const marks = "`".repeat(Math.max(3, longestRun(content, "`") + 1));
-  return `${marks}${info}\n${content}\n${marks}`;
 }
 
 /** A number that `Number` reads back as the same one, negative zero included. */

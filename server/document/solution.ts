@@ -10,6 +10,6 @@ export {
   type SolutionStep,
 } from "./solution-model.ts";
 export { parseSolution, type ParsedSolution, type StepPlace } from "./read-solution.ts";
-export { EXPORT_FORMATS, exportSolution, type ExportFormat } from "./export-solution.ts";
+export { exportSolution } from "./export-solution.ts";
 export { renderSolution } from "./render-solution.ts";
 export { stepAt, type FoundStep } from "./step-at.ts";

@@ -1,6 +1,7 @@
 /** Runs a program of the training chain: its lines as they come, its last words on failure, ended by a signal. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { killProgram } from "../models/kill.ts";
 
 /** How a program is run. */
 export interface ProgramOptions {
@@ -53,7 +54,7 @@ export function runProgram(
     if (child.stdout !== null)
       createInterface({ input: child.stdout }).on("line", onLine ?? (() => undefined));
     const end = (): void => {
-      killTree(child);
+      killProgram(child);
       reject(signal.reason as Error);
     };
     const onAbort = (): void => {
@@ -79,13 +80,6 @@ export function runProgram(
       ),
     );
   });
-}
-
-/** Ends a program at once; on Windows together with what it started. */
-function killTree(child: ChildProcess): void {
-  if (process.platform === "win32" && child.pid !== undefined)
-    spawn("taskkill", ["/pid", String(child.pid), "/T", "/F"], { stdio: "ignore", windowsHide: true });
-  else child.kill("SIGKILL");
 }
 
 /** The last lines of what a program said, for a message. */

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { GpuKind, GpuSupportList, ModelOutcome } from "../protocol/models.ts";
 import { SERVER_NOTIFICATIONS, type REQUESTS } from "../protocol/requests.ts";
+import { homeOf } from "./home.ts";
 import { beginProgress } from "./progress.ts";
 import type { Session } from "./session.ts";
 
@@ -68,11 +69,9 @@ export async function removeGpu(session: Session, kind: GpuKind, signal: AbortSi
 }
 
 async function support(session: Session) {
-  const [gpu, { dataHome }, { formatBytes }] = await Promise.all([
+  const [gpu, { formatBytes }] = await Promise.all([
     import("../models/gpu-support.ts"),
-    import("../models/home.ts"),
     import("../models/outcomes.ts"),
   ]);
-  const { dataFolder } = session.settings.model;
-  return { ...gpu, formatBytes, home: dataHome(dataFolder === "" ? undefined : dataFolder) };
+  return { ...gpu, formatBytes, home: homeOf(session) };
 }

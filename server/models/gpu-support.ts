@@ -1,5 +1,5 @@
 /** The engine's binaries for GPUs: too large for the package, fetched on request with npm and checked by their hashes. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -7,6 +7,7 @@ import { pathToFileURL } from "node:url";
 import type { GpuKind } from "../protocol/models.ts";
 import { freeBytesOf } from "./ensure.ts";
 import packages from "./gpu-packages.json" with { type: "json" };
+import { killProgram } from "./kill.ts";
 import { withLock } from "./lock.ts";
 import { formatBytes } from "./outcomes.ts";
 
@@ -184,7 +185,7 @@ async function install(
   const poll = setInterval(() => {
     sizeOf(folder).then(onBytes, () => undefined);
   }, POLL_MS);
-  const stop = (): void => end(child);
+  const stop = (): void => killProgram(child, true);
   signal.addEventListener("abort", stop, { once: true });
   try {
     const ended = await new Promise<{ readonly code: number | null } | { readonly error: Error }>(
@@ -202,20 +203,6 @@ async function install(
   } finally {
     clearInterval(poll);
     signal.removeEventListener("abort", stop);
-  }
-}
-
-/** Ends npm with all that it started. */
-function end({ pid }: ChildProcess): void {
-  if (pid === undefined) return;
-  if (process.platform === "win32") {
-    spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { stdio: "ignore", windowsHide: true });
-    return;
-  }
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // It ended by itself in this moment.
   }
 }
 

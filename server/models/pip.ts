@@ -1,7 +1,8 @@
 /** Downloads one wheel with `pip download`, in a child process that is killed on abort; nothing is installed. */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
+import { killProgram } from "./kill.ts";
 import type { WheelPart } from "./manifest.ts";
 import type { SourceFailure } from "./outcomes.ts";
 import { findPython } from "./python.ts";
@@ -93,7 +94,7 @@ function runPip(
   }, POLL_MS);
   return new Promise<PipEnd>((resolve, reject) => {
     const onAbort = () => {
-      kill(child);
+      killProgram(child);
       reject(signal.reason as Error);
     };
     signal.addEventListener("abort", onAbort, { once: true });
@@ -104,13 +105,6 @@ function runPip(
     child.on("error", (error) => settle({ kind: "failed-to-start", detail: error.message }));
     child.on("close", (code) => settle({ kind: "ended", code, errors }));
   }).finally(() => clearInterval(poll));
-}
-
-/** Ends pip at once; on Windows together with the interpreter that the `py` launcher started. */
-function kill(child: ChildProcess): void {
-  if (process.platform === "win32" && child.pid !== undefined)
-    spawn("taskkill", ["/pid", String(child.pid), "/T", "/F"], { stdio: "ignore", windowsHide: true });
-  else child.kill("SIGKILL");
 }
 
 async function folderSize(folder: string): Promise<number> {

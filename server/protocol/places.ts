@@ -30,6 +30,10 @@ export type ProblemReference = z.infer<typeof ProblemReference>;
 export const ProblemPlace = z.object({ uri: z.string(), problem: ProblemReference });
 export type ProblemPlace = z.infer<typeof ProblemPlace>;
 
+/** What a stored solution can be copied as. */
+export const ExportFormat = z.enum(["markdown", "latex", "python"]);
+export type ExportFormat = z.infer<typeof ExportFormat>;
+
 /** What came of changing the document, with a sentence for the person. */
 export const EditOutcome = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("done"), message: z.string() }),

@@ -15,7 +15,7 @@ import {
   ModelOutcome,
   ServerStatus,
 } from "./models.ts";
-import { EditOutcome, ProblemPlace } from "./places.ts";
+import { EditOutcome, ExportFormat, ProblemPlace } from "./places.ts";
 import { ListedProblem } from "./problem-list.ts";
 import {
   ContinueParams,
@@ -167,7 +167,7 @@ export const REQUESTS = {
   /** The stored solution below a problem as a text for use elsewhere. */
   exportSolution: request(
     "exportSolution",
-    z.object({ ...ProblemPlace.shape, format: z.enum(["markdown", "latex", "python"]) }),
+    z.object({ ...ProblemPlace.shape, format: ExportFormat }),
     z.discriminatedUnion("kind", [
       z.object({ kind: z.literal("text"), text: z.string() }),
       z.object({ kind: z.literal("none"), message: z.string() }),
