@@ -170,16 +170,17 @@ it("a step is pinned, rejected and written anew in the search view, and the sear
   await press(/^Solve$/u);
   await solved(uri);
   await press("Show Search Tree");
-  const used = new Set<string | null | undefined>();
+  const used = new Set<string | undefined>();
   for (const act of ["Reject", "Edit…", "Pin"]) {
     const count = traces().length;
     const frame = await searchView();
-    const firsts = frame.locator("[role=treeitem].step", { hasText: /factor|2 \* 3/u });
-    const all = await firsts.all();
-    const ids = await Promise.all(all.map((one) => one.getAttribute("data-id")));
-    const fresh = ids.findIndex((id) => !used.has(id));
-    used.add(ids[fresh]);
-    await firsts.nth(fresh).click();
+    // Read in one go: the tree may be drawn anew between two questions.
+    const ids = await frame
+      .locator("[role=treeitem].step", { hasText: /factor|2 \* 3/u })
+      .evaluateAll((all: { dataset: Record<string, string> }[]) => all.map(({ dataset }) => dataset["id"]));
+    const fresh = ids.find((id) => !used.has(id));
+    used.add(fresh);
+    await frame.locator(`[role=treeitem].step[data-id="${String(fresh)}"]`).click();
     await frame.getByRole("button", { name: act, exact: true }).click();
     if (act === "Edit…") {
       await frame.locator("form textarea[name=code]").fill("a = 2 * 3");
