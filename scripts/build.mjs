@@ -35,16 +35,6 @@ const ENTRIES = [
 
 export const FOR_NODE = { format: "esm", platform: "node", target: "node20", loader: { ".py": "text" } };
 
-/** Zod's messages in forty languages, which nothing here shows: English ones do. */
-const ENGLISH_ONLY = {
-  name: "english-only",
-  setup(build) {
-    build.onResolve({ filter: /^\.\.\/locales\/index\.js$/ }, ({ resolveDir }) => ({
-      path: path.join(resolveDir, "../locales/en.js"),
-    }));
-  },
-};
-
 /** What is imported late lies in a file of its own, beside. */
 const LANGUAGE_CLIENT_APART = {
   name: "language-client-apart",
@@ -63,7 +53,7 @@ const FOR_HOST = {
   external: ["vscode"],
   // The host hands out `vscode` to what is required, not to what is imported.
   supported: { "dynamic-import": false },
-  plugins: [ENGLISH_ONLY, LANGUAGE_CLIENT_APART],
+  plugins: [LANGUAGE_CLIENT_APART],
   // The libraries' ES modules where they have them: their other form is wrapped in a function that hides its imports.
   mainFields: ["module", "main"],
 };

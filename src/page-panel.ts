@@ -1,7 +1,7 @@
 /** A panel with a page of `media/` as VS Code has it: the page with its content policy, and messages checked on arrival. */
 import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
-import type { z } from "zod";
+import type * as z from "zod";
 import { webviewPage } from "../media/page.ts";
 import { FromAnyPage, parseMessage, type Texts } from "../server/protocol/view.ts";
 

@@ -5,7 +5,7 @@
 import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { NotificationSpec, ParamsOf, RequestSpec, ResultOf } from "../server/protocol/requests.ts";
 import { CLIENT_REQUESTS, SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
 import { displayOf } from "./display.ts";

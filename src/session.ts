@@ -1,5 +1,5 @@
 /** What the search view shows, and the string by which it is found again after a reload. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** A problem of a document, or a stored trace alone. */
 export interface Subject {

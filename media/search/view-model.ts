@@ -2,7 +2,7 @@
 import type { SearchRate } from "../../server/protocol/solving.ts";
 import type { Trace } from "../../server/protocol/trace.ts";
 import type { SearchSubject, SearchViewState, ToSearchView } from "../../server/protocol/view.ts";
-import type { z } from "zod";
+import type * as z from "zod";
 import { EMPTY_TREE, fromTrace, grow, isDraft, ROOT, type TreeModel } from "./tree-model.ts";
 
 export interface Notice {

@@ -1,5 +1,5 @@
 /** The view's end of the line to the extension: posts typed messages, checks what arrives, keeps state over a reload. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { parseMessage } from "../../server/protocol/view.ts";
 
 interface VsCodeApi {

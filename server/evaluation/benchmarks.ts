@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import { z } from "zod";
+import * as z from "zod";
 import manifest from "./benchmarks.json" with { type: "json" };
 import { problemsHash, readProblems, type EvaluationProblem } from "./problems.ts";
 

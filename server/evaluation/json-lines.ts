@@ -4,7 +4,7 @@ import { open } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream";
 import { createBrotliDecompress } from "node:zlib";
-import type { z } from "zod";
+import type * as z from "zod";
 
 /** Every line of a file, or of its compressed form (`.br`), in order; null for a line that is no record. */
 export async function* eachLine<T>(

@@ -1,6 +1,6 @@
 /** Problems to evaluate on: one JSON object a line, checked so that no line is ever skipped in silence. */
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 
 /** A problem with its reference answer. */
 export interface EvaluationProblem {

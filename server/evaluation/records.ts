@@ -1,5 +1,5 @@
 /** What an evaluation leaves behind for each search: a line of `traces.jsonl`, read back whole or named as unreadable. */
-import { z } from "zod";
+import * as z from "zod";
 import { Trace } from "../protocol/trace.ts";
 import { eachLine, openLines, type LineWriter } from "./json-lines.ts";
 

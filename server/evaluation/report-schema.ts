@@ -1,5 +1,5 @@
 /** `report.json`: its versioned schema. `docs/report.schema.json` is made from it, and a test keeps the two together. */
-import { z } from "zod";
+import * as z from "zod";
 import { SearchConfig } from "../search/config.ts";
 import { EvaluationSettings, Session } from "./settings.ts";
 

@@ -1,6 +1,6 @@
 /** `run.json`: what an evaluation is of, hashed so that it is never resumed as something else, and who ran it. */
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { SearchConfig } from "../search/config.ts";
 
 /** The version of `run.json`. */

@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import lockfile from "proper-lockfile";
-import { z } from "zod";
+import * as z from "zod";
 import { packageRoot } from "../models/manifest.ts";
 import { findPython } from "../models/python.ts";
 import {

@@ -5,7 +5,7 @@
  */
 import { existsSync } from "node:fs";
 import { appendFile, readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { mcNemarExact, pairedCounts } from "../evaluation/statistics.ts";
 import { chooseAdapter, setGate } from "../models/adapters.ts";
 import type { GateReport, RunState, Stage } from "../protocol/evolution.ts";

@@ -1,5 +1,5 @@
 /** Whether the engine computes with an adapter what PyTorch computed when it was trained. */
-import { z } from "zod";
+import * as z from "zod";
 import { mean } from "../evaluation/statistics.ts";
 import type { ParityReport } from "../protocol/training.ts";
 import { CONTINUATION_STOPS, MARK, writeAnswer, writeOutput, writeStep } from "../search/grammar.ts";

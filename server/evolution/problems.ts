@@ -1,6 +1,6 @@
 /** The problems of a run: read and checked, kept apart from evaluation sets, and split into training and held-out. Pure. */
 import { createHash } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import { fingerprint, isEvaluationProblem, type EvaluationProblems } from "./decontamination.ts";
 
 /** A problem that may train or on which adapters are compared. */

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import { z } from "zod";
+import * as z from "zod";
 import { RoundReport, RunState, SelectionReport } from "../protocol/evolution.ts";
 import { TrainingResult } from "../protocol/training.ts";
 import { TrainingProblem } from "./problems.ts";

@@ -1,5 +1,5 @@
 /** What the trainer's Python program says: metrics while it runs, and a result as its last line. */
-import { z } from "zod";
+import * as z from "zod";
 import { MetricsLine, TRAINING_FAILURES } from "../protocol/training.ts";
 import { Reference } from "./parity.ts";
 import { lastLines, type ProgramEnd } from "./program.ts";

@@ -5,7 +5,7 @@ import type { UseAlternativeParams } from "../protocol/requests.ts";
 import { pathTo, TRACE_VERSION, type Trace, type TraceNode } from "../protocol/trace.ts";
 import { qValue } from "../search/tree.ts";
 import { toSolution } from "../solutions.ts";
-import type { z } from "zod";
+import type * as z from "zod";
 import { editDocument } from "./edits.ts";
 import type { Session } from "./session.ts";
 

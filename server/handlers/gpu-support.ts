@@ -1,5 +1,5 @@
 /** The engine's binaries for GPUs in the editor: listing, fetching, removing. */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { GpuKind, GpuSupportList, ModelOutcome } from "../protocol/models.ts";
 import { SERVER_NOTIFICATIONS, type REQUESTS } from "../protocol/requests.ts";
 import { homeOf } from "./home.ts";

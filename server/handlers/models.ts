@@ -1,5 +1,5 @@
 /** Models in the editor: listing with estimates, downloading, adding, removing. */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { EditorModels, ModelOutcome } from "../protocol/models.ts";
 import { SERVER_NOTIFICATIONS, type REQUESTS } from "../protocol/requests.ts";
 import type { ListedModel } from "../models/listing.ts";

@@ -1,5 +1,5 @@
 /** Putting kept solutions and answers into the document, and taking solutions out. */
-import type { z } from "zod";
+import type * as z from "zod";
 import { insertAnswerLine, removeSolution } from "../document/edit.ts";
 import type { EditOutcome, ProblemPlace } from "../protocol/places.ts";
 import { exportSolution } from "../document/solution.ts";

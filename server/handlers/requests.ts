@@ -1,6 +1,6 @@
 /** The server's own requests: which handler answers which, with checked params. */
 import { ErrorCodes, ResponseError, type CancellationToken, type Connection } from "vscode-languageserver";
-import { z } from "zod";
+import * as z from "zod";
 import { REQUESTS, type RequestSpec } from "../protocol/requests.ts";
 import { adaptersInUse, rollBackAdapter } from "./adapters.ts";
 import { useAlternative } from "./alternatives.ts";

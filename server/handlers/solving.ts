@@ -1,5 +1,5 @@
 /** Solving a problem, going on with a stored search, and going on from a person's choice. */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Problem } from "../document/problems.ts";
 import type { ContinueParams, ResumeParams, SolveOutcome, SolveParams } from "../protocol/solving.ts";
 import type { ProblemPlace } from "../protocol/places.ts";

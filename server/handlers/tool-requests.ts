@@ -1,5 +1,5 @@
 /** The tools of other programs, through the editor: the same runtime, queue and store as the person's own solves. */
-import type { z } from "zod";
+import type * as z from "zod";
 import type {
   SolveTextParams,
   SolveTextResult,

@@ -1,5 +1,5 @@
 /** Running stored steps again, without any model. */
-import type { z } from "zod";
+import type * as z from "zod";
 import type { Problem } from "../document/problems.ts";
 import type { Solution } from "../document/solution.ts";
 import type { VerifyParams } from "../protocol/requests.ts";

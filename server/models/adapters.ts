@@ -5,7 +5,7 @@
 import { copyFile, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import { z } from "zod";
+import * as z from "zod";
 import { EVOLUTION_VERSION, Lineage, type GateReport, type LineageEntry } from "../protocol/evolution.ts";
 import { sha256OfFile } from "./checked-files.ts";
 import { codeOf, withLock, writeFailure } from "./lock.ts";

@@ -2,7 +2,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import { z } from "zod";
+import * as z from "zod";
 import { codeOf, withLock } from "./lock.ts";
 import type { ModelFailure } from "./outcomes.ts";
 

@@ -1,5 +1,5 @@
 /** What a client tells about itself: at initialization, and when it changes. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** Which colours formulas in hovers are drawn for. */
 export const Theme = z.enum(["light", "dark", "high-contrast", "high-contrast-light"]);

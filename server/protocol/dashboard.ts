@@ -1,5 +1,5 @@
 /** What the evolution dashboard needs beyond the evolution's own data: the list of runs, how far a stage has come, news. */
-import { z } from "zod";
+import * as z from "zod";
 import { RoundReport, RunState, STAGES } from "./evolution.ts";
 import { MetricsLine } from "./training.ts";
 

@@ -1,5 +1,5 @@
 /** What a search tells while it runs, for progress displays of every surface. */
-import { z } from "zod";
+import * as z from "zod";
 import { TraceNode } from "./trace.ts";
 
 /** Where a search stands. */

@@ -2,7 +2,7 @@
  * Self-evolution as data: the settings and state of a run, the report of a round, the lineage of adapters. The data
  * sets and training jobs are in `training.ts`. Plain versioned data; a leaf.
  */
-import { z } from "zod";
+import * as z from "zod";
 import {
   HyperParameters,
   ParityReport,

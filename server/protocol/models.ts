@@ -1,5 +1,5 @@
 /** Models in the editor: what there is, what it takes, and how a download goes. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** A model and what this machine can do with it. Sizes in bytes. */
 export const EditorModel = z.object({

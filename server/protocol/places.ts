@@ -1,5 +1,5 @@
 /** Places in a document and names of its problems, as requests carry them. */
-import { z } from "zod";
+import * as z from "zod";
 
 /** A place: 0-based line and UTF-16 code unit within it, as in the Language Server Protocol. */
 export const Position = z.object({ line: z.int().nonnegative(), character: z.int().nonnegative() });

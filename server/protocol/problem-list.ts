@@ -1,5 +1,5 @@
 /** The problems of a file with their state, for the tree view, the marks beside the text and the tests. */
-import { z } from "zod";
+import * as z from "zod";
 import { Range } from "./places.ts";
 
 /** What is known about a problem's stored solution and its search. */

@@ -3,7 +3,7 @@
  * LSP. Params are checked on arrival; a request with bad params is answered by `InvalidParams`. `$/cancelRequest`
  * stops whatever a request started.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ClientDisplay } from "./client.ts";
 import { DashboardRun, RunNews, TrainingMetrics } from "./dashboard.ts";
 import { RoundReport, RunState, TRAINING_PROFILES } from "./evolution.ts";

@@ -2,7 +2,7 @@
  * What `rstar finetune --json` and `rstar evolve --json` write, one object a line, and how a program that started them
  * asks them to stop. A leaf.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { StageProgress } from "./dashboard.ts";
 import { RoundReport, STAGES } from "./evolution.ts";
 import { MetricsLine } from "./training.ts";

@@ -2,7 +2,7 @@
  * The settings of the editor, once for extension and server: names (below `rstarMath.`), units and defaults. The
  * extension's manifest repeats them for VS Code, and a test compares the two.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** The section that all settings are in. */
 export const SETTINGS_SECTION = "rstarMath";

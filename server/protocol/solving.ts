@@ -1,5 +1,5 @@
 /** Solving, going on and checking: what is asked and what comes of it. */
-import { z } from "zod";
+import * as z from "zod";
 import { SearchEvent, SearchProgress } from "./events.ts";
 import { ProblemPlace } from "./places.ts";
 import { PROFILES, STRATEGIES } from "./settings.ts";

@@ -1,5 +1,5 @@
 /** The trace: the one form in which a search is stored, sent, replayed and trained on. Versioned plain data. */
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * The version this program writes. Readers accept it and every older one, and say so when they meet a newer one.

@@ -2,7 +2,7 @@
  * What selection hands to the trainer and what comes back: lines of the data sets, the job, metrics while it runs, the
  * result. Plain versioned data, as JSON and JSON lines, because the trainer is a Python program. A leaf.
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** The version this program writes. Fields are only ever added to a version. */
 export const TRAINING_VERSION = 1;

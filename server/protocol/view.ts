@@ -5,7 +5,7 @@
  * The extension owns the truth. A view keeps only what it needs to draw, asks with `ready` after every (re)load, and is
  * sent everything again: no message may be relied on to survive a hidden or reloaded view.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { SearchEvent } from "./events.ts";
 import { DashboardRun, RunNews, TrainingMetrics } from "./dashboard.ts";
 import { RoundReport, RunState } from "./evolution.ts";

@@ -1,5 +1,5 @@
 /** Search settings: every field documented once, the profiles, and the checks on what a person may ask for. */
-import { z } from "zod";
+import * as z from "zod";
 import { STRATEGIES, type ProfileName } from "../protocol/settings.ts";
 
 export { PROFILES, STRATEGIES, type ProfileName, type StrategyName } from "../protocol/settings.ts";

@@ -3,7 +3,7 @@ import { renderSolution } from "../document/solution.ts";
 import { statementHash } from "../document/problems.ts";
 import type { SolveTextResult, VerifyStepParams, VerifyStepResult } from "../protocol/solving.ts";
 import type { Trace } from "../protocol/trace.ts";
-import type { z } from "zod";
+import type * as z from "zod";
 import { rejectionOf } from "../search/verdict.ts";
 import type { SearchProblem } from "../search/search.ts";
 import { EMPTY_STATE, ServiceUnavailable, type Sandbox, type SandboxState } from "../services.ts";

@@ -15,7 +15,7 @@ import {
   type ProtocolConnection,
 } from "vscode-languageserver/node";
 import { TextDocument } from "vscode-languageserver-textdocument";
-import type { z } from "zod";
+import type * as z from "zod";
 import type { EditorServices } from "../../server/handlers/services.ts";
 import type { ResolvedModel } from "../../server/services.ts";
 import type { Python, Runtime } from "../../server/compose.ts";

@@ -3,7 +3,7 @@
  * at one without saying at which, and the step grammar has to know. The connection is closed there, which ends the
  * generation on every server.
  */
-import { z } from "zod";
+import * as z from "zod";
 import type { Candidate, SamplingOptions } from "../../services.ts";
 import { StopMatcher } from "../stop.ts";
 import { ask, COMPLETIONS, ErrorBody, jsonOf, type Answer, type Endpoint } from "./endpoint.ts";

@@ -1,5 +1,5 @@
 /** An OpenAI-compatible server: its address, checked, and one request to it, with everything that may come of that. */
-import { z } from "zod";
+import * as z from "zod";
 import type { EndpointFailure } from "./failures.ts";
 
 /** Where a model is served, and how it is asked. */

@@ -1,6 +1,6 @@
 /** A policy behind an OpenAI-compatible server. Candidates are requests side by side; the server batches them. */
 import { setTimeout as wait } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import type { ModelIdentity, PolicyModel, ProposeRequest, ProposeResult } from "../../services.ts";
 import { Turns } from "../../turns.ts";
 import type { PolicyCounters } from "../policy.ts";

@@ -81,15 +81,22 @@ async function compareSearch(): Promise<void> {
     model.promptFormat,
   );
   const runs: Record<"ours" | SiblingMode, LoadResult[]> = { ours: [], requests: [], n_cmpl: [] };
-  const shares: { readonly policy: number; readonly ppm: number }[] = [];
+  const overTree: { readonly policy: number; readonly ppm: number }[] = [];
+  const overDistinct: typeof overTree = [];
   for (const repeat of repeats) {
     const engine = await open();
     const policy = await loadPolicy(engine, {});
     const scorer = await engine.loadPpm(ppm);
     if (scorer.kind === "failed") throw new Error(scorer.message);
-    runs.ours.push(await runLoad(ownDriver(policy, scorer.ppm), root));
+    const driver = ownDriver(policy, scorer.ppm);
+    runs.ours.push(await runLoad(driver, root));
     const stats = engine.stats();
-    shares.push({ policy: evaluatedToUnique(stats.policy), ppm: evaluatedToUnique(stats.ppm) });
+    const tree = await driver.treeTokens(root);
+    overTree.push({
+      policy: stats.policy.evaluatedTokens / tree.policy,
+      ppm: stats.ppm.evaluatedTokens / tree.ppm,
+    });
+    overDistinct.push({ policy: evaluatedToDistinct(stats.policy), ppm: evaluatedToDistinct(stats.ppm) });
     tell(
       `ours ${repeat}: ${loadText(runs.ours.at(-1))}; policy ${timeText(stats.policy)}; PPM ${timeText(stats.ppm)}`,
     );
@@ -115,11 +122,12 @@ async function compareSearch(): Promise<void> {
     tell(`${driver}: ${stepsPerSecond.toFixed(2)} steps/s, ${tokensPerSecond.toFixed(1)} tokens/s`);
   const best = Math.max(...servers.map((server) => server.stepsPerSecond));
   tell(`ratio to the faster way of llama-server: ${((ours?.stepsPerSecond ?? NaN) / best).toFixed(2)}`);
-  tell(`evaluated to unique tokens: ${JSON.stringify(shares)}`);
-  save("search.json", { ppm: ppm.id, shape: SHAPE, speeds, evaluatedToUnique: shares });
+  tell(`evaluated tokens to those of the tree's steps: ${JSON.stringify(overTree)}`);
+  tell(`the same, what siblings begin alike counted once: ${JSON.stringify(overDistinct)}`);
+  save("search.json", { ppm: ppm.id, shape: SHAPE, speeds, evaluated: { overTree, overDistinct } });
 }
 
-function evaluatedToUnique({ evaluatedTokens, evaluatedAgainTokens }: DecoderStats): number {
+function evaluatedToDistinct({ evaluatedTokens, evaluatedAgainTokens }: DecoderStats): number {
   return evaluatedTokens / (evaluatedTokens - evaluatedAgainTokens);
 }
 

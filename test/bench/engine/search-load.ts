@@ -47,30 +47,51 @@ export async function runLoad(driver: LoadDriver, root: Prefix): Promise<LoadRes
   return { steps, tokens, seconds: (performance.now() - started) / 1000 };
 }
 
+/** Tokens of a tree's distinct steps, the root's included: what each model has to see at least. */
+export interface TreeTokens {
+  readonly policy: number;
+  /** With the suffix after which a score is read; its state is dropped, so every score needs it anew. */
+  readonly ppm: number;
+}
+
 /** The load on our engine. */
-export function ownDriver(policy: PolicyModel, ppm: PreferenceModel): LoadDriver {
+export function ownDriver(
+  policy: PolicyModel,
+  ppm: PreferenceModel,
+): LoadDriver & { treeTokens(root: Prefix): Promise<TreeTokens> } {
   const signal = new AbortController().signal;
+  const sampling = { temperature: SHAPE.temperature, topP: SHAPE.topP };
+  const steps: Child[] = [];
+  const scored: { readonly prefix: Prefix; readonly tokens: number }[] = [];
   return {
     async expand(prefix, children, seed) {
-      const [result] = await policy.propose(
-        [
-          {
-            prefix,
-            seeds: Array.from({ length: children }, (_, index) => seed + index),
-            sampling: { temperature: SHAPE.temperature, topP: SHAPE.topP },
-            stop: [],
-            maxTokens: SHAPE.tokens,
-          },
-        ],
-        signal,
-      );
+      const seeds = Array.from({ length: children }, (_, index) => seed + index);
+      const request = { prefix, seeds, sampling, stop: [], maxTokens: SHAPE.tokens };
+      const [result] = await policy.propose([request], signal);
       if (result?.kind !== "candidates") throw new Error(JSON.stringify(result));
+      steps.push(...result.candidates);
       return result.candidates;
     },
     async score(prefix) {
       const [result] = await ppm.score([prefix], signal);
       if (result?.kind !== "score") throw new Error(JSON.stringify(result));
+      scored.push({ prefix, tokens: result.evaluatedTokens + result.reusedTokens });
       return result.value;
+    },
+    async treeTokens(root) {
+      const lengthOf = async (prefix: Prefix): Promise<number> => {
+        const [result] = await policy.propose(
+          [{ prefix, seeds: [1], sampling, stop: [], maxTokens: 1 }],
+          signal,
+        );
+        if (result?.kind !== "candidates") throw new Error(JSON.stringify(result));
+        return result.evaluatedTokens + result.reusedTokens;
+      };
+      const [first] = scored;
+      if (first === undefined) throw new Error("nothing was scored");
+      const suffix = first.tokens - (await lengthOf(first.prefix));
+      const tree = steps.reduce((sum, { tokens }) => sum + tokens, await lengthOf(root));
+      return { policy: tree, ppm: tree + scored.length * suffix };
     },
   };
 }

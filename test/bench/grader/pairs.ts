@@ -1,5 +1,5 @@
 /** Model answers to be graded, out of the traces of evaluations. */
-import { z } from "zod";
+import * as z from "zod";
 import { eachRecord } from "../../../server/evaluation/records.ts";
 import { randomNumbers } from "../../../server/evaluation/statistics.ts";
 

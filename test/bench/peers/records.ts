@@ -2,7 +2,7 @@
 import { readFile, mkdir } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import { z } from "zod";
+import * as z from "zod";
 import { Session } from "../../../server/evaluation/settings.ts";
 
 /** The version of both files. */

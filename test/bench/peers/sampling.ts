@@ -1,5 +1,5 @@
 /** Plain parallel sampling on llama-server, as a short script would do it: n chat answers at once and a majority vote. */
-import { z } from "zod";
+import * as z from "zod";
 import { extractAnswer, lastBoxed } from "../../../server/grading/extract.ts";
 import { answerKey } from "../../../server/grading/fast.ts";
 import { profile } from "../../../server/search/config.ts";
