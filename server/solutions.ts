@@ -1,6 +1,7 @@
 /** Turns a trace into the solution that a person reads: the chosen steps, and the evidence for and against them. */
 import { tidyScore, type Evidence, type Solution } from "./document/solution.ts";
-import { pathTo, type Trace, type TraceNode } from "./protocol/trace.ts";
+import type { Trace, TraceNode } from "./protocol/trace.ts";
+import { pathTo } from "./protocol/trace-path.ts";
 
 /**
  * The chosen trajectory as numbered steps, with evidence for each step and for the answer; or why there is none.

@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import type { ProblemPlace } from "../server/protocol/places.ts";
 import { COMMANDS } from "../server/protocol/commands.ts";
-import { REQUESTS, type ParamsOf, type TraceSelection } from "../server/protocol/requests.ts";
+import type { TraceSelection } from "../server/protocol/requests.ts";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import { setEndpointKey } from "./endpoint.ts";
 import { gpuSupport } from "./gpu-support.ts";
@@ -24,6 +24,7 @@ import {
 } from "./solving.ts";
 import { manageTraces } from "./trace-collection.ts";
 import { fineTune, resumeEvolution, rollBackModel, runEvolution, stopEvolution } from "./training.ts";
+import { readParams, type RequestParams } from "./protocol.ts";
 
 type Handler = (parts: Parts, argument: unknown) => unknown;
 
@@ -46,19 +47,19 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   [COMMANDS.showSearchTree]: showSearchTree,
   "rstarMath.compareStrategies": compareStrategies,
   [COMMANDS.useAlternative]: async ({ server }, argument) => {
-    const params = REQUESTS.useAlternative.params.safeParse(argument);
-    if (params.success) await tellEdit(await server.ask(REQUESTS.useAlternative, params.data));
+    const params = await readParams("useAlternative", argument);
+    if (params.success) await tellEdit(await server.ask("useAlternative", params.data));
   },
   [COMMANDS.verify]: verify,
   [COMMANDS.insertSolution]: insertSolution,
   [COMMANDS.insertAnswer]: async (parts, argument) => {
     const place = await resolvePlace(argument, parts.lists);
-    if (place !== null) await tellEdit(await parts.server.ask(REQUESTS.insertAnswer, place));
+    if (place !== null) await tellEdit(await parts.server.ask("insertAnswer", place));
   },
   "rstarMath.copySolution": copySolution,
   [COMMANDS.removeSolution]: async (parts, argument) => {
     const place = await resolvePlace(argument, parts.lists);
-    if (place !== null) await tellEdit(await parts.server.ask(REQUESTS.removeSolution, place));
+    if (place !== null) await tellEdit(await parts.server.ask("removeSolution", place));
   },
   "rstarMath.revealProblem": async (_parts, argument) => {
     if (isProblemItem(argument)) await revealProblem(argument);
@@ -122,7 +123,7 @@ async function current(lists: Parts["lists"], { uri, problem }: ProblemItem): Pr
 }
 
 async function resume(parts: Parts, argument: unknown): Promise<void> {
-  const given = REQUESTS.resume.params.safeParse(argument);
+  const given = await readParams("resume", argument);
   if (given.success) {
     await search(parts, { kind: "resume", params: given.data });
     return;
@@ -149,7 +150,7 @@ async function tracedProblem(
 }
 
 async function goOn(parts: Parts, argument: unknown): Promise<void> {
-  const params = REQUESTS.continue.params.safeParse(argument);
+  const params = await readParams("continue", argument);
   if (params.success) await search(parts, { kind: "continue", params: params.data });
 }
 
@@ -164,24 +165,24 @@ async function showSearchTree(parts: Parts, argument: unknown): Promise<void> {
 }
 
 async function insertSolution(parts: Parts, argument: unknown): Promise<void> {
-  const given = REQUESTS.insertSolution.params.safeParse(argument);
-  let params: ParamsOf<typeof REQUESTS.insertSolution>;
+  const given = await readParams("insertSolution", argument);
+  let params: RequestParams<"insertSolution">;
   if (given.success) params = given.data;
   else {
     const found = await tracedProblem(parts, argument);
     if (found === null) return;
     params = { traceId: found.traceId, place: found.place };
   }
-  await tellEdit(await parts.server.ask(REQUESTS.insertSolution, params));
+  await tellEdit(await parts.server.ask("insertSolution", params));
 }
 
 async function verify(parts: Parts, argument: unknown): Promise<void> {
-  const given = REQUESTS.verify.params.safeParse(argument);
+  const given = await readParams("verify", argument);
   const place = given.success ? given.data : await resolvePlace(argument, parts.lists);
   if (place === null) return;
   const outcome = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Window, title: vscode.l10n.t("Running the stored steps again") },
-    async () => await parts.server.ask(REQUESTS.verify, place),
+    async () => await parts.server.ask("verify", place),
   );
   if (outcome === null) return;
   if (outcome.kind === "checked" && outcome.solutions.every(({ holds }) => holds))
@@ -206,7 +207,7 @@ async function copySolution(parts: Parts, argument: unknown): Promise<void> {
     { title: vscode.l10n.t("Copy the solution as…") },
   );
   if (picked === undefined) return;
-  const answer = await parts.server.ask(REQUESTS.exportSolution, { ...place, format: picked.format });
+  const answer = await parts.server.ask("exportSolution", { ...place, format: picked.format });
   if (answer?.kind === "none") await vscode.window.showInformationMessage(answer.message);
   if (answer?.kind !== "text") return;
   await vscode.env.clipboard.writeText(answer.text);
@@ -214,7 +215,7 @@ async function copySolution(parts: Parts, argument: unknown): Promise<void> {
 }
 
 async function showSetupInformation({ server }: Parts): Promise<void> {
-  const report = await server.ask(REQUESTS.setupInformation, {});
+  const report = await server.ask("setupInformation", {});
   if (report === null) return;
   const editor = `- Editor: ${vscode.env.appName} ${vscode.version}, ${vscode.env.remoteName ?? "local"}, Node.js ${process.version}\n`;
   const content = `${report.markdown.trimEnd()}\n${editor}`;
@@ -229,13 +230,11 @@ async function exportTraces({ server }: Parts): Promise<void> {
     filters: { [vscode.l10n.t("JSON lines")]: ["jsonl"] },
   });
   if (target === undefined) return;
-  await tellEdit(
-    await server.ask(REQUESTS.exportTraces, { selection: { kind: "all" }, path: target.fsPath }),
-  );
+  await tellEdit(await server.ask("exportTraces", { selection: { kind: "all" }, path: target.fsPath }));
 }
 
 async function deleteTraces(parts: Parts): Promise<void> {
-  const listed = await parts.server.ask(REQUESTS.traces, {});
+  const listed = await parts.server.ask("traces", {});
   if (listed === null) return;
   const chosen = await vscode.window.showQuickPick(
     listed.traces.map(({ id, createdAt, problem, strategy, answer }) => ({
@@ -263,5 +262,5 @@ async function deleteTraces(parts: Parts): Promise<void> {
     ids.length,
   );
   if ((await vscode.window.showWarningMessage(question, { modal: true }, remove)) !== remove) return;
-  await tellEdit(await parts.server.ask(REQUESTS.deleteTraces, { selection }));
+  await tellEdit(await parts.server.ask("deleteTraces", { selection }));
 }

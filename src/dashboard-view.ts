@@ -1,7 +1,7 @@
 /** The evolution dashboard: its panel, what the server tells of runs, and what the page asks for. */
 import * as vscode from "vscode";
-import { REQUESTS, SERVER_NOTIFICATIONS, type EvolutionNews } from "../server/protocol/requests.ts";
-import { FromDashboard, type ToDashboard } from "../server/protocol/view.ts";
+import type { EvolutionNews } from "../server/protocol/requests.ts";
+import type { FromDashboard, ToDashboard } from "../server/protocol/view.ts";
 import type { Disposes } from "./disposes.ts";
 import { PagePanel, type PageListener, type PageRequest } from "./page-panel.ts";
 import type { Server } from "./server.ts";
@@ -20,12 +20,13 @@ export class DashboardView
 
   constructor(context: vscode.ExtensionContext, server: Server) {
     const title = vscode.l10n.t("Self-Evolution");
-    const page = { type: DASHBOARD, name: "dashboard", title, incoming: FromDashboard } as const;
+    const incoming = async () => (await import("../server/protocol/view.ts")).FromDashboard;
+    const page = { type: DASHBOARD, name: "dashboard", title, incoming } as const;
     this.#server = server;
     this.#panel = new PagePanel(context.extensionUri, server.log, page, this);
     this.#subscriptions = [
       vscode.window.registerWebviewPanelSerializer(DASHBOARD, this),
-      server.on(SERVER_NOTIFICATIONS.evolution, (news) => void this.#hear(news)),
+      server.on("evolution", (news) => void this.#hear(news)),
       server.onDidChangeState((state) => {
         // One that was restarted has ended the run that was shown as running.
         if (state === "running") void this.ready();
@@ -97,14 +98,14 @@ export class DashboardView
 
   async #sendRuns(): Promise<void> {
     if (!this.#panel.isOpen) return;
-    const listed = await this.#server.ask(REQUESTS.runs, {});
+    const listed = await this.#server.ask("runs", {});
     if (listed === null) return;
     this.#panel.post({ kind: "runs", runs: listed.runs, mayRun: vscode.workspace.isTrusted });
   }
 
   async #sendRun(run: string): Promise<void> {
     if (!this.#panel.isOpen) return;
-    const found = await this.#server.ask(REQUESTS.run, { run });
+    const found = await this.#server.ask("run", { run });
     if (found === null) return;
     if (found.kind === "missing") {
       this.#panel.post({ kind: "notice", severity: "warning", text: found.message });
@@ -117,7 +118,7 @@ export class DashboardView
 
   /** Shows the run's folder: in the file manager of this computer, or where the files are elsewhere in a window. */
   async #reveal(run: string): Promise<void> {
-    const found = await this.#server.ask(REQUESTS.run, { run });
+    const found = await this.#server.ask("run", { run });
     if (found?.kind !== "run") return;
     const folder = vscode.Uri.file(found.folder);
     if (vscode.env.remoteName === undefined && vscode.env.uiKind === vscode.UIKind.Desktop)

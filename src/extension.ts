@@ -1,6 +1,5 @@
 /** Entry of the extension: makes its parts and wires them. Starts no process, loads no model, touches no disk. */
 import * as vscode from "vscode";
-import { CLIENT_NOTIFICATIONS } from "../server/protocol/requests.ts";
 import { registerCommands } from "./commands.ts";
 import { DashboardView } from "./dashboard-view.ts";
 import { displayOf } from "./display.ts";
@@ -44,7 +43,7 @@ function watch(server: Server, lists: ProblemLists): Disposes[] {
       if (lists.known(document.uri).length === 0) void lists.refresh(document.uri);
     }
   };
-  const show = (): void => void server.tell(CLIENT_NOTIFICATIONS.didChangeDisplay, displayOf());
+  const show = (): void => void server.tell("didChangeDisplay", displayOf());
   // Activation ends first: nothing of this is waited for.
   const later = setTimeout(look, 0);
   return [
@@ -60,7 +59,7 @@ function watch(server: Server, lists: ProblemLists): Disposes[] {
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("markdown.math.macros")) show();
     }),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => void server.tell(CLIENT_NOTIFICATIONS.didGrantTrust, {})),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => void server.tell("didGrantTrust", {})),
   ];
 }
 

@@ -1,7 +1,6 @@
 /** The engine's binaries for GPUs in the editor: what can be fetched, fetching it, removing it. */
 import * as vscode from "vscode";
 import type { GpuKind } from "../server/protocol/models.ts";
-import { REQUESTS } from "../server/protocol/requests.ts";
 import { formatBytes } from "./format.ts";
 import { withDownload } from "./models.ts";
 import type { Parts } from "./parts.ts";
@@ -10,7 +9,7 @@ const NAMES: Record<GpuKind, string> = { cuda: "CUDA (NVIDIA)", vulkan: "Vulkan 
 
 /** Shows what there is for this platform; what is missing is fetched, what is here can be removed. */
 export async function gpuSupport(parts: Parts): Promise<void> {
-  const listed = await parts.server.ask(REQUESTS.gpuSupport, {});
+  const listed = await parts.server.ask("gpuSupport", {});
   if (listed === null) return;
   if (listed.kinds.length === 0) {
     await vscode.window.showInformationMessage(
@@ -31,12 +30,12 @@ export async function gpuSupport(parts: Parts): Promise<void> {
   if (picked === undefined) return;
   const { kind, bytes, installed } = picked.entry;
   const outcome = installed
-    ? await parts.server.ask(REQUESTS.removeGpuSupport, { kind })
+    ? await parts.server.ask("removeGpuSupport", { kind })
     : await withDownload(
         parts,
         kind,
         vscode.l10n.t("Downloading {0} ({1})", NAMES[kind], formatBytes(bytes)),
-        async (token) => await parts.server.ask(REQUESTS.fetchGpuSupport, { kind }, token),
+        async (token) => await parts.server.ask("fetchGpuSupport", { kind }, token),
       );
   if (outcome?.kind === "done") await vscode.window.showInformationMessage(outcome.message);
   else if (outcome?.kind === "failed") await vscode.window.showErrorMessage(outcome.message);

@@ -1,7 +1,6 @@
 /** Choosing, fetching and removing models in the editor. */
 import * as vscode from "vscode";
 import type { EditorModel, ModelOutcome } from "../server/protocol/models.ts";
-import { REQUESTS, SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
 import { openEndpointSettings } from "./endpoint.ts";
 import { formatBytes, formatSeconds } from "./format.ts";
 import type { Parts } from "./parts.ts";
@@ -14,7 +13,7 @@ interface ModelItem extends vscode.QuickPickItem {
 
 /** Shows what this machine can run, with memory and speed, and makes the choice a setting. */
 export async function selectModel(parts: Parts): Promise<void> {
-  const listed = await parts.server.ask(REQUESTS.models, {});
+  const listed = await parts.server.ask("models", {});
   if (listed === null) return;
   if (listed.problem !== null) void vscode.window.showWarningMessage(listed.problem);
   const of = (role: EditorModel["role"], chosen: string | null): ModelItem[] =>
@@ -59,7 +58,7 @@ export async function selectModel(parts: Parts): Promise<void> {
 
 /** Fetches a model, after asking which where none is named. True when it is on this machine then. */
 export async function downloadModel(parts: Parts, id?: string): Promise<boolean> {
-  const listed = await parts.server.ask(REQUESTS.models, {});
+  const listed = await parts.server.ask("models", {});
   if (listed === null) return false;
   let model = listed.models.find((one) => one.id === id);
   if (model === undefined) {
@@ -80,7 +79,7 @@ export async function downloadModel(parts: Parts, id?: string): Promise<boolean>
     parts,
     model.id,
     vscode.l10n.t("Downloading {0} ({1})", name, formatBytes(bytesToDownload)),
-    async (token) => await parts.server.ask(REQUESTS.downloadModel, { id: model.id }, token),
+    async (token) => await parts.server.ask("downloadModel", { id: model.id }, token),
   );
   if (outcome?.kind === "done") return true;
   // A cancelled request has no answer; the download goes on where it was when it is asked for again.
@@ -98,7 +97,7 @@ export async function withDownload(
   const where = { location: vscode.ProgressLocation.Notification, cancellable: true, title };
   return await vscode.window.withProgress(where, async (progress, token) => {
     let shown = 0;
-    const hearing = server.on(SERVER_NOTIFICATIONS.download, (news) => {
+    const hearing = server.on("download", (news) => {
       if (news.id !== id) return;
       const percent = (100 * news.bytes) / Math.max(1, news.totalBytes);
       progress.report({ message: describeDownload(news), increment: Math.max(0, percent - shown) });
@@ -143,7 +142,7 @@ export async function addModel(parts: Parts): Promise<void> {
   });
   const file = picked?.[0];
   if (file === undefined) return;
-  const outcome = await parts.server.ask(REQUESTS.addModel, { path: file.fsPath });
+  const outcome = await parts.server.ask("addModel", { path: file.fsPath });
   if (outcome === null) return;
   if (outcome.kind !== "done") {
     await vscode.window.showErrorMessage(outcome.message);
@@ -155,7 +154,7 @@ export async function addModel(parts: Parts): Promise<void> {
 
 /** Deletes a model's files, after asking. */
 export async function removeModel(parts: Parts): Promise<void> {
-  const listed = await parts.server.ask(REQUESTS.models, {});
+  const listed = await parts.server.ask("models", {});
   if (listed === null) return;
   const here = listed.models.filter(({ installed, origin }) => installed || origin === "own");
   const picked = await vscode.window.showQuickPick(
@@ -174,15 +173,14 @@ export async function removeModel(parts: Parts): Promise<void> {
           formatBytes(model.bytes),
         );
   if ((await vscode.window.showWarningMessage(question, { modal: true }, remove)) !== remove) return;
-  const outcome = await parts.server.ask(REQUESTS.removeModel, { id: model.id });
+  const outcome = await parts.server.ask("removeModel", { id: model.id });
   if (outcome?.kind === "done") vscode.window.setStatusBarMessage(outcome.message, 8_000);
   else if (outcome !== null) await vscode.window.showErrorMessage(outcome.message);
 }
 
 /** Frees the memory of models and Python. */
 export async function unloadModels(parts: Parts): Promise<void> {
-  const freed =
-    parts.server.state === "running" ? await parts.server.ask(REQUESTS.unload, {}) : { freedBytes: 0 };
+  const freed = parts.server.state === "running" ? await parts.server.ask("unload", {}) : { freedBytes: 0 };
   if (freed === null) return;
   vscode.window.setStatusBarMessage(
     freed.freedBytes > 0

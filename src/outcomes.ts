@@ -1,19 +1,19 @@
 /** Telling what came of a search or an edit: in passing where the document shows it, else with the way on. */
 import * as vscode from "vscode";
 import type { EditOutcome, ProblemPlace } from "../server/protocol/places.ts";
-import type { ParamsOf, REQUESTS } from "../server/protocol/requests.ts";
 import type { SolveOutcome } from "../server/protocol/solving.ts";
 import { openEndpointSettings, setEndpointKey } from "./endpoint.ts";
 import { downloadModel } from "./models.ts";
 import type { Parts } from "./parts.ts";
+import type { RequestParams } from "./protocol.ts";
 
 const PASSING_MS = 8_000;
 
 /** A search to start: a new one, a stored one as it was left, or from a person's choice in it. */
 export type SolveRequest =
-  | { readonly kind: "solve"; readonly params: ParamsOf<typeof REQUESTS.solve> }
-  | { readonly kind: "resume"; readonly params: ParamsOf<typeof REQUESTS.resume> }
-  | { readonly kind: "continue"; readonly params: ParamsOf<typeof REQUESTS.continue> };
+  | { readonly kind: "solve"; readonly params: RequestParams<"solve"> }
+  | { readonly kind: "resume"; readonly params: RequestParams<"resume"> }
+  | { readonly kind: "continue"; readonly params: RequestParams<"continue"> };
 
 /** A stored search to go on with; its solution goes to the place, where one is given. */
 export function resumption(traceId: string, place?: ProblemPlace): SolveRequest {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import * as vscode from "vscode";
 import type * as z from "zod";
 import { webviewPage } from "../media/page.ts";
-import { FromAnyPage, parseMessage, type Texts } from "../server/protocol/view.ts";
+import type { FromAnyPage, Texts } from "../server/protocol/view.ts";
 
 /** What a page is: its panel's type as in the manifest's activation events, its files, title, and what it may send. */
 export interface Page<In extends { readonly kind: string }> {
@@ -11,7 +11,8 @@ export interface Page<In extends { readonly kind: string }> {
   /** The script and style of `dist/media/`, without their endings. */
   readonly name: "search" | "dashboard";
   readonly title: string;
-  readonly incoming: z.ZodType<In>;
+  /** Read with the first message: activation pays for no schema. */
+  readonly incoming: () => Promise<z.ZodType<In>>;
 }
 
 /** What the page asks for that the panel does not answer itself. */
@@ -108,13 +109,14 @@ export class PagePanel<In extends { readonly kind: string }, Out> implements vsc
   }
 
   async #receive(data: unknown): Promise<void> {
+    const { FromAnyPage, parseMessage } = await import("../server/protocol/view.ts");
     const common = parseMessage(FromAnyPage, data);
     if (common.kind === "message") {
       await this.#answer(common.message);
       return;
     }
     const { incoming, name } = this.#page;
-    const parsed = parseMessage(incoming, data);
+    const parsed = parseMessage(await incoming(), data);
     if (parsed.kind === "malformed") {
       this.#log.warn(
         `A message of the page "${name}" has the wrong shape and was left out: ${parsed.reason}`,

@@ -1,8 +1,9 @@
 /** Which problem a command means: what its argument says, else what is under the cursor of the active document. */
 import * as vscode from "vscode";
-import { ProblemPlace } from "../server/protocol/places.ts";
+import type { ProblemPlace } from "../server/protocol/places.ts";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import { activeDocument, isMarkdown, toPosition, type ProblemLists } from "./problem-lists.ts";
+import { readParams } from "./protocol.ts";
 
 /** A node of the tree of problems; the tree gives it to the commands of its menu. */
 export interface ProblemItem {
@@ -31,7 +32,7 @@ export function isProblemItem(argument: unknown): argument is ProblemItem {
  */
 export async function resolvePlace(argument: unknown, lists: ProblemLists): Promise<ProblemPlace | null> {
   if (isProblemItem(argument)) return placeOf(argument);
-  const given = ProblemPlace.safeParse(argument);
+  const given = await readParams("insertAnswer", argument);
   if (given.success) return given.data;
   const uri = argument instanceof vscode.Uri ? argument : activeDocument();
   if (uri === null) {

@@ -2,7 +2,6 @@
 import * as vscode from "vscode";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import type { Position as WirePosition, Range as WireRange } from "../server/protocol/places.ts";
-import { REQUESTS, SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
 import type { Disposes } from "./disposes.ts";
 import { MARKDOWN, type Server } from "./server.ts";
 
@@ -17,7 +16,7 @@ export class ProblemLists implements vscode.Disposable {
 
   constructor(server: Server) {
     this.#server = server;
-    server.on(SERVER_NOTIFICATIONS.problemsChanged, ({ uri }) => void this.refresh(vscode.Uri.parse(uri)));
+    server.on("problemsChanged", ({ uri }) => void this.refresh(vscode.Uri.parse(uri)));
     this.#subscriptions.push(
       vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#lists.delete(uri.toString())),
     );
@@ -34,7 +33,7 @@ export class ProblemLists implements vscode.Disposable {
 
   /** Asks the server. Empty where it gives no answer. */
   async refresh(uri: vscode.Uri): Promise<readonly ListedProblem[]> {
-    const answer = await this.#server.ask(REQUESTS.problems, { uri: uri.toString() });
+    const answer = await this.#server.ask("problems", { uri: uri.toString() });
     if (answer === null) return this.known(uri);
     this.#lists.set(uri.toString(), answer.problems);
     this.#changed.fire(uri);

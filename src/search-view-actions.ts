@@ -1,11 +1,11 @@
 /** What the search view's requests lead to. */
 import * as vscode from "vscode";
 import type { ProblemPlace } from "../server/protocol/places.ts";
-import { REQUESTS } from "../server/protocol/requests.ts";
-import { STRATEGIES } from "../server/protocol/settings.ts";
+import { STRATEGIES } from "../server/protocol/strategies.ts";
 import type { FromSearchView } from "../server/protocol/view.ts";
 import type { PersonChoice } from "../server/protocol/solving.ts";
-import { pathTo, type Trace } from "../server/protocol/trace.ts";
+import type { Trace } from "../server/protocol/trace.ts";
+import { pathTo } from "../server/protocol/trace-path.ts";
 import { toRange } from "./problem-lists.ts";
 import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
@@ -40,7 +40,7 @@ export async function answer(
     case "use-alternative": {
       if (message.traceId === null || place === undefined) return notStored();
       await tellEdit(
-        await parts.server.ask(REQUESTS.useAlternative, {
+        await parts.server.ask("useAlternative", {
           ...place,
           traceId: message.traceId,
           node: message.node,

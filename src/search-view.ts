@@ -3,11 +3,11 @@
  * to problem and is found again after a reload. Everything comes from the server; the page keeps nothing else.
  */
 import * as vscode from "vscode";
-import { REQUESTS } from "../server/protocol/requests.ts";
-import { STRATEGIES } from "../server/protocol/settings.ts";
+import { STRATEGIES } from "../server/protocol/strategies.ts";
 import type { SearchNews } from "../server/protocol/solving.ts";
-import { pathTo, type Trace } from "../server/protocol/trace.ts";
-import { FromSearchView, SearchViewState, type ToSearchView } from "../server/protocol/view.ts";
+import type { Trace } from "../server/protocol/trace.ts";
+import { pathTo } from "../server/protocol/trace-path.ts";
+import type { FromSearchView, ToSearchView } from "../server/protocol/view.ts";
 import { macros } from "./display.ts";
 import { isMarkdown, toRange, type ProblemLists } from "./problem-lists.ts";
 import type { ProblemItem } from "./places.ts";
@@ -43,7 +43,8 @@ export class SearchView
 
   constructor(context: vscode.ExtensionContext, server: Server, lists: ProblemLists, searches: Searches) {
     const title = vscode.l10n.t("Search Tree");
-    const page = { type: SEARCH_VIEW, name: "search", title, incoming: FromSearchView } as const;
+    const incoming = async () => (await import("../server/protocol/view.ts")).FromSearchView;
+    const page = { type: SEARCH_VIEW, name: "search", title, incoming } as const;
     this.#panel = new PagePanel(context.extensionUri, server.log, page, this);
     this.#server = server;
     this.#lists = lists;
@@ -84,14 +85,14 @@ export class SearchView
   }
 
   /** VS Code gives a panel back after a reload, with the state that the page had left. */
-  deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+  async deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
+    const { SearchViewState } = await import("../server/protocol/view.ts");
     const left = SearchViewState.safeParse(state);
     const session = left.success ? left.data.session : null;
     this.#subject = session === null ? null : parseSession(session);
     if (this.#subject !== null && left.success && this.#subject.traceId === null)
       this.#subject = { ...this.#subject, traceId: left.data.traceId };
     this.#panel.adopt(panel);
-    return Promise.resolve();
   }
 
   async ready(): Promise<void> {
@@ -116,7 +117,7 @@ export class SearchView
     if (!this.#panel.isOpen || subject === null) return;
     const problem = await this.#listed(subject);
     const traceId = subject.traceId ?? problem?.traceId ?? null;
-    const found = traceId === null ? null : await this.#server.ask(REQUESTS.trace, { traceId });
+    const found = traceId === null ? null : await this.#server.ask("trace", { traceId });
     const trace = found?.kind === "trace" ? found.trace : null;
     const statement = trace?.problem.text ?? (await this.#statement(subject, problem));
     if (this.#subject !== subject) return;
@@ -155,12 +156,12 @@ export class SearchView
   async #sendComparison(subject: Subject, shown: Trace | null): Promise<void> {
     const problemHash = subject.hash ?? shown?.problem.sha256;
     if (problemHash === undefined) return;
-    const listed = await this.#server.ask(REQUESTS.traces, { problemHash });
+    const listed = await this.#server.ask("traces", { problemHash });
     if (listed === null) return;
     const traces = await Promise.all(
       listed.traces
         .slice(0, COMPARED)
-        .map(async ({ id }) => await this.#server.ask(REQUESTS.trace, { traceId: id })),
+        .map(async ({ id }) => await this.#server.ask("trace", { traceId: id })),
     );
     if (this.#subject !== subject) return;
     this.#post({
@@ -196,7 +197,7 @@ export class SearchView
   /** The trace of a search that has just ended: it is written to disk a moment later. */
   async #stored(traceId: string): Promise<Trace | null> {
     for (let attempt = 0; attempt < STORING.attempts; attempt++) {
-      const found = await this.#server.ask(REQUESTS.trace, { traceId });
+      const found = await this.#server.ask("trace", { traceId });
       if (found === null) return null;
       if (found.kind === "trace" && !found.running) return found.trace;
       await new Promise((resolve) => setTimeout(resolve, STORING.everyMs));
@@ -279,7 +280,7 @@ export class SearchView
       const problem = this.#lists.known(uri).find((one) => one.traceId === traceId);
       if (problem !== undefined) return { ...subjectOf({ uri, problem }), traceId };
     }
-    const found = await this.#server.ask(REQUESTS.trace, { traceId });
+    const found = await this.#server.ask("trace", { traceId });
     const hash = found?.kind === "trace" ? found.trace.problem.sha256 : null;
     for (const { uri } of vscode.workspace.textDocuments) {
       const problem = this.#lists.known(uri).find((one) => one.hash === hash);

@@ -1,6 +1,5 @@
 /** The searches that run now, from what the server tells of them. */
 import * as vscode from "vscode";
-import { SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
 import type { SearchProgress } from "../server/protocol/events.ts";
 import type { SearchNews, SearchRate } from "../server/protocol/solving.ts";
 import type { Server } from "./server.ts";
@@ -27,7 +26,7 @@ export class Searches implements vscode.Disposable {
   readonly onDidChange = this.#changed.event;
 
   constructor(server: Server) {
-    server.on(SERVER_NOTIFICATIONS.search, (news) => this.#hear(news));
+    server.on("search", (news) => this.#hear(news));
     server.onDidChangeState((state) => {
       if (state === "running" || state === "starting" || this.#running.size === 0) return;
       this.#running.clear();

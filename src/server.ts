@@ -5,11 +5,18 @@
 import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import type * as z from "zod";
-import type { NotificationSpec, ParamsOf, RequestSpec, ResultOf } from "../server/protocol/requests.ts";
-import { CLIENT_REQUESTS, SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
 import { displayOf } from "./display.ts";
 import { secretName } from "./endpoint.ts";
+import { readSchemas } from "./protocol.ts";
+import type {
+  News,
+  NewsName,
+  NoticeName,
+  NoticeParams,
+  RequestName,
+  RequestParams,
+  RequestResult,
+} from "./protocol.ts";
 
 /** Kinds of documents that are looked at: not the left side of a comparison with another version. */
 export const MARKDOWN: readonly { readonly language: string; readonly scheme: string }[] = [
@@ -18,7 +25,7 @@ export const MARKDOWN: readonly { readonly language: string; readonly scheme: st
   "vscode-vfs",
 ].map((scheme) => ({ language: "markdown", scheme }));
 
-type Listener = (method: string, params: unknown) => void;
+type Listener = (name: NewsName, params: unknown) => void;
 
 const CRASHES = 4;
 const CRASH_WINDOW_MS = 180_000;
@@ -47,15 +54,9 @@ export class Server implements vscode.Disposable {
   }
 
   /** Hears a notification of the server, in this run of it and in all later ones, until the result is disposed. */
-  on<P extends NotificationSpec>(
-    spec: P,
-    listener: (params: z.infer<P["params"]>) => void,
-  ): vscode.Disposable {
-    const one: Listener = (method, params) => {
-      if (method !== spec.method) return;
-      const parsed = spec.params.safeParse(params);
-      if (parsed.success) listener(parsed.data as z.infer<P["params"]>);
-      else this.log.warn(`${spec.method} had the wrong shape: ${parsed.error.message}`);
+  on<K extends NewsName>(name: K, listener: (params: News<K>) => void): vscode.Disposable {
+    const one: Listener = (other, params) => {
+      if (other === name) listener(params as News<K>);
     };
     this.#listeners.add(one);
     return new vscode.Disposable(() => this.#listeners.delete(one));
@@ -70,13 +71,14 @@ export class Server implements vscode.Disposable {
    * Asks the server, starting it first if need be. Null when there is no answer: the request was cancelled, or the
    * server could not be started or ended before it answered, which the person was told.
    */
-  async ask<S extends RequestSpec>(
-    spec: S,
-    params: ParamsOf<S>,
+  async ask<K extends RequestName>(
+    name: K,
+    params: RequestParams<K>,
     token?: vscode.CancellationToken,
-  ): Promise<ResultOf<S> | null> {
+  ): Promise<RequestResult<K> | null> {
     const client = await this.#running();
     if (client === null) return null;
+    const spec = (await readSchemas()).REQUESTS[name];
     let answer: unknown;
     try {
       answer = await (token === undefined
@@ -88,17 +90,17 @@ export class Server implements vscode.Disposable {
       return null;
     }
     const parsed = spec.result.safeParse(answer);
-    if (parsed.success) return parsed.data as ResultOf<S>;
+    if (parsed.success) return parsed.data as RequestResult<K>;
     this.log.error(`${spec.method} was answered in the wrong shape: ${parsed.error.message}`);
     return null;
   }
 
   /** The same for a request that takes long: hears in words where it stands, in the place of a display of its own. */
-  async askAtLength<S extends RequestSpec>(
-    spec: S,
-    params: ParamsOf<S>,
+  async askAtLength<K extends RequestName>(
+    name: K,
+    params: RequestParams<K>,
     report: (message: string) => void,
-  ): Promise<ResultOf<S> | null> {
+  ): Promise<RequestResult<K> | null> {
     const client = await this.#running();
     if (client === null) return null;
     const { WorkDoneProgress } = await import("./language-client.ts");
@@ -107,17 +109,18 @@ export class Server implements vscode.Disposable {
       if (value.kind !== "end" && value.message !== undefined) report(value.message);
     });
     try {
-      return await this.ask(spec, { ...(params as object), workDoneToken } as ParamsOf<S>);
+      return await this.ask(name, { ...(params as object), workDoneToken } as RequestParams<K>);
     } finally {
       hearing.dispose();
     }
   }
 
   /** Tells the server something, if it is running. */
-  async tell<P extends NotificationSpec>(spec: P, params: ParamsOf<P>): Promise<void> {
+  async tell<K extends NoticeName>(name: K, params: NoticeParams<K>): Promise<void> {
     if (this.#state !== "running") return;
     const client = await this.#client;
-    await client?.sendNotification(spec.method, params);
+    const { method } = (await readSchemas()).CLIENT_NOTIFICATIONS[name];
+    await client?.sendNotification(method, params);
   }
 
   /** Ends the server and starts it again. */
@@ -151,6 +154,7 @@ export class Server implements vscode.Disposable {
     // Here and not at the top: activation must not pay for it.
     const { LanguageClient, TransportKind, State, CloseAction, ErrorAction } =
       await import("./language-client.ts");
+    const { CLIENT_REQUESTS, SERVER_NOTIFICATIONS } = await readSchemas();
     const runtime = vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", "");
     const run = {
       module: vscode.Uri.joinPath(this.#context.extensionUri, "dist", "server.mjs").fsPath,
@@ -182,9 +186,11 @@ export class Server implements vscode.Disposable {
         },
       },
     );
-    for (const { method } of Object.values(SERVER_NOTIFICATIONS))
-      client.onNotification(method, (params: unknown) => {
-        for (const listener of this.#listeners) listener(method, params);
+    for (const [name, { method, params }] of Object.entries(SERVER_NOTIFICATIONS))
+      client.onNotification(method, (sent: unknown) => {
+        const parsed = params.safeParse(sent);
+        if (!parsed.success) this.log.warn(`${method} had the wrong shape: ${parsed.error.message}`);
+        else for (const listener of this.#listeners) listener(name as NewsName, parsed.data);
       });
     client.onRequest(CLIENT_REQUESTS.endpointKey.method, async (params: unknown) => {
       const { origin } = CLIENT_REQUESTS.endpointKey.params.parse(params);

@@ -1,5 +1,4 @@
 /** What the search view shows, and the string by which it is found again after a reload. */
-import * as z from "zod";
 
 /** A problem of a document, or a stored trace alone. */
 export interface Subject {
@@ -9,11 +8,6 @@ export interface Subject {
   /** The trace shown; null: the problem's newest. */
   readonly traceId: string | null;
 }
-
-const Session = z.union([
-  z.tuple([z.literal("problem"), z.string(), z.string()]),
-  z.tuple([z.literal("trace"), z.string()]),
-]);
 
 /** The same for all traces of one problem, so that a choice of trace is not a change of session. */
 export function sessionOf({ uri, hash, traceId }: Subject): string {
@@ -28,9 +22,9 @@ export function parseSession(session: string): Subject | null {
   } catch {
     return null;
   }
-  const parsed = Session.safeParse(read);
-  if (!parsed.success) return null;
-  return parsed.data[0] === "problem"
-    ? { uri: parsed.data[1], hash: parsed.data[2], traceId: null }
-    : { uri: null, hash: null, traceId: parsed.data[1] };
+  if (!Array.isArray(read)) return null;
+  const [kind, first, second, ...more] = read as readonly unknown[];
+  if (more.length > 0 || typeof first !== "string") return null;
+  if (kind === "problem" && typeof second === "string") return { uri: first, hash: second, traceId: null };
+  return kind === "trace" && second === undefined ? { uri: null, hash: null, traceId: first } : null;
 }

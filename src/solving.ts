@@ -1,18 +1,18 @@
 /** Starting, stopping and going on with searches, and telling what came of them. */
 import * as vscode from "vscode";
 import type { ProblemPlace } from "../server/protocol/places.ts";
-import { REQUESTS } from "../server/protocol/requests.ts";
-import { STRATEGIES } from "../server/protocol/settings.ts";
+import { STRATEGIES } from "../server/protocol/strategies.ts";
 import type { SearchOverrides, SolveOutcome } from "../server/protocol/solving.ts";
 import { resumption, tellOutcome, type SolveRequest } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { problemOf, resolvePlace } from "./places.ts";
+import { readParams } from "./protocol.ts";
 
 /** Solves the problem meant. */
 export async function solveProblem(parts: Parts, argument: unknown): Promise<SolveOutcome | null> {
   const place = await resolvePlace(argument, parts.lists);
   if (place === null) return null;
-  const given = REQUESTS.solve.params.safeParse(argument);
+  const given = await readParams("solve", argument);
   return await search(parts, { kind: "solve", params: given.success ? given.data : place });
 }
 
@@ -97,13 +97,13 @@ export async function stop(parts: Parts, traceId: string | undefined): Promise<v
     return;
   }
   parts.searches.stopping(id);
-  await parts.server.ask(REQUESTS.cancel, { traceId: id });
+  await parts.server.ask("cancel", { traceId: id });
 }
 
 /** Stops everything, the searches in line too. */
 export async function stopAll(parts: Parts): Promise<void> {
   parts.searches.stopping();
-  await parts.server.ask(REQUESTS.stopAll, {});
+  await parts.server.ask("stopAll", {});
 }
 
 /** Runs a solve, a resume or a going-on and tells the outcome. Null when the server gave no answer. */
@@ -120,11 +120,11 @@ async function send(
 ): Promise<SolveOutcome | null> {
   switch (kind) {
     case "solve":
-      return await server.askAtLength(REQUESTS.solve, params, report);
+      return await server.askAtLength("solve", params, report);
     case "resume":
-      return await server.askAtLength(REQUESTS.resume, params, report);
+      return await server.askAtLength("resume", params, report);
     case "continue":
-      return await server.askAtLength(REQUESTS.continue, params, report);
+      return await server.askAtLength("continue", params, report);
     default:
       return kind satisfies never;
   }

@@ -1,6 +1,5 @@
 /** What the editor shows of the server: the language status of Markdown files, and one item while work runs. */
 import * as vscode from "vscode";
-import { REQUESTS, SERVER_NOTIFICATIONS } from "../server/protocol/requests.ts";
 import type { ServerStatus } from "../server/protocol/models.ts";
 import type { Disposes } from "./disposes.ts";
 import { formatBytes, formatSeconds } from "./format.ts";
@@ -35,7 +34,7 @@ export class Status implements vscode.Disposable {
       title: vscode.l10n.t("Show Setup Information"),
       command: "rstarMath.showSetupInformation",
     };
-    server.on(SERVER_NOTIFICATIONS.status, (status) => this.#show(status));
+    server.on("status", (status) => this.#show(status));
     this.#subscriptions = [
       this.#language,
       this.#backend,
@@ -70,7 +69,7 @@ export class Status implements vscode.Disposable {
   }
 
   async #refresh(): Promise<void> {
-    const status = await this.#server.ask(REQUESTS.status, {});
+    const status = await this.#server.ask("status", {});
     if (status !== null) this.#show(status);
   }
 

@@ -1,8 +1,8 @@
 /** What other programs in the editor may call: two language model tools, and the same two over MCP where that exists. */
 import * as vscode from "vscode";
-import { REQUESTS } from "../server/protocol/requests.ts";
 import { endpointOfProgram } from "./endpoint.ts";
 import type { Server } from "./server.ts";
+import { readParams } from "./protocol.ts";
 
 /** `lm.registerMcpServerDefinitionProvider`, since VS Code 1.101; described here because the oldest host lacks it. */
 interface McpHost {
@@ -42,9 +42,9 @@ function solveTool(server: Server): vscode.LanguageModelTool<unknown> {
       invocationMessage: vscode.l10n.t("Searching for a solution on this machine"),
     }),
     invoke: async ({ input }, token) => {
-      const params = REQUESTS.solveText.params.safeParse(input);
-      if (!params.success) return text(badInput("solve_math_problem", params.error.message));
-      const answer = await server.ask(REQUESTS.solveText, params.data, token);
+      const params = await readParams("solveText", input);
+      if (!params.success) return text(badInput("solve_math_problem", params.why));
+      const answer = await server.ask("solveText", params.data, token);
       if (token.isCancellationRequested) throw new vscode.CancellationError();
       return text(answer?.text ?? NO_ANSWER);
     },
@@ -55,9 +55,9 @@ function verifyTool(server: Server): vscode.LanguageModelTool<unknown> {
   return {
     prepareInvocation: () => ({ invocationMessage: vscode.l10n.t("Running a step in the sandbox") }),
     invoke: async ({ input }, token) => {
-      const params = REQUESTS.verifyStep.params.safeParse(input);
-      if (!params.success) return text(badInput("verify_math_step", params.error.message));
-      const answer = await server.ask(REQUESTS.verifyStep, params.data, token);
+      const params = await readParams("verifyStep", input);
+      if (!params.success) return text(badInput("verify_math_step", params.why));
+      const answer = await server.ask("verifyStep", params.data, token);
       if (token.isCancellationRequested) throw new vscode.CancellationError();
       return text(answer?.text ?? NO_ANSWER);
     },

@@ -1,6 +1,6 @@
 /** What a person allows of the traces that their searches leave: whether they train, which files never do. */
 import * as vscode from "vscode";
-import { REQUESTS, type ConsentState } from "../server/protocol/requests.ts";
+import type { ConsentState } from "../server/protocol/requests.ts";
 import type { Parts } from "./parts.ts";
 import { activeDocument } from "./problem-lists.ts";
 
@@ -8,7 +8,7 @@ type Consent = Extract<ConsentState, { kind: "consent" }>;
 
 /** Whether collected traces may train; asks, in words, where nobody has agreed yet. */
 export async function agreeToCollecting(parts: Parts): Promise<boolean> {
-  const consent = await read(await parts.server.ask(REQUESTS.consent, {}));
+  const consent = await read(await parts.server.ask("consent", {}));
   if (consent === null || consent.agreed) return consent !== null;
   const agree = vscode.l10n.t("Agree");
   const chosen = await vscode.window.showInformationMessage(
@@ -22,12 +22,12 @@ export async function agreeToCollecting(parts: Parts): Promise<boolean> {
     agree,
   );
   if (chosen !== agree) return false;
-  return (await read(await parts.server.ask(REQUESTS.decideConsent, { agreed: true })))?.agreed === true;
+  return (await read(await parts.server.ask("decideConsent", { agreed: true })))?.agreed === true;
 }
 
 /** Shows how it stands and what can be changed. */
 export async function manageTraces(parts: Parts): Promise<void> {
-  const consent = await read(await parts.server.ask(REQUESTS.consent, {}));
+  const consent = await read(await parts.server.ask("consent", {}));
   if (consent === null) return;
   const uri = activeDocument();
   const file = uri?.scheme === "file" ? uri.fsPath : null;
@@ -47,7 +47,7 @@ export async function manageTraces(parts: Parts): Promise<void> {
       return {
         label: isOut ? vscode.l10n.t("Train on {0} again", name) : vscode.l10n.t("Never train on {0}", name),
         description: isOut ? vscode.l10n.t("left out") : "",
-        run: async () => await read(await parts.server.ask(REQUESTS.optOut, { path, out: !isOut })),
+        run: async () => await read(await parts.server.ask("optOut", { path, out: !isOut })),
       };
     }),
     { label: vscode.l10n.t("Export…"), run: command("rstarMath.exportTraces") },
@@ -61,7 +61,7 @@ export async function manageTraces(parts: Parts): Promise<void> {
 }
 
 async function withdraw(parts: Parts): Promise<void> {
-  const left = await read(await parts.server.ask(REQUESTS.decideConsent, { agreed: false }));
+  const left = await read(await parts.server.ask("decideConsent", { agreed: false }));
   if (left?.agreed === false)
     vscode.window.setStatusBarMessage(vscode.l10n.t("rStar Math: traces train no model from now on"), 8_000);
 }

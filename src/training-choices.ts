@@ -1,13 +1,14 @@
 /** What has to be asked before a training, an evolution or a rolling back, in the editor's own lists and dialogs. */
 import * as vscode from "vscode";
 import type { DashboardRun } from "../server/protocol/dashboard.ts";
-import type { AdapterUse, ParamsOf, REQUESTS } from "../server/protocol/requests.ts";
+import type { AdapterUse } from "../server/protocol/requests.ts";
 import type { TrainingProfile } from "../server/protocol/training.ts";
 import type { Parts } from "./parts.ts";
 import { agreeToCollecting } from "./trace-collection.ts";
+import type { RequestParams } from "./protocol.ts";
 
 /** Which traces train, and how thoroughly. Null when the person went away. */
-export async function askForFineTuning(parts: Parts): Promise<ParamsOf<typeof REQUESTS.fineTune> | null> {
+export async function askForFineTuning(parts: Parts): Promise<RequestParams<"fineTune"> | null> {
   const traces = await pickTraces(parts);
   if (traces === undefined) return null;
   const profile = await pickProfile();
@@ -15,7 +16,7 @@ export async function askForFineTuning(parts: Parts): Promise<ParamsOf<typeof RE
 }
 
 /** Problems, rounds and thoroughness. */
-export async function askForEvolution(): Promise<ParamsOf<typeof REQUESTS.evolve> | null> {
+export async function askForEvolution(): Promise<RequestParams<"evolve"> | null> {
   const problems = await pickFile(vscode.l10n.t("Select problems: JSON lines with id, problem and answer"));
   if (problems === undefined) return null;
   const text = await vscode.window.showInputBox({

@@ -1,15 +1,16 @@
 /** Fine-tuning and evolution: the run under way, and what it came to. */
 import * as vscode from "vscode";
-import { REQUESTS, type ParamsOf, type RunOutcome } from "../server/protocol/requests.ts";
+import type { RunOutcome } from "../server/protocol/requests.ts";
 import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { askForEvolution, askForFineTuning, askForRole, askForRun } from "./training-choices.ts";
+import { readParams, type RequestParams } from "./protocol.ts";
 
 /** A run to start, or to go on with. */
 type RunRequest =
-  | { readonly kind: "fineTune"; readonly params: ParamsOf<typeof REQUESTS.fineTune> }
-  | { readonly kind: "evolve"; readonly params: ParamsOf<typeof REQUESTS.evolve> }
-  | { readonly kind: "resume"; readonly params: ParamsOf<typeof REQUESTS.resumeRun> };
+  | { readonly kind: "fineTune"; readonly params: RequestParams<"fineTune"> }
+  | { readonly kind: "evolve"; readonly params: RequestParams<"evolve"> }
+  | { readonly kind: "resume"; readonly params: RequestParams<"resumeRun"> };
 
 /** Asks which traces train and how thoroughly, then trains. */
 export async function fineTune(parts: Parts): Promise<RunOutcome | null> {
@@ -25,9 +26,9 @@ export async function runEvolution(parts: Parts): Promise<RunOutcome | null> {
 
 /** Goes on with a run: the one named, the only unfinished one, or the one that the person picks. */
 export async function resumeEvolution(parts: Parts, argument: unknown): Promise<RunOutcome | null> {
-  const named = REQUESTS.resumeRun.params.safeParse(argument);
+  const named = await readParams("resumeRun", argument);
   if (named.success) return await follow(parts, { kind: "resume", params: named.data });
-  const listed = await parts.server.ask(REQUESTS.runs, {});
+  const listed = await parts.server.ask("runs", {});
   if (listed === null) return null;
   const unfinished = listed.runs.filter(({ status }) => status === "stopped" || status === "failed");
   if (unfinished.length <= 1)
@@ -38,7 +39,7 @@ export async function resumeEvolution(parts: Parts, argument: unknown): Promise<
 
 /** Stops the run under way, which keeps a checkpoint. False where this window has none. */
 export async function stopEvolution({ server }: Parts): Promise<boolean> {
-  const answer = server.state === "running" ? await server.ask(REQUESTS.stopRun, {}) : null;
+  const answer = server.state === "running" ? await server.ask("stopRun", {}) : null;
   const stopping = answer?.stopping === true;
   vscode.window.setStatusBarMessage(
     stopping
@@ -51,7 +52,7 @@ export async function stopEvolution({ server }: Parts): Promise<boolean> {
 
 /** Takes the newest choice of a policy or PPM back. */
 export async function rollBackModel({ server }: Parts): Promise<void> {
-  const found = await server.ask(REQUESTS.adaptersInUse, {});
+  const found = await server.ask("adaptersInUse", {});
   if (found === null) return;
   if (found.uses.length === 0) {
     await vscode.window.showInformationMessage(
@@ -60,7 +61,7 @@ export async function rollBackModel({ server }: Parts): Promise<void> {
     return;
   }
   const role = await askForRole(found.uses);
-  if (role !== null) await tellEdit(await server.ask(REQUESTS.rollBack, { role }));
+  if (role !== null) await tellEdit(await server.ask("rollBack", { role }));
 }
 
 /** Starts the run and shows it until it has ended: dashboard, progress with Stop and Keep, status bar. */
@@ -106,11 +107,11 @@ async function send(
 ): Promise<RunOutcome | null> {
   switch (kind) {
     case "fineTune":
-      return await server.askAtLength(REQUESTS.fineTune, params, report);
+      return await server.askAtLength("fineTune", params, report);
     case "evolve":
-      return await server.askAtLength(REQUESTS.evolve, params, report);
+      return await server.askAtLength("evolve", params, report);
     case "resume":
-      return await server.askAtLength(REQUESTS.resumeRun, params, report);
+      return await server.askAtLength("resumeRun", params, report);
     default:
       return kind satisfies never;
   }

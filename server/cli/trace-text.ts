@@ -1,5 +1,6 @@
 /** A whole search tree as indented text: every candidate with its verdict, Q, visits and PPM; `*` marks the chosen path. */
-import { pathTo, type Trace, type TraceNode } from "../protocol/trace.ts";
+import type { Trace, TraceNode } from "../protocol/trace.ts";
+import { pathTo } from "../protocol/trace-path.ts";
 import { signed } from "./render.ts";
 
 /** The tree of a trace, with its problem and votes. */

@@ -4,7 +4,8 @@
  * What a person preferred in the editor is a pair too. Pure.
  */
 import { TRAINING_VERSION, type PairSide, type PreferencePair } from "../protocol/training.ts";
-import { pathTo as nodesTo, type Trace, type TraceNode } from "../protocol/trace.ts";
+import type { Trace, TraceNode } from "../protocol/trace.ts";
+import { pathTo as nodesTo } from "../protocol/trace-path.ts";
 import { piecesOf } from "../search/pieces.ts";
 import { promptFor } from "../search/prompt.ts";
 import { differByAtLeast } from "./edit-distance.ts";

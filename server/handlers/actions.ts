@@ -2,7 +2,8 @@
 import { CodeActionKind, type CodeAction, type Diagnostic } from "vscode-languageserver";
 import { COMMANDS } from "../protocol/commands.ts";
 import type { ProblemPlace, Range } from "../protocol/places.ts";
-import { pathTo, type Trace } from "../protocol/trace.ts";
+import type { Trace } from "../protocol/trace.ts";
+import { pathTo } from "../protocol/trace-path.ts";
 import { matchSteps } from "../solutions.ts";
 import { bestAnswerBelow, siblingsOf } from "./alternatives.ts";
 import { DIAGNOSTIC } from "./diagnostics.ts";

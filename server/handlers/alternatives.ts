@@ -2,7 +2,8 @@
 import { insertSolution } from "../document/edit.ts";
 import type { EditOutcome } from "../protocol/places.ts";
 import type { UseAlternativeParams } from "../protocol/requests.ts";
-import { pathTo, TRACE_VERSION, type Trace, type TraceNode } from "../protocol/trace.ts";
+import { TRACE_VERSION, type Trace, type TraceNode } from "../protocol/trace.ts";
+import { pathTo } from "../protocol/trace-path.ts";
 import { qValue } from "../search/tree.ts";
 import { toSolution } from "../solutions.ts";
 import type * as z from "zod";

@@ -3,21 +3,10 @@
  * extension's manifest repeats them for VS Code, and a test compares the two.
  */
 import * as z from "zod";
+import { STRATEGIES } from "./strategies.ts";
 
 /** The section that all settings are in. */
 export const SETTINGS_SECTION = "rstarMath";
-
-/** The strategies, in the order in which reports list them. */
-export const STRATEGIES = [
-  "greedy",
-  "self-consistency",
-  "best-of-n",
-  "beam",
-  "dvts",
-  "mcts",
-  "auto",
-] as const;
-export type StrategyName = (typeof STRATEGIES)[number];
 
 /** Named sets of search settings. */
 export const PROFILES = ["default", "paper", "fast"] as const;

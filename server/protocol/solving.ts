@@ -2,7 +2,8 @@
 import * as z from "zod";
 import { SearchEvent, SearchProgress } from "./events.ts";
 import { ProblemPlace } from "./places.ts";
-import { PROFILES, STRATEGIES } from "./settings.ts";
+import { PROFILES } from "./settings.ts";
+import { STRATEGIES } from "./strategies.ts";
 
 /** Tokens by which a client asks for `$/progress`, on every request that takes long. */
 export const ProgressTokens = z.object({

@@ -205,11 +205,3 @@ export function summarise(trace: Trace): TraceSummary {
     generatedTokens: trace.cost.generatedTokens,
   };
 }
-
-/** The nodes from the root's child to `id`, in order. */
-export function pathTo(nodes: readonly TraceNode[], id: number): TraceNode[] {
-  const path: TraceNode[] = [];
-  for (let node = nodes[id]; node !== undefined && node.parent !== null; node = nodes[node.parent])
-    path.push(node);
-  return path.reverse();
-}

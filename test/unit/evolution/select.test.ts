@@ -10,7 +10,7 @@ import type { Trace } from "../../../server/protocol/trace.ts";
 import type { PairSide } from "../../../server/protocol/training.ts";
 import { piecesOf } from "../../../server/search/pieces.ts";
 import { promptFor } from "../../../server/search/prompt.ts";
-import { pathTo } from "../../../server/protocol/trace.ts";
+import { pathTo } from "../../../server/protocol/trace-path.ts";
 import { search, wayOf, worlds, type World } from "./searches.ts";
 
 const RULES: SelectionRules = {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { pathTo, Trace } from "../../../server/protocol/trace.ts";
+import { Trace } from "../../../server/protocol/trace.ts";
+import { pathTo } from "../../../server/protocol/trace-path.ts";
 import { MARK } from "../../../server/search/grammar.ts";
 import { choiceProblem, type Choice } from "../../../server/search/continuation.ts";
 import type { SearchConfig } from "../../../server/search/config.ts";
