@@ -16,8 +16,8 @@ export function isShowableBlock(text: string): boolean {
 
 /** Math that is kept as math: `$…$` by the rules of VS Code's preview, on one line, without marks of ours. */
 const MATH_SPAN = /\$(?![\s$])[^$`\n·]*?[^$`\n·\s\\]\$(?!\w)/y;
-/** What no formula may follow, as it stands in the Markdown. */
-const NO_MATH_AFTER = /[\w$\\]$/;
+/** A character that no formula may follow, as it stands in the Markdown. */
+const NO_MATH_AFTER = /[\w$\\]/;
 
 /** One line of plain text as Markdown that shows exactly that text; math between dollars stays math. */
 export function escapeInline(text: string): string {
@@ -29,7 +29,7 @@ export function escapeInline(text: string): string {
     if (char === "$") {
       MATH_SPAN.lastIndex = i;
       const span = MATH_SPAN.exec(text)?.[0];
-      if (span !== undefined && isShowable(span) && !NO_MATH_AFTER.test(out)) {
+      if (span !== undefined && isShowable(span) && !NO_MATH_AFTER.test(out.at(-1) ?? "")) {
         out += span;
         i += span.length - 1;
         continue;

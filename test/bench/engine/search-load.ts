@@ -62,15 +62,18 @@ export function ownDriver(
   const signal = new AbortController().signal;
   const sampling = { temperature: SHAPE.temperature, topP: SHAPE.topP };
   const steps: Child[] = [];
+  const propose = async (prefix: Prefix, seeds: readonly number[], maxTokens: number) => {
+    const [result] = await policy.propose([{ prefix, seeds, sampling, stop: [], maxTokens }], signal);
+    if (result?.kind !== "candidates") throw new Error(JSON.stringify(result));
+    return result;
+  };
   const scored: { readonly prefix: Prefix; readonly tokens: number }[] = [];
   return {
     async expand(prefix, children, seed) {
       const seeds = Array.from({ length: children }, (_, index) => seed + index);
-      const request = { prefix, seeds, sampling, stop: [], maxTokens: SHAPE.tokens };
-      const [result] = await policy.propose([request], signal);
-      if (result?.kind !== "candidates") throw new Error(JSON.stringify(result));
-      steps.push(...result.candidates);
-      return result.candidates;
+      const { candidates } = await propose(prefix, seeds, SHAPE.tokens);
+      steps.push(...candidates);
+      return candidates;
     },
     async score(prefix) {
       const [result] = await ppm.score([prefix], signal);
@@ -80,12 +83,8 @@ export function ownDriver(
     },
     async treeTokens(root) {
       const lengthOf = async (prefix: Prefix): Promise<number> => {
-        const [result] = await policy.propose(
-          [{ prefix, seeds: [1], sampling, stop: [], maxTokens: 1 }],
-          signal,
-        );
-        if (result?.kind !== "candidates") throw new Error(JSON.stringify(result));
-        return result.evaluatedTokens + result.reusedTokens;
+        const { evaluatedTokens, reusedTokens } = await propose(prefix, [1], 1);
+        return evaluatedTokens + reusedTokens;
       };
       const [first] = scored;
       if (first === undefined) throw new Error("nothing was scored");
