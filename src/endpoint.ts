@@ -4,9 +4,30 @@ import { ENDPOINT_KEY, originOf } from "../server/protocol/endpoint.ts";
 import type { Settings } from "../server/protocol/settings.ts";
 import type { Parts } from "./parts.ts";
 
+/** A keychain may ask the person first; one that never answers must not hold up every search. */
+const SECRET_MS = 20_000;
+
 /** The name under which a server's key is kept. */
-export function secretName(origin: string): string {
+function secretName(origin: string): string {
   return `rstarMath.endpoint ${origin}`;
+}
+
+/** The key of a server; null where none is kept, or where the secret storage does not answer, which is logged. */
+export async function storedKey(
+  { secrets }: vscode.ExtensionContext,
+  origin: string,
+  log: vscode.LogOutputChannel,
+): Promise<string | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => {
+      log.warn(`The secret storage did not answer: ${origin} is asked without a key.`);
+      resolve(undefined);
+    }, SECRET_MS);
+  });
+  const key = await Promise.race([secrets.get(secretName(origin)), late]);
+  clearTimeout(timer);
+  return key ?? null;
 }
 
 /** Asks for the key of the endpoint that the settings name; nothing deletes it. */
@@ -40,7 +61,10 @@ export async function openEndpointSettings(): Promise<void> {
 }
 
 /** What tells `rstar` of the endpoint that the settings name: options, and the key in its environment. */
-export async function endpointOfProgram({ secrets }: vscode.ExtensionContext): Promise<{
+export async function endpointOfProgram(
+  context: vscode.ExtensionContext,
+  log: vscode.LogOutputChannel,
+): Promise<{
   readonly options: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }> {
@@ -48,13 +72,13 @@ export async function endpointOfProgram({ secrets }: vscode.ExtensionContext): P
   const origin = originOf(settings?.url ?? "");
   if (settings === undefined || origin === null) return { options: [], environment: {} };
   const { url, model, promptFormat, concurrentRequests, timeoutSeconds } = settings;
-  const key = await secrets.get(secretName(origin));
+  const key = await storedKey(context, origin, log);
   return {
     options: [
       ...["--endpoint", url, ...(model === "" ? [] : ["--endpoint-model", model])],
       ...["--endpoint-format", promptFormat],
       ...["--endpoint-requests", String(concurrentRequests), "--endpoint-timeout", String(timeoutSeconds)],
     ],
-    environment: key === undefined ? {} : { [ENDPOINT_KEY]: key },
+    environment: key === null ? {} : { [ENDPOINT_KEY]: key },
   };
 }

@@ -44,6 +44,7 @@ function watch(server: Server, lists: ProblemLists): Disposes[] {
     }
   };
   const show = (): void => void server.tell("didChangeDisplay", displayOf());
+  const trust = (): void => void server.tell("didGrantTrust", {});
   // Activation ends first: nothing of this is waited for.
   const later = setTimeout(look, 0);
   return [
@@ -53,13 +54,17 @@ function watch(server: Server, lists: ProblemLists): Disposes[] {
       if (server.state === "stopped" && document.uri.toString() === activeDocument()?.toString()) look();
     }),
     server.onDidChangeState((state) => {
-      if (state === "running") look();
+      if (state !== "running") return;
+      // What changed while it started, when nothing could be told.
+      show();
+      if (vscode.workspace.isTrusted) trust();
+      look();
     }),
     vscode.window.onDidChangeActiveColorTheme(show),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("markdown.math.macros")) show();
     }),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => void server.tell("didGrantTrust", {})),
+    vscode.workspace.onDidGrantWorkspaceTrust(trust),
   ];
 }
 

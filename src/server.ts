@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 import { displayOf } from "./display.ts";
-import { secretName } from "./endpoint.ts";
+import { storedKey } from "./endpoint.ts";
 import { readSchemas } from "./protocol.ts";
 import type {
   News,
@@ -169,13 +169,14 @@ export class Server implements vscode.Disposable {
       {
         documentSelector: [...MARKDOWN],
         outputChannel: this.log,
-        initializationOptions: {
+        // Made anew for each start: a server that is restarted starts with what holds then.
+        initializationOptions: () => ({
           settings: vscode.workspace.getConfiguration("rstarMath"),
           display: displayOf(),
           commands: "client",
           keepsKeys: true,
           trusted: vscode.workspace.isTrusted,
-        },
+        }),
         markdown: { isTrusted: { enabledCommands: HOVER_COMMANDS }, supportHtml: false },
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue, handled: true }),
@@ -194,7 +195,7 @@ export class Server implements vscode.Disposable {
       });
     client.onRequest(CLIENT_REQUESTS.endpointKey.method, async (params: unknown) => {
       const { origin } = CLIENT_REQUESTS.endpointKey.params.parse(params);
-      return { key: (await this.#context.secrets.get(secretName(origin))) ?? null };
+      return { key: await storedKey(this.#context, origin, this.log) };
     });
     client.onDidChangeState(({ newState }) => {
       if (newState === State.Running) this.#become("running");

@@ -88,7 +88,7 @@ function mcpProvider(
       if (!vscode.workspace.isTrusted) return [];
       const runtime = vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", "");
       const node = runtime === "" ? process.execPath : runtime;
-      const { options, environment } = await endpointOfProgram(context);
+      const { options, environment } = await endpointOfProgram(context, log);
       const variables = { ELECTRON_RUN_AS_NODE: "1", ...environment };
       return [new Definition("rStar Math", node, [program, "mcp", ...options], variables, version)];
     },

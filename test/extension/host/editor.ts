@@ -34,11 +34,13 @@ export interface EditorOptions {
 export class Editor implements AsyncDisposable {
   readonly page: Page;
   readonly #channel: DriverChannel;
+  readonly #data: string;
   readonly #close: () => Promise<void>;
 
-  constructor(page: Page, channel: DriverChannel, close: () => Promise<void>) {
+  constructor(page: Page, channel: DriverChannel, data: string, close: () => Promise<void>) {
     this.page = page;
     this.#channel = channel;
+    this.#data = data;
     this.#close = close;
   }
 
@@ -57,6 +59,25 @@ export class Editor implements AsyncDisposable {
     }).catch(() => undefined);
     await within(START_MS, gone, "the extension host did not end");
     await within(START_MS, this.#channel.connected(), "the extension host did not come back");
+  }
+
+  /** What the editor shows and what the extension wrote to its log: to be read when a test failed. */
+  async account(): Promise<string> {
+    const texts = async (selector: string): Promise<string[]> =>
+      await this.page.locator(selector).allInnerTexts();
+    const shown = [
+      ...(await texts(".notification-list-item-message, .monaco-dialog-box")),
+      ...(await texts(".codelens-decoration")),
+      ...(await texts(".statusbar-item")),
+    ];
+    const logs = fs
+      .readdirSync(this.#data, { recursive: true, encoding: "utf8" })
+      .filter((file) => /rStar Math\.log$/u.test(file))
+      .map((file) => fs.readFileSync(path.join(this.#data, file), "utf8").slice(-4_000));
+    return [...shown, ...logs]
+      .map((text) => text.trim())
+      .filter(Boolean)
+      .join("\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -86,7 +107,7 @@ export async function openEditor(options: EditorOptions): Promise<Editor> {
     const start = installed.kind === "browser" ? startInBrowser : startOnDesktop;
     const page = await start(installed as never, { ...options, scratch, data, port: channel.port }, closers);
     await within(START_MS, channel.connected(), "the editor's extension host did not start");
-    return new Editor(page, channel, close);
+    return new Editor(page, channel, data, close);
   } catch (error) {
     await close();
     throw error;
