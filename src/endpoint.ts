@@ -25,8 +25,7 @@ export async function storedKey(
       resolve(undefined);
     }, SECRET_MS);
   });
-  const key = await Promise.race([secrets.get(secretName(origin)), late]);
-  clearTimeout(timer);
+  const key = await Promise.race([secrets.get(secretName(origin)), late]).finally(() => clearTimeout(timer));
   return key ?? null;
 }
 
