@@ -1,5 +1,6 @@
 /** The dashboard's page: the runs, where the one shown stands, its curves, its rounds. */
 import { STAGES, type Stage } from "../../server/protocol/evolution.ts";
+import { copyButton } from "../shared/copy-button.ts";
 import { fill, h } from "../shared/dom.ts";
 import { icon } from "../shared/icons.ts";
 import { duration, moment, t, whole } from "../shared/l10n.ts";
@@ -157,20 +158,16 @@ function runParts(run: RunView, actions: DashboardActions): HTMLElement[] {
 
 /** What begins the same run in a terminal. */
 function commandPart(command: string, actions: DashboardActions): HTMLElement {
-  const copy = h(
-    "button",
-    {
-      class: "quiet",
-      attributes: { type: "button", "data-key": "copy-command" },
-      on: { click: () => actions.copy(command) },
-    },
-    t("Copy"),
-  );
   return h(
     "section",
     { class: "command", attributes: { "aria-label": t("The same run in a terminal") } },
-    h("h3", {}, t("The same run in a terminal"), copy),
-    h("pre", { attributes: { tabindex: 0 } }, h("code", {}, command)),
+    h(
+      "h3",
+      {},
+      t("The same run in a terminal"),
+      copyButton("copy-command", () => actions.copy(command)),
+    ),
+    h("pre", { class: "code", attributes: { tabindex: 0 } }, h("code", {}, command)),
   );
 }
 

@@ -1,5 +1,6 @@
 /** One step in full: what it says, what ran, the evidence, its values, its alternatives, and what a person can do. */
 import type { TraceNode } from "../../server/protocol/trace.ts";
+import { copyButton } from "../shared/copy-button.ts";
 import { fill, h } from "../shared/dom.ts";
 import { icon } from "../shared/icons.ts";
 import { decimal, signed, t, whole } from "../shared/l10n.ts";
@@ -132,22 +133,13 @@ function codeBlock(node: TraceNode, actions: NodeActions): HTMLElement {
     {},
     ...tokens(lines.join("\n")).map(({ kind, text }) => (kind === "plain" ? text : h("span", kind, text))),
   );
-  const copy = h(
-    "button",
-    {
-      class: "quiet",
-      attributes: { type: "button", "data-key": "copy" },
-      on: { click: () => actions.copy(node.code) },
-    },
-    t("Copy"),
-  );
   const block = h(
     "pre",
     { class: "code", attributes: { tabindex: 0, role: "region", "aria-label": t("Python code") } },
     code,
   );
   const titled = part(t("Python"), block);
-  titled.querySelector("h3")?.append(copy);
+  titled.querySelector("h3")?.append(copyButton("copy", () => actions.copy(node.code)));
   return titled;
 }
 

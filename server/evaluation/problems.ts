@@ -1,6 +1,6 @@
 /** Problems to evaluate on: one JSON object a line, checked so that no line is ever skipped in silence. */
 import { createHash } from "node:crypto";
-import * as z from "zod";
+import { ProblemLine, readProblemLine } from "./problem-line.ts";
 
 /** A problem with its reference answer. */
 export interface EvaluationProblem {
@@ -15,16 +15,6 @@ export interface EvaluationProblem {
 export type ProblemReading =
   | { readonly kind: "problems"; readonly problems: readonly EvaluationProblem[]; readonly sha256: string }
   | { readonly kind: "bad"; readonly issues: readonly string[] };
-
-const text = z.string().refine((value) => value.trim() !== "", "is empty");
-
-/** One line. Fields beyond these are allowed: public sets carry more. */
-const Line = z.looseObject({
-  id: text,
-  problem: text,
-  answer: z.union([text, z.number().transform(String)]),
-  level: z.union([z.string(), z.number().transform(String)]).optional(),
-});
 
 /** Reads a file of problems. Blank lines are wrong except at the end: they are what a bad merge leaves behind. */
 export function readProblems(jsonl: string): ProblemReading {
@@ -56,23 +46,9 @@ export function readProblems(jsonl: string): ProblemReading {
 
 function readLine(line: string): EvaluationProblem | string {
   if (line.trim() === "") return "it is blank; remove it";
-  let data: unknown;
-  try {
-    data = JSON.parse(line);
-  } catch (error) {
-    return `it is not JSON (${error instanceof Error ? error.message : String(error)})`;
-  }
-  const parsed = Line.safeParse(data);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const field = issue?.path.join(".") ?? "";
-    if (field === "") return "it is not an object with id, problem and answer";
-    const isMissing = typeof data === "object" && data !== null && !(field in data);
-    return isMissing
-      ? `the field "${field}" is missing`
-      : `the field "${field}" ${issue?.message ?? "is wrong"}`;
-  }
-  const { id, problem, answer, level } = parsed.data;
+  const parsed = readProblemLine(line, ProblemLine);
+  if (typeof parsed === "string") return parsed;
+  const { id, problem, answer, level } = parsed;
   return { id, text: problem, answer, level: level ?? null };
 }
 

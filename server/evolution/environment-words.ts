@@ -1,7 +1,8 @@
 /** The words for making an environment: progress out of pip's output, and why it could not be made. */
 import { formatBytes } from "../models/outcomes.ts";
 import type { TRAINING_FAILURES } from "../protocol/training.ts";
-import { lastLines, type ProgramEnd } from "./program.ts";
+import { lastLines } from "../models/last-lines.ts";
+import type { ProgramEnd } from "./program.ts";
 
 /** Why the environment cannot be had. */
 export interface EnvironmentFailure {

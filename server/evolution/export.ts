@@ -3,9 +3,10 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { access, mkdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { lastLines } from "../models/last-lines.ts";
 import { packageRoot } from "../models/manifest.ts";
 import { trainerHome } from "./environment.ts";
-import { lastLines, type ProgramEnd, runProgram } from "./program.ts";
+import { type ProgramEnd, runProgram } from "./program.ts";
 
 /** The source of llama.cpp: a git bundle and its release. */
 export interface ConverterSource {

@@ -1,6 +1,7 @@
 /** The problems of a run: read and checked, kept apart from evaluation sets, and split into training and held-out. Pure. */
 import { createHash } from "node:crypto";
 import * as z from "zod";
+import { ProblemLine, readProblemLine } from "../evaluation/problem-line.ts";
 import { fingerprint, isEvaluationProblem, type EvaluationProblems } from "./decontamination.ts";
 
 /** A problem that may train or on which adapters are compared. */
@@ -15,17 +16,7 @@ export const TrainingProblem = z.strictObject({
 });
 export type TrainingProblem = z.infer<typeof TrainingProblem>;
 
-/** One line of a problem file; public sets carry more fields. */
-const Line = z.looseObject({
-  id: z.string().min(1),
-  problem: z.string().refine((text) => text.trim() !== "", "is empty"),
-  answer: z.union([
-    z.string().refine((text) => text.trim() !== "", "is empty"),
-    z.number().transform(String),
-  ]),
-  synthetic: z.boolean().optional(),
-  level: z.union([z.string(), z.number().transform(String)]).optional(),
-});
+const Line = ProblemLine.extend({ synthetic: z.boolean().optional() });
 
 /** The problems, or every line that is wrong. */
 export type ProblemsReading =
@@ -66,18 +57,9 @@ export function readTrainingProblems(jsonl: string, evaluation: EvaluationProble
 }
 
 function readLine(line: string): TrainingProblem | string {
-  let data: unknown;
-  try {
-    data = JSON.parse(line);
-  } catch (error) {
-    return `it is not JSON (${error instanceof Error ? error.message : String(error)})`;
-  }
-  const parsed = Line.safeParse(data);
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    return `${issue?.path.join(".") ?? ""}: ${issue?.message ?? "is wrong"}; a line looks like {"id": "…", "problem": "…", "answer": "…"}`;
-  }
-  const { id, problem, answer, synthetic, level } = parsed.data;
+  const parsed = readProblemLine(line, Line);
+  if (typeof parsed === "string") return parsed;
+  const { id, problem, answer, synthetic, level } = parsed;
   return {
     ...{ id, problem, answer },
     ...(synthetic === undefined ? {} : { synthetic }),

@@ -1,6 +1,7 @@
 /** Trains adapters with the Python package: environment, training, export to GGUF, parity with the engine. */
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { lastLines } from "../models/last-lines.ts";
 import type { MetricsLine, TrainingJob, TrainingResult } from "../protocol/training.ts";
 import type { Trainer, TrainingPreparation } from "../services.ts";
 import { writeDryRun } from "./dry-run.ts";
@@ -13,7 +14,7 @@ import {
 } from "./environment.ts";
 import { type ConverterSource, exportAdapter } from "./export.ts";
 import { comparePrompts, type DistributionReader, parityPrompts, TOP_TOKENS } from "./parity.ts";
-import { lastLines, runProgram } from "./program.ts";
+import { runProgram } from "./program.ts";
 import { isReason, parseLine, type ProgramResult, withoutResult } from "./trainer-output.ts";
 
 /** A base model with an exported adapter on it, to be opened in the engine. */

@@ -2,7 +2,8 @@
 import * as z from "zod";
 import { MetricsLine, TRAINING_FAILURES } from "../protocol/training.ts";
 import { Reference } from "./parity.ts";
-import { lastLines, type ProgramEnd } from "./program.ts";
+import { lastLines } from "../models/last-lines.ts";
+import type { ProgramEnd } from "./program.ts";
 
 const Held = z.object({ loss: z.number(), accuracy: z.number() });
 

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { killProgram } from "./kill.ts";
+import { lastLines } from "./last-lines.ts";
 import type { WheelPart } from "./manifest.ts";
 import type { SourceFailure } from "./outcomes.ts";
 import { findPython } from "./python.ts";
@@ -46,7 +47,7 @@ export function pipDownload(command?: readonly string[]): WheelDownload {
     return {
       kind: "failed",
       reason: "other",
-      detail: `pip could not download ${part.package} ${part.version}: ${lastLines(ended.errors)}`,
+      detail: `pip could not download ${part.package} ${part.version}: ${lastLines(ended.errors, 2)}`,
     };
   };
 }
@@ -115,9 +116,4 @@ async function folderSize(folder: string): Promise<number> {
     bytes = Math.max(bytes, found?.size ?? 0);
   }
   return bytes;
-}
-
-function lastLines(text: string): string {
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
-  return lines.slice(-2).join(" ").slice(0, 400) || "it gave no reason";
 }

@@ -1,6 +1,6 @@
-/** Running a program: its lines, its end, its last words, and how it is stopped. */
+/** Running a program: its lines, its end, and how it is stopped. */
 import { describe, expect, it } from "vitest";
-import { lastLines, runProgram } from "../../../server/evolution/program.ts";
+import { runProgram } from "../../../server/evolution/program.ts";
 import { parseLine } from "../../../server/evolution/trainer-output.ts";
 
 const forever = new AbortController().signal;
@@ -73,12 +73,5 @@ describe("what the trainer prints", () => {
     });
     expect(parseLine("Loading weights: 100%")).toBeNull();
     expect(parseLine('{"kind":"stage"}')).toBeNull();
-  });
-});
-
-describe("lastLines", () => {
-  it("are the last that say something", () => {
-    expect(lastLines("a\n\nb\nc\n\n", 2)).toBe("b c");
-    expect(lastLines("")).toBe("it gave no reason");
   });
 });
