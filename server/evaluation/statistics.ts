@@ -89,12 +89,16 @@ export function pairedCounts(first: readonly boolean[], second: readonly boolean
 }
 
 /**
- * McNemar's exact test, two-sided: how likely a split of the discordant pairs at least this uneven is when each of them
- * falls either way with probability one half. 1 when nothing is discordant.
+ * McNemar's exact test: how likely a split of the discordant pairs at least this uneven is when each of them falls
+ * either way with probability one half. 1 when nothing is discordant. `two-sided` asks whether the methods differ,
+ * `first` whether the first is better: the chance that a first no better than the second would look at least this good.
  */
-export function mcNemarExact({ onlyFirst, onlySecond }: PairedCounts): number {
+export function mcNemarExact(
+  { onlyFirst, onlySecond }: PairedCounts,
+  side: "two-sided" | "first" = "two-sided",
+): number {
   const n = onlyFirst + onlySecond;
-  const fewer = Math.min(onlyFirst, onlySecond);
+  const fewer = side === "first" ? onlySecond : Math.min(onlyFirst, onlySecond);
   // Sums of logarithms, because 2^-n is zero in floating point long before the tail is.
   let logTerm = -n * Math.LN2;
   let tail = Math.exp(logTerm);
@@ -103,7 +107,7 @@ export function mcNemarExact({ onlyFirst, onlySecond }: PairedCounts): number {
     tail += Math.exp(logTerm);
   }
   // Six digits: what exponentials and logarithms leave in the last ones is noise.
-  return Math.min(1, Number((2 * tail).toPrecision(6)));
+  return Math.min(1, Number(((side === "first" ? 1 : 2) * tail).toPrecision(6)));
 }
 
 /** Holm's step-down correction: the same p-values, in their order, made safe against looking at many of them. */

@@ -1,7 +1,7 @@
 /**
  * The gate: a new adapter is adopted only if it does better on held-out problems than what is in use, in a paired
- * comparison by McNemar's exact test. A policy is compared alone (greedy); a PPM by how well it weighs the very same
- * trajectories of the same policy.
+ * comparison by McNemar's exact test, one-sided: the level is the chance that one no better is adopted. A policy is
+ * compared alone (greedy); a PPM by how well it weighs the very same trajectories of the same policy.
  */
 import { existsSync } from "node:fs";
 import { appendFile, readFile } from "node:fs/promises";
@@ -46,7 +46,7 @@ export function verdict(
 ): Pick<GateReport, "both" | "challengerOnly" | "incumbentOnly" | "neither" | "pValue" | "adopted" | "why"> {
   const counts = pairedCounts(challenger, incumbent);
   const { both, onlyFirst, onlySecond, neither } = counts;
-  const pValue = mcNemarExact(counts);
+  const pValue = mcNemarExact(counts, "first");
   const adopted = onlyFirst > onlySecond && pValue <= level;
   const n = challenger.length;
   const score = `${both + onlyFirst} of ${n} held-out problems against ${both + onlySecond}, p = ${pValue.toFixed(3)}`;

@@ -80,7 +80,7 @@ export const GateReport = z.strictObject({
   challengerOnly: count,
   incumbentOnly: count,
   neither: count,
-  /** McNemar's exact test, two-sided: how likely so uneven a split is if neither is better. */
+  /** McNemar's exact test, one-sided: how likely the challenger looks at least this good if it is no better. */
   pValue: share,
   /** Adopted when the challenger has more of the discordant problems and `pValue` is at most this. */
   level: share,

@@ -30,6 +30,18 @@ describe("McNemar's exact test", () => {
     expect(mcNemarExact(counts(second, first))).toBeCloseTo(p, 6);
   });
 
+  it.each([
+    // (1 + 8) / 2^8 = 9 / 256
+    [7, 1, 0.03515625],
+    // 1 - 1 / 2^8
+    [1, 7, 0.99609375],
+    // (C(10,0) + … + C(10,5)) / 2^10 = 638 / 1024
+    [5, 5, 0.623046875],
+    [0, 0, 1],
+  ])("asked whether the first is better: %i against %i", (first, second, p) => {
+    expect(mcNemarExact(counts(first, second), "first")).toBeCloseTo(p, 6);
+  });
+
   it("holds its digits where 2^-n is zero in floating point", () => {
     // The normal approximation with continuity correction: z = (|b - c| - 1) / sqrt(b + c) = 99 / sqrt(2000) = 2.2137,
     // two-sided 0.02685.
