@@ -240,7 +240,10 @@ async function newFinetune(flags: FinetuneFlags, fetching: Fetching): Promise<Ne
   });
   if (material.kind === "failed") throw new CommandFailure(EXIT.input, material.message, material.refusal);
   const settings = settingsFrom(flags, base.id, smallRounds(1), "given");
-  return { id: newRunId(), settings, problems: material.problems, traces: material.traces };
+  return {
+    ...{ id: newRunId(), settings, problems: material.problems, traces: material.traces },
+    inUse: await inUseOn(base),
+  };
 }
 
 async function readTraces(file: string): Promise<readonly Trace[]> {
@@ -276,7 +279,19 @@ async function newEvolution(flags: EvolveFlags, fetching: Fetching): Promise<New
       tokensPerRollout: flags.tokens ?? settings.tokensPerRollout,
     },
     problems,
+    inUse: await inUseOn(base),
   };
+}
+
+/** What searches with this base now. A newcomer has to beat that, not only the untouched base. */
+async function inUseOn(base: {
+  readonly id: string;
+  readonly sha256: string;
+}): Promise<NonNullable<NewRun["inUse"]>> {
+  const manager = await modelManager();
+  if (manager.defaultBase()?.sha256 !== base.sha256) return { policy: null, ppm: null };
+  const policy = await manager.idInUse("policy");
+  return { policy: policy === base.id ? null : policy, ppm: await manager.idInUse("ppm") };
 }
 
 async function problemsOf(file: string, limit: number | undefined): Promise<readonly TrainingProblem[]> {

@@ -55,12 +55,14 @@ export interface NewRun {
   readonly command?: string;
   /** The traces to train on, where the settings say that they are given. */
   readonly traces?: readonly Trace[];
+  /** What is in use on the base, which the first adapters have to beat: ids; null (the default) is the base, or no PPM. */
+  readonly inUse?: RunState["adopted"];
 }
 
 /** Writes the problems, the given traces and the first state. The folder must hold no run. */
 export async function beginRun(
   root: string,
-  { id, settings, problems, traces, command }: NewRun,
+  { id, settings, problems, traces, command, inUse }: NewRun,
   now: Date,
 ): Promise<Beginning> {
   const folder = runFolder(root);
@@ -86,7 +88,7 @@ export async function beginRun(
     roundStartedAt: at,
     seconds: {},
     ...NOTHING_TRAINED,
-    adopted: { policy: null, ppm: null },
+    adopted: inUse ?? { policy: null, ppm: null },
     status: "running",
     failure: null,
   };

@@ -233,7 +233,7 @@ export const RunState = z.strictObject({
   ppm: TrainingReport.nullable(),
   policyGate: GateReport.nullable(),
   ppmGate: GateReport.nullable(),
-  /** Adapter ids that search from here on; null is the base, or no PPM. */
+  /** Models that search from here on, at first those in use when the run began; null is the base, or no PPM. */
   adopted: z.strictObject({ policy: id.nullable(), ppm: id.nullable() }),
   status: z.enum(["running", "stopped", "failed", "finished"]),
   /** Why it failed, for a person. */

@@ -4,7 +4,12 @@ import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EvolutionEvent } from "../../../server/protocol/run-output.ts";
-import { beginRun, continueRun, type EvolutionOutcome } from "../../../server/evolution/rounds.ts";
+import {
+  beginRun,
+  continueRun,
+  type EvolutionOutcome,
+  type NewRun,
+} from "../../../server/evolution/rounds.ts";
 import { runFolder } from "../../../server/evolution/run-folder.ts";
 import { inUse, readLineage } from "../../../server/models/adapters.ts";
 import type { Lineage } from "../../../server/protocol/evolution.ts";
@@ -23,12 +28,15 @@ interface Run {
   readonly events: EvolutionEvent[];
 }
 
-async function begin(changes: Parameters<typeof toySettings>[0] = {}, problems = PROBLEMS): Promise<Run> {
+async function begin(
+  changes: Parameters<typeof toySettings>[0] = {},
+  more: Partial<NewRun> = {},
+): Promise<Run> {
   const root = temporaryFolder();
   const home = temporaryFolder();
   const begun = await beginRun(
     root,
-    { id: "toy", settings: toySettings(changes), problems },
+    { id: "toy", settings: toySettings(changes), problems: PROBLEMS, ...more },
     new Date(Date.UTC(2026, 0, 1)),
   );
   expect(begun.kind).toBe("begun");
@@ -143,6 +151,17 @@ describe("a run", () => {
     expect(outcome.reports[1]?.searchedBy.ppm).toBe(adopted ? "toy-r1-ppm" : null);
     const { traces } = await createTraceStore(runFolder(run.root).round(2).traces).query();
     expect(traces.every(({ models }) => (models.ppm !== null) === adopted)).toBe(true);
+  });
+
+  it("has to beat what was in use when it began, not only the base", async () => {
+    const run = await begin({ gateLevel: 0 }, { inUse: { policy: "shipped", ppm: null } });
+    const outcome = await run.go();
+    if (outcome.kind !== "finished") throw new Error(JSON.stringify(outcome));
+    expect(outcome.reports[0]).toMatchObject({
+      searchedBy: { policy: "base" },
+      policyGate: { incumbent: "shipped", adopted: false },
+    });
+    expect(outcome.reports[1]?.searchedBy.policy).toBe("shipped");
   });
 
   it("keeps an adapter aside that is not better, and says why", async () => {
@@ -263,10 +282,7 @@ describe("what can go wrong", () => {
   });
 
   it("no right solution in any trace: nothing is trained, and the traces are kept", async () => {
-    const run = await begin(
-      {},
-      PROBLEMS.map((problem) => ({ ...problem, answer: "none" })),
-    );
+    const run = await begin({}, { problems: PROBLEMS.map((problem) => ({ ...problem, answer: "none" })) });
     const outcome = await run.go();
     expect(outcome.kind === "failed" && outcome.message).toContain("no trajectory has the right answer");
     expect((await createTraceStore(runFolder(run.root).round(1).traces).query()).traces.length).toBe(12);
