@@ -48,6 +48,7 @@ const COPIED = [
   "media/icon.png",
   "media/walkthrough",
   "models/manifest.json",
+  "models/adapters",
   "examples",
   "dist/wheels",
   "server/evolution/trainer/rstar_trainer",

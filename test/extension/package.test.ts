@@ -73,7 +73,9 @@ describe("the package", () => {
     expect([...engines]).toEqual([
       TARGET.replace("darwin-arm64", "mac-arm64-metal").replace("darwin", "mac").replace("win32", "win"),
     ]);
-    expect(files.filter((name) => /gitRelease\.bundle|\.gguf$|\.map$|\.ts$/u.test(name))).toEqual([]);
+    expect(files.filter((name) => /gitRelease\.bundle|^dist\/.*\.gguf$|\.map$|\.ts$/u.test(name))).toEqual(
+      [],
+    );
   });
 
   it("carries the licence of every library in it", () => {
@@ -171,6 +173,8 @@ const EXPECTED = [
   "media/walkthrough/solve.md",
   "media/walkthrough/train.md",
   "media/walkthrough/tree.md",
+  "models/adapters/rstar-coder-0.5b-r1-policy.gguf",
+  "models/adapters/rstar-coder-0.5b-r1-policy.md",
   "models/manifest.json",
   "package.json",
   "package.nls.json",

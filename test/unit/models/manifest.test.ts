@@ -1,4 +1,6 @@
 /** The manifest: what this package ships, and what is refused. */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { dataHome } from "../../../server/models/home.ts";
@@ -8,7 +10,7 @@ import { tinyManifest } from "./helpers.ts";
 test("the shipped manifest is valid, has one default policy, no default PPM, and one model for tests", async () => {
   const { models } = await loadManifest();
   const ids = (which: "default" | "test") => models.filter((model) => model[which]).map((model) => model.id);
-  expect(ids("default")).toEqual(["qwen2.5-coder-0.5b"]);
+  expect(ids("default")).toEqual(["rstar-coder-0.5b"]);
   expect(ids("test")).toEqual(["smollm2-135m"]);
 });
 
@@ -18,6 +20,22 @@ test("every shipped file can be had from a mirror as well, or is only for tests"
     const kinds = model.sources.map((source) => source.kind);
     expect(kinds).toEqual(model.test ? ["wheels"] : ["huggingface", "wheels"]);
   }
+});
+
+test("every adapter that comes along is the file that the manifest names, is small, and has a card", async () => {
+  const adapters = (await loadManifest()).models.flatMap((model) =>
+    isDerived(model) && model.adapter !== undefined ? [model.adapter] : [],
+  );
+  expect(adapters).not.toEqual([]);
+  for (const { id, file, bytes, sha256, sources } of adapters) {
+    expect(sources).toEqual([{ kind: "bundled", path: `models/adapters/${file}` }]);
+    const content = readFileSync(path.join(packageRoot(), "models/adapters", file));
+    expect(createHash("sha256").update(content).digest("hex")).toBe(sha256);
+    expect(content.length).toBe(bytes);
+    expect(bytes).toBeLessThan(20_000_000);
+    expect(readFileSync(path.join(packageRoot(), `models/adapters/${id}.md`), "utf8")).toContain(sha256);
+  }
+  expect(readdirSync(path.join(packageRoot(), "models/adapters"))).toHaveLength(2 * adapters.length);
 });
 
 const ppm = { suffix: "?", positive: " Yes", negative: " No" };
