@@ -25,7 +25,8 @@ def difference(model: torch.nn.Module, side: tuple[int, ...]) -> torch.Tensor:
 
 def by_hand(loss: str, good: torch.Tensor, bad: torch.Tensor, pair: Pair) -> torch.Tensor:
     if loss == "pairwise":
-        return -torch.log(torch.sigmoid(torch.tanh(good / 2) - torch.tanh(bad / 2)))
+        preference = -torch.log(torch.sigmoid(torch.tanh(good / 2) - torch.tanh(bad / 2)))
+        return preference + 0.01 * (good**2 + bad**2) / 2
     if loss == "orm":
         return -(torch.log(torch.sigmoid(good)) + torch.log(1 - torch.sigmoid(bad))) / 2
     return ((torch.tanh(good / 2) - pair.q[0]) ** 2 + (torch.tanh(bad / 2) - pair.q[1]) ** 2) / 2
