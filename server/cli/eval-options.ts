@@ -18,6 +18,7 @@ export interface EvalOptions {
   readonly model?: string;
   readonly ppm?: string;
   readonly concurrency: number;
+  readonly shareDraws?: boolean;
   readonly out: string;
   readonly resume?: boolean;
   readonly reportOnly?: boolean;
@@ -25,7 +26,7 @@ export interface EvalOptions {
 
 /** The plan, without the name that its settings give it. @throws CommandFailure that says what is wrong. */
 export function planOf(
-  options: Pick<EvalOptions, "strategy" | "budget" | "seed" | "seeds">,
+  options: Pick<EvalOptions, "strategy" | "budget" | "seed" | "seeds" | "shareDraws">,
   problems: readonly EvaluationProblem[],
 ): Omit<EvaluationPlan, "name"> {
   const budgets = list(options.budget, "--budget").map(budgetOf);
@@ -42,6 +43,7 @@ export function planOf(
     budgets,
     methods: needsGreedy ? [methodOf("greedy"), ...methods] : methods,
     seeds: Array.from({ length: options.seeds }, (_, index) => options.seed + index),
+    sharedDraws: options.shareDraws === true,
   };
 }
 

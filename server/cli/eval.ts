@@ -42,6 +42,10 @@ export function evalCommand(): Command {
     .option("--model <id>", "the policy, as `rstar models list` names it")
     .option("--ppm <id>", "the process preference model; `none` leaves it out")
     .option("--concurrency <n>", "searches side by side", wholeNumber, 8)
+    .option(
+      "--share-draws",
+      "draw and score once what several methods and budgets of a problem have in common: accuracies and tokens stay the same, times are not each method's own and are left out",
+    )
     .requiredOption("--out <folder>", "where traces and reports go")
     .option("--resume", "go on with the evaluation that is in the folder")
     .option("--report-only", "write the reports of the folder anew from its traces; nothing is searched")
@@ -168,6 +172,7 @@ async function settingsOf(
     methods: plan.methods.map(({ name, ppm, config }) => ({ name, ppm, config })),
     budgets: plan.budgets.map(budgetName),
     seeds: [...plan.seeds],
+    sharedDraws: plan.sharedDraws,
     models: await describeModels(localParts(runtime).models, signal),
     prompt: { format, sha256: createHash("sha256").update(promptTemplate(format)).digest("hex") },
   };

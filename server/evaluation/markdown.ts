@@ -22,6 +22,11 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
           `**Not complete:** ${rows.reduce((sum, { missing }) => sum + missing, 0)} searches are still to do. Rows may stand on different problems; comparisons never do.`,
         ]),
     `Strict accuracy is the headline; the lenient grader forgives units, words around the value and rounding. Intervals are 95% bootstrap intervals over problems. pass@N is the share of problems that any trajectory solved: what a perfect choice among them would reach. ◆ marks rows that no other row beats in accuracy at as few generated tokens, ◇ in as little time.`,
+    ...(settings.sharedDraws
+      ? [
+          `What several methods and budgets of a problem have in common was drawn and scored once, so times and what was computed are no method's own and are left out. Answers and generated tokens are what each would have had alone.`,
+        ]
+      : []),
     ...failures(rows),
     resultTable(report),
     ...pictures.map(({ file, title }) => `![${title}](${file})`),
@@ -118,7 +123,7 @@ function resultTable({ rows, measured }: EvaluationReport): string {
         cost?.sandboxSeconds.toFixed(2) ?? "",
         cost?.seconds.toFixed(2) ?? "",
         cost?.latency.mean.toFixed(1) ?? "",
-        ((cost?.flops ?? 0) / 1e12).toFixed(2),
+        cost === undefined ? "" : (cost.flops / 1e12).toFixed(2),
         `${row.onFrontier ? "◆" : ""}${cost?.onTimeFrontier === true ? "◇" : ""}`,
       ];
     }),

@@ -136,14 +136,18 @@ export async function drawPictures(report: EvaluationReport): Promise<DrawnPictu
         "tokens generated for a problem →",
       ),
     },
-    {
-      file: "accuracy-seconds.svg",
-      title: "Strict accuracy against seconds for a problem",
-      svg: curve(
-        points((index) => report.measured.rows[index]?.seconds ?? 0),
-        "seconds for a problem →",
-      ),
-    },
+    ...(report.measured.rows.length === 0
+      ? []
+      : [
+          {
+            file: "accuracy-seconds.svg",
+            title: "Strict accuracy against seconds for a problem",
+            svg: curve(
+              points((index) => report.measured.rows[index]?.seconds ?? 0),
+              "seconds for a problem →",
+            ),
+          },
+        ]),
     {
       file: "pass-at-n.svg",
       title: "What was chosen beside what any trajectory found (pass@N)",

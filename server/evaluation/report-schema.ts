@@ -95,34 +95,36 @@ export type Comparison = z.infer<typeof Comparison>;
 const Measured = z.strictObject({
   sessions: z.array(Session),
   seconds: z.number().describe("Wall time during which at least one search was under way."),
-  rows: z.array(
-    z.strictObject({
-      name: z.string(),
-      searches: z.int(),
-      seconds: z
-        .number()
-        .describe(
-          "Wall seconds a search, every moment being divided evenly among the searches under way: what it costs when several run side by side.",
-        ),
-      latency: z
-        .strictObject({ mean: z.number(), median: z.number(), p90: z.number() })
-        .describe("Wall seconds from a search's begin to its end, others running beside it."),
-      waiting: z
-        .strictObject({ policy: z.number(), ppm: z.number(), sandbox: z.number(), grading: z.number() })
-        .describe("Seconds a search waited for each part."),
-      evaluatedTokens: z.number().describe("Prompt tokens computed a search; depends on what was cached."),
-      ppmTokens: z.number().describe("Tokens that the PPM computed a search."),
-      sandboxSeconds: z.number(),
-      flops: z
-        .number()
-        .describe(
-          "2 x parameters x tokens a search: generated and computed by the policy, computed by the PPM.",
-        ),
-      onTimeFrontier: z
-        .boolean()
-        .describe("No other row is more accurate (strict) in as little time or less."),
-    }),
-  ),
+  rows: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        searches: z.int(),
+        seconds: z
+          .number()
+          .describe(
+            "Wall seconds a search, every moment being divided evenly among the searches under way: what it costs when several run side by side.",
+          ),
+        latency: z
+          .strictObject({ mean: z.number(), median: z.number(), p90: z.number() })
+          .describe("Wall seconds from a search's begin to its end, others running beside it."),
+        waiting: z
+          .strictObject({ policy: z.number(), ppm: z.number(), sandbox: z.number(), grading: z.number() })
+          .describe("Seconds a search waited for each part."),
+        evaluatedTokens: z.number().describe("Prompt tokens computed a search; depends on what was cached."),
+        ppmTokens: z.number().describe("Tokens that the PPM computed a search."),
+        sandboxSeconds: z.number(),
+        flops: z
+          .number()
+          .describe(
+            "2 x parameters x tokens a search: generated and computed by the policy, computed by the PPM.",
+          ),
+        onTimeFrontier: z
+          .boolean()
+          .describe("No other row is more accurate (strict) in as little time or less."),
+      }),
+    )
+    .describe("Empty where the draws were shared (`settings.sharedDraws`)."),
 });
 
 /** A whole report. Everything outside `measured` is the same for the same settings, byte for byte. */

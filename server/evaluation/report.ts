@@ -219,10 +219,12 @@ function compareTwo(first: RowData, second: RowData, settings: EvaluationSetting
 
 function measuredRows(
   rows: readonly RowData[],
-  { models }: EvaluationSettings,
+  { models, sharedDraws }: EvaluationSettings,
 ): { total: number; rows: Omit<EvaluationReport["measured"]["rows"][number], "onTimeFrontier">[] } {
   const searches = rows.map(searchesOf);
   const { total, shares } = sharedSeconds(searches.flat());
+  // What a search had to compute itself, and its time, depends on what others of its problem had drawn before it.
+  if (sharedDraws) return { total, rows: [] };
   const made = rows.map((row, index) => {
     const own = searches[index] ?? [];
     const latency = own.map(({ ms }) => ms.total / 1000).sort((a, b) => a - b);

@@ -1,6 +1,7 @@
 /** Runs an evaluation: every problem by every method under every seed and budget, several side by side, each recorded once. */
 import { statementHash } from "../document/hash.ts";
 import type { Trace } from "../protocol/trace.ts";
+import { remembering, replaying } from "../search/replay.ts";
 import type { SearchServices } from "../search/search.ts";
 import { solve } from "../search/solve.ts";
 import { ServiceUnavailable, type Grader } from "../services.ts";
@@ -23,6 +24,8 @@ export interface EvaluationPlan {
   readonly methods: readonly Method[];
   readonly budgets: readonly Budget[];
   readonly seeds: readonly number[];
+  /** Whether searches of a problem under one seed draw and score each thing once (`replay.ts`), one after another. */
+  readonly sharedDraws: boolean;
   /** Begins the ids of the traces. */
   readonly name: string;
 }
@@ -134,21 +137,27 @@ async function runCells(
   options: EvaluationOptions,
   signal: AbortSignal,
 ): Promise<EvaluationEnd> {
-  const open = cells.filter((cell) => !isDone(done.get(cellName(cell))));
+  const open = groupsOf(
+    cells.filter((cell) => !isDone(done.get(cellName(cell)))),
+    plan.sharedDraws,
+  );
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const failures: string[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
-    for (let cell = open[next++]; cell !== undefined && !either.aborted; cell = open[next++]) {
-      const record = await searchCell(plan, cell, services, options, either);
-      if (record === null) return;
-      await options.keep(record);
-      const outcome = outcomeOf(record);
-      done.set(cellName(cell), outcome);
-      options.onOutcome?.(outcome);
-      if (outcome.failure === null) failures.length = 0;
-      else if (failures.push(outcome.failure) >= FAILURES_IN_A_ROW) stop.abort();
+    for (let group = open[next++]; group !== undefined && !either.aborted; group = open[next++]) {
+      const own = group.length > 1 ? sharing(services) : services;
+      for (const cell of group) {
+        const record = await searchCell(plan, cell, own, options, either);
+        if (record === null) return;
+        await options.keep(record);
+        const outcome = outcomeOf(record);
+        done.set(cellName(cell), outcome);
+        options.onOutcome?.(outcome);
+        if (outcome.failure === null) failures.length = 0;
+        else if (failures.push(outcome.failure) >= FAILURES_IN_A_ROW) stop.abort();
+      }
     }
   };
   try {
@@ -161,6 +170,28 @@ async function runCells(
   if (signal.aborted) return { kind: "stopped" };
   if (stop.signal.aborted) return { kind: "failing", reason: failures.at(-1) ?? "" };
   return { kind: "finished" };
+}
+
+/** What one worker does in a row: a search, or all of a problem's under one seed where they share what they draw. */
+function groupsOf(cells: readonly Cell[], sharedDraws: boolean): readonly (readonly Cell[])[] {
+  if (!sharedDraws) return cells.map((cell) => [cell]);
+  const groups = new Map<string, Cell[]>();
+  for (const cell of cells) {
+    const key = JSON.stringify([cell.seed, cell.problem]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [cell]);
+    else group.push(cell);
+  }
+  return [...groups.values()];
+}
+
+/** The same models, asked for nothing twice. */
+function sharing(services: SearchServices): SearchServices {
+  return {
+    ...services,
+    policy: replaying(services.policy, new Map()),
+    ppm: services.ppm === null ? null : remembering(services.ppm, new Map()),
+  };
 }
 
 /** One search, graded; null when it was cut short by the signal: it will be done again. */

@@ -32,6 +32,8 @@ export const EvaluationSettings = z.strictObject({
   /** As asked for: `8x` or a number of tokens. */
   budgets: z.array(z.string()),
   seeds: z.array(z.int().nonnegative()),
+  /** Whether searches of a problem under one seed drew and scored each thing once: their times are then not their own. */
+  sharedDraws: z.boolean(),
   models: z.strictObject({ policy: Model, ppm: Model.nullable() }),
   prompt: z.strictObject({ format: z.string(), sha256 }),
 });

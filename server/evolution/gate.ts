@@ -13,7 +13,7 @@ import { profile, type SearchConfig } from "../search/config.ts";
 import { solve } from "../search/solve.ts";
 import { sideBySide, type RunContext, type SearchModels, type StageEnd } from "./context.ts";
 import type { TrainingProblem } from "./problems.ts";
-import { replaying, type DrawnCandidates } from "./replay.ts";
+import { replaying, type DrawnCandidates } from "../search/replay.ts";
 import { wordsOf } from "./train-stage.ts";
 
 type Role = "policy" | "ppm";

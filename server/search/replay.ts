@@ -1,12 +1,23 @@
-/** Two PPMs weigh the very same trajectories of one policy: what was drawn for the first is not drawn again for the second. */
-import type { Candidate, PolicyModel, ProposeRequest, ProposeResult } from "../services.ts";
+/** Several searches of one problem share what they draw and score: what was computed for the first comes from memory. */
+import type {
+  Candidate,
+  PolicyModel,
+  PreferenceModel,
+  Prefix,
+  ProposeRequest,
+  ProposeResult,
+  ScoreResult,
+} from "../services.ts";
 
-/** Candidates by what they depend on. */
-export type DrawnCandidates = Map<string, Candidate>;
+/** Candidates by what they depend on, each with the most tokens that it was allowed. */
+export type DrawnCandidates = Map<string, { readonly candidate: Candidate; readonly maxTokens: number }>;
+
+/** Scores by prefix. */
+export type KnownScores = Map<string, ScoreResult>;
 
 /**
  * A policy that draws a candidate only if it is not among `drawn`, and puts it there. Tokens of a candidate that was
- * there count again, so that both searches spend their budgets alike.
+ * there count again, so that all searches spend their budgets alike.
  */
 export function replaying(policy: PolicyModel, drawn: DrawnCandidates): PolicyModel {
   return {
@@ -15,7 +26,7 @@ export function replaying(policy: PolicyModel, drawn: DrawnCandidates): PolicyMo
     propose: async (requests, signal) => {
       const missing = requests.map((request) => ({
         ...request,
-        seeds: request.seeds.filter((seed) => !drawn.has(keyOf(request, seed))),
+        seeds: request.seeds.filter((seed) => known(drawn, request, seed) === null),
       }));
       const open = missing.filter(({ seeds }) => seeds.length > 0);
       const results = open.length === 0 ? [] : await policy.propose(open, signal);
@@ -23,7 +34,10 @@ export function replaying(policy: PolicyModel, drawn: DrawnCandidates): PolicyMo
         const request = open[index];
         if (request === undefined || result.kind !== "candidates") continue;
         for (const [position, candidate] of result.candidates.entries())
-          drawn.set(keyOf(request, request.seeds[position] ?? -1), candidate);
+          drawn.set(keyOf(request, request.seeds[position] ?? -1), {
+            candidate,
+            maxTokens: request.maxTokens,
+          });
       }
       return requests.map((request, index): ProposeResult => {
         const asked = missing[index];
@@ -31,7 +45,7 @@ export function replaying(policy: PolicyModel, drawn: DrawnCandidates): PolicyMo
         if (result !== undefined && result.kind !== "candidates") return result;
         return {
           kind: "candidates",
-          candidates: request.seeds.flatMap((seed) => drawn.get(keyOf(request, seed)) ?? []),
+          candidates: request.seeds.flatMap((seed) => known(drawn, request, seed) ?? []),
           evaluatedTokens: result?.evaluatedTokens ?? 0,
           reusedTokens: result?.reusedTokens ?? 0,
         };
@@ -40,6 +54,46 @@ export function replaying(policy: PolicyModel, drawn: DrawnCandidates): PolicyMo
   };
 }
 
-function keyOf({ prefix, sampling, stop, maxTokens }: ProposeRequest, seed: number): string {
-  return JSON.stringify([prefix, sampling, stop, maxTokens, seed]);
+/** A PPM that scores a prefix only if it is not among `scores`, and puts it there. A failure is not kept. */
+export function remembering(ppm: PreferenceModel, scores: KnownScores): PreferenceModel {
+  return {
+    identity: ppm.identity,
+    score: async (prefixes, signal) => {
+      const keys = prefixes.map(scoreKey);
+      const missing = prefixes.filter((_, index) => !scores.has(keys[index] ?? ""));
+      const results = missing.length === 0 ? [] : await ppm.score(missing, signal);
+      const fresh = new Map(missing.map((prefix, index) => [scoreKey(prefix), results[index]]));
+      for (const [key, result] of fresh)
+        if (result !== undefined && result.kind !== "failed")
+          scores.set(
+            key,
+            result.kind === "score" ? { ...result, evaluatedTokens: 0, reusedTokens: 0 } : result,
+          );
+      return keys.map((key): ScoreResult => {
+        const result = fresh.get(key) ?? scores.get(key);
+        if (result === undefined) throw new Error("the PPM gave no result for a prefix");
+        return result;
+      });
+    },
+  };
+}
+
+/** What the policy would draw: a text that ended by itself does not depend on how long it might have become. */
+function known(drawn: DrawnCandidates, request: ProposeRequest, seed: number): Candidate | null {
+  const earlier = drawn.get(keyOf(request, seed));
+  if (earlier === undefined) return null;
+  const { candidate, maxTokens } = earlier;
+  const isSame =
+    candidate.finish.kind === "length"
+      ? maxTokens === request.maxTokens
+      : candidate.tokens <= request.maxTokens;
+  return isSame ? candidate : null;
+}
+
+function keyOf({ prefix, sampling, stop }: ProposeRequest, seed: number): string {
+  return JSON.stringify([prefix, sampling, stop, seed]);
+}
+
+function scoreKey(prefix: Prefix): string {
+  return JSON.stringify(prefix);
 }

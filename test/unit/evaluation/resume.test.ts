@@ -102,6 +102,49 @@ describe("an evaluation", () => {
   });
 });
 
+describe("with shared draws", () => {
+  /** A policy that counts what it draws. */
+  function counting(): { policy: ReturnType<typeof namingPolicy>; drawn: () => number } {
+    const policy = namingPolicy();
+    const propose = policy.propose.bind(policy);
+    let drawn = 0;
+    policy.propose = (requests, signal) => {
+      drawn += requests.reduce((sum, { seeds }) => sum + seeds.length, 0);
+      return propose(requests, signal);
+    };
+    return { policy, drawn: () => drawn };
+  }
+  const methods = { strategy: "self-consistency-fixed,best-of-n,mcts,beam", budget: "2x,8x" };
+
+  it("every method finds what it finds alone, and less is drawn", async () => {
+    const [alone, shared] = [temporaryFolder(), temporaryFolder()];
+    const [own, once] = [counting(), counting()];
+    await evaluateInto(alone, planFor(problemsOf(6), methods), servicesOf(own.policy));
+    await evaluateInto(
+      shared,
+      planFor(problemsOf(6), { ...methods, shareDraws: true }),
+      servicesOf(once.policy),
+    );
+    const [first, second] = [await writeReports(alone), await writeReports(shared)];
+    if (first.kind === "failed" || second.kind === "failed") throw new Error("there is no report");
+    expect(second.report.rows).toEqual(first.report.rows);
+    expect(second.report.comparisons).toEqual(first.report.comparisons);
+    expect(once.drawn()).toBeLessThan(own.drawn() / 2);
+    expect(second.report.measured.rows).toEqual([]);
+    expect(second.pictures.map(({ file }) => file)).not.toContain("accuracy-seconds.svg");
+    expect(readFileSync(path.join(shared, "report.md"), "utf8")).toContain("was drawn and scored once");
+  });
+
+  it("stopped and resumed it ends the same", async () => {
+    const [folder, whole] = [temporaryFolder(), temporaryFolder()];
+    const sharing = planFor(problemsOf(4), { ...methods, shareDraws: true });
+    await evaluateInto(folder, sharing, servicesOf(), { stopAfter: 9 });
+    await evaluateInto(folder, sharing);
+    await evaluateInto(whole, sharing);
+    expect(await resultsOf(folder)).toBe(await resultsOf(whole));
+  });
+});
+
 describe("a search that fails", () => {
   it("counts as not solved, is told, and is tried again on resume", async () => {
     const folder = temporaryFolder();

@@ -54,6 +54,7 @@ export function settingsFor(plan: EvaluationPlan): EvaluationSettings {
     methods: plan.methods.map(({ name, ppm, config }) => ({ name, ppm, config })),
     budgets: plan.budgets.map(budgetName),
     seeds: [...plan.seeds],
+    sharedDraws: plan.sharedDraws,
     models: { policy: { id: "scripted", sha256: hash, parameters: 1000, quantisation: "Q4_K_M" }, ppm: null },
     prompt: { format: "bare", sha256: hash },
   };

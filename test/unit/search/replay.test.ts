@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { replaying, type DrawnCandidates } from "../../../server/evolution/replay.ts";
-import type { PolicyModel, ProposeRequest } from "../../../server/services.ts";
+import { remembering, replaying, type DrawnCandidates } from "../../../server/search/replay.ts";
+import type { PolicyModel, PreferenceModel, ProposeRequest } from "../../../server/services.ts";
 import { scriptedPolicy } from "../../support/fakes.ts";
 
 const never = new AbortController().signal;
@@ -68,5 +68,65 @@ describe("replaying", () => {
       propose: (requests) => Promise.resolve(requests.map(() => ({ kind: "failed", reason: "no memory" }))),
     };
     expect(await texts(replaying(failing, new Map()), [request([1])])).toEqual([["failed"]]);
+  });
+});
+
+describe("a candidate that was drawn with more room", () => {
+  const long = scriptedPolicy(() => ({ text: "one two three four", stop: "\n" }));
+  /** How many candidates each of two requests made the policy draw. */
+  async function drawsOf(first: number, second: number, policy = long): Promise<number[]> {
+    const drawn: DrawnCandidates = new Map();
+    const counts: number[] = [];
+    for (const maxTokens of [first, second]) {
+      let asked = 0;
+      const counted: PolicyModel = {
+        ...policy,
+        propose: (requests, signal) => {
+          asked += requests.length;
+          return policy.propose(requests, signal);
+        },
+      };
+      await replaying(counted, drawn).propose([{ ...request([1]), maxTokens }], never);
+      counts.push(asked);
+    }
+    return counts;
+  }
+
+  it("is the same as one with less, as long as it ended by itself within it", async () => {
+    expect(await drawsOf(1000, 900)).toEqual([1, 0]);
+    expect(await drawsOf(1000, 1)).toEqual([1, 1]);
+    const cut = scriptedPolicy(() => ({ text: "one two three four", stop: null }));
+    expect(await drawsOf(1000, 900, cut)).toEqual([1, 1]);
+    expect(await drawsOf(1000, 1000, cut)).toEqual([1, 0]);
+  });
+});
+
+describe("remembering", () => {
+  it("scores a prefix once, keeps the order, and does not keep a failure", async () => {
+    const asked: string[] = [];
+    const ppm: PreferenceModel = {
+      identity: { id: "scripted" },
+      score: (prefixes) =>
+        Promise.resolve(
+          prefixes.map((prefix) => {
+            asked.push(prefix.join(""));
+            return asked.length === 1
+              ? { kind: "failed" as const, reason: "no memory" }
+              : { kind: "score" as const, value: asked.length / 10, evaluatedTokens: 5, reusedTokens: 1 };
+          }),
+        ),
+    };
+    const own = remembering(ppm, new Map());
+    expect(await own.score([["a"]], never)).toMatchObject([{ kind: "failed" }]);
+    expect(await own.score([["b"], ["a"], ["b"]], never)).toMatchObject([
+      { value: 0.4, evaluatedTokens: 5 },
+      { value: 0.3 },
+      { value: 0.4 },
+    ]);
+    expect(await own.score([["a"], ["b"]], never)).toMatchObject([
+      { value: 0.3, evaluatedTokens: 0 },
+      { value: 0.4, evaluatedTokens: 0 },
+    ]);
+    expect(asked).toEqual(["a", "b", "a", "b"]);
   });
 });
