@@ -14,7 +14,7 @@ import { summaryOf } from "../evolution/words.ts";
 import { dataHome } from "../models/home.ts";
 import { describeFailure, type ModelProgress } from "../models/outcomes.ts";
 import { TRAINING_PROFILES, type EvolutionSettings, type TrainingProfile } from "../protocol/evolution.ts";
-import type { RunLine } from "../protocol/run-output.ts";
+import type { EvolutionEvent, RunLine } from "../protocol/run-output.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { isOptedOut, readConsent } from "../traces/consent.ts";
 import { createTraceStore } from "../traces/store.ts";
@@ -61,6 +61,7 @@ interface EvolveFlags extends CommonOptions {
   readonly ladder?: number[];
   readonly candidates?: number;
   readonly tokens?: number;
+  readonly trainOn?: EvolutionSettings["selection"]["rounds"];
 }
 
 /** `rstar finetune`. */
@@ -96,13 +97,20 @@ export function evolveCommand(): Command {
     .option("--ladder <n,n>", "further searches of what is unsolved, in trajectories", wholeNumbers)
     .option("--candidates <n>", "candidates of an expansion", wholeNumber)
     .option("--tokens <n>", "tokens of one trajectory, on average", wholeNumber)
-    .action(async (flags: EvolveFlags) => {
+    .addOption(
+      new Option("--train-on <rounds>", "whose traces train: the round's own, or those of all rounds so far")
+        .choices(["own", "all"])
+        .default("own"),
+    )
+    .action(async (flags: EvolveFlags, command: Command) => {
       if (flags.resume === true && flags.problems !== undefined)
         throw new CommandFailure(
           EXIT.usage,
           "A run that goes on keeps its own problems: leave --problems out, or begin a new run without --resume.",
         );
-      await start(flags, async (fetching) => await newEvolution(flags, fetching));
+      const isGiven = command.getOptionValueSource("rounds") === "cli";
+      const more = flags.resume === true && isGiven ? roundsFrom(flags) : undefined;
+      await start(flags, async (fetching) => await newEvolution(flags, fetching), more);
     });
 }
 
@@ -130,8 +138,12 @@ function common(command: Command): Command {
     .option("--json", "events and reports as JSON lines");
 }
 
-/** Begins a run, or finds the one to go on with, and carries it to its end. */
-async function start(flags: CommonOptions, make: (fetching: Fetching) => Promise<NewRun>): Promise<void> {
+/** Begins a run, or finds the one to go on with, and carries it to its end. `more` are rounds that it is to have. */
+async function start(
+  flags: CommonOptions,
+  make: (fetching: Fetching) => Promise<NewRun>,
+  more?: EvolutionSettings["rounds"],
+): Promise<void> {
   const { signal, release } = interruptSignal();
   const download = modelProgressView(process.stderr);
   const tell = (line: RunLine): void => {
@@ -150,14 +162,15 @@ async function start(flags: CommonOptions, make: (fetching: Fetching) => Promise
       { say: (line) => void process.stderr.write(`${line}\n`), download: download.onProgress },
       flags.launch,
     );
-    const outcome = await continueRun(root, runtime.services, signal, (event) => {
+    const onEvent = (event: EvolutionEvent): void => {
       if (flags.json === true) tell(event);
       else if (event.kind === "round") process.stdout.write(reportText(event.report));
       else {
         const line = eventLine(event);
         if (line !== null) process.stderr.write(`${line}\n`);
       }
-    });
+    };
+    const outcome = await continueRun(root, runtime.services, signal, onEvent, more);
     switch (outcome.kind) {
       case "finished":
         tell({ kind: "end", outcome: "finished", message: summaryOf(outcome.reports.at(-1)) });
@@ -264,23 +277,28 @@ async function newEvolution(flags: EvolveFlags, fetching: Fetching): Promise<New
     );
   const problems = await problemsOf(flags.problems, flags.limit);
   const base = await baseOf(flags, fetching);
-  const rounds = (flags.profile === "paper" ? paperRounds : smallRounds)(flags.rounds).map((plan) => ({
-    ...plan,
-    ...(flags.rollouts === undefined ? {} : { rollouts: flags.rollouts }),
-    ...(flags.ladder === undefined ? {} : { ladder: flags.ladder }),
-    ...(flags.candidates === undefined ? {} : { candidates: flags.candidates }),
-  }));
-  const settings = settingsFrom(flags, base.id, rounds, "searched");
+  const settings = settingsFrom(flags, base.id, roundsFrom(flags), "searched");
   return {
     id: newRunId(),
     settings: {
       ...settings,
       bootstrap: flags.bootstrap ?? base.id,
       tokensPerRollout: flags.tokens ?? settings.tokensPerRollout,
+      selection: { ...settings.selection, rounds: flags.trainOn ?? settings.selection.rounds },
     },
     problems,
     inUse: await inUseOn(base),
   };
+}
+
+/** The plans of the rounds asked for. */
+function roundsFrom(flags: EvolveFlags): EvolutionSettings["rounds"] {
+  return (flags.profile === "paper" ? paperRounds : smallRounds)(flags.rounds).map((plan) => ({
+    ...plan,
+    ...(flags.rollouts === undefined ? {} : { rollouts: flags.rollouts }),
+    ...(flags.ladder === undefined ? {} : { ladder: flags.ladder }),
+    ...(flags.candidates === undefined ? {} : { candidates: flags.candidates }),
+  }));
 }
 
 /** What searches with this base now. A newcomer has to beat that, not only the untouched base. */

@@ -83,6 +83,7 @@ export const SELECTION: SelectionSettings = {
   agreement: { count: 3, share: 0.5 },
   consent: "any",
   policies: null,
+  rounds: "own",
   curveShare: 0.1,
 };
 

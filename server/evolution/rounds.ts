@@ -8,6 +8,7 @@ import {
   EVOLUTION_VERSION,
   STAGES,
   type EvolutionSettings,
+  type RoundPlan,
   type RoundReport,
   type RunState,
   type Stage,
@@ -101,12 +102,16 @@ export async function beginRun(
 
 const NOTHING_TRAINED = { policy: null, ppm: null, policyGate: null, ppmGate: null } as const;
 
-/** Goes on with the run in a folder, from wherever it stands, to its end, a stop or a failure. */
+/**
+ * Goes on with the run in a folder, from wherever it stands, to its end, a stop or a failure. `rounds` are those that it
+ * is to have in the end: what they have beyond its own is added, and its own stay as they are.
+ */
 export async function continueRun(
   root: string,
   services: EvolutionServices,
   signal: AbortSignal,
   emit: (event: EvolutionEvent) => void = () => undefined,
+  rounds: readonly RoundPlan[] = [],
 ): Promise<EvolutionOutcome> {
   const folder = runFolder(root);
   const [state, problems] = [await readState(folder), await readProblems(folder)];
@@ -116,7 +121,7 @@ export async function continueRun(
   if (problems.kind === "bad") return { kind: "failed", message: problems.message };
   try {
     const attempt = await tryWithLock(path.join(services.home, "evolution"), signal, (own) =>
-      run({ folder, problems: problems.value, services, signal: own, emit }, state.value),
+      run({ folder, problems: problems.value, services, signal: own, emit }, extended(state.value, rounds)),
     );
     if (attempt.kind === "done") return attempt.value;
     return {
@@ -136,6 +141,15 @@ export async function continueRun(
           : describeFailure(failure),
     };
   }
+}
+
+/** The run with the rounds that it does not have yet. */
+function extended(state: RunState, rounds: readonly RoundPlan[]): RunState {
+  const own = state.settings.rounds;
+  return {
+    ...state,
+    settings: { ...state.settings, rounds: [...own, ...rounds.slice(own.length)] },
+  };
 }
 
 async function run(context: RunContext, begun: RunState): Promise<EvolutionOutcome> {

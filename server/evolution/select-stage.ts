@@ -1,4 +1,4 @@
-/** Turns the round's traces into the data sets that the trainer reads. Deterministic: doing it again changes nothing. */
+/** Turns the traces of the round, or of all rounds so far, into the data sets that the trainer reads. Deterministic: doing it again changes nothing. */
 import type { RunState } from "../protocol/evolution.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { createTraceStore } from "../traces/store.ts";
@@ -13,9 +13,14 @@ const PROBLEMS_FOR_CURVES = 20;
 
 /** Selects and writes. */
 export async function selectStage(context: RunContext, state: RunState): Promise<StageEnd> {
-  const own = context.folder.round(state.round);
-  const stored = await createTraceStore(own.traces).query();
-  const traces = inOrder(stored.traces, context, state);
+  const { folder } = context;
+  const own = folder.round(state.round);
+  const first = state.settings.selection.rounds === "all" ? 1 : state.round;
+  const stores = Array.from({ length: state.round - first + 1 }, (_, index) =>
+    createTraceStore(folder.round(first + index).traces).query(),
+  );
+  const stored = (await Promise.all(stores)).flatMap(({ traces }) => traces);
+  const traces = inOrder(stored, context, state);
   const { sft, pairs, report } = selectTrainingData(traces, rulesOf(context, state));
   if (sft.length === 0)
     return {

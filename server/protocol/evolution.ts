@@ -124,12 +124,14 @@ export const SelectionSettings = z.strictObject({
   consent: z.enum(["agreed", "any"]),
   /** SHA-256 of the policies whose traces may train; null for all. */
   policies: z.array(sha256).nullable(),
+  /** Whose traces train: the round's `own`, as in the paper, or those of `all` rounds so far. */
+  rounds: z.enum(["own", "all"]).default("own"),
   /** Share of the problems with examples that only the trainer's `evaluation` metrics see. */
   curveShare: z.number().min(0).lt(1),
 });
 export type SelectionSettings = z.infer<typeof SelectionSettings>;
 
-/** The settings of a run, fixed when it begins. */
+/** The settings of a run, fixed when it begins; only rounds may be added. */
 export const EvolutionSettings = z.strictObject({
   /** Model ids: what is trained, and what searches in the first round (the same model when none is given). */
   base: id,

@@ -30,22 +30,19 @@ export function replaying(policy: PolicyModel, drawn: DrawnCandidates): PolicyMo
       }));
       const open = missing.filter(({ seeds }) => seeds.length > 0);
       const results = open.length === 0 ? [] : await policy.propose(open, signal);
-      for (const [index, result] of results.entries()) {
-        const request = open[index];
-        if (request === undefined || result.kind !== "candidates") continue;
-        for (const [position, candidate] of result.candidates.entries())
-          drawn.set(keyOf(request, request.seeds[position] ?? -1), {
-            candidate,
-            maxTokens: request.maxTokens,
-          });
-      }
       return requests.map((request, index): ProposeResult => {
         const asked = missing[index];
         const result = asked === undefined ? undefined : results[open.indexOf(asked)];
         if (result !== undefined && result.kind !== "candidates") return result;
+        const fresh = new Map(
+          result?.candidates.map((candidate, position) => [asked?.seeds[position], candidate]),
+        );
+        for (const [seed, candidate] of fresh)
+          if (seed !== undefined)
+            drawn.set(keyOf(request, seed), { candidate, maxTokens: request.maxTokens });
         return {
           kind: "candidates",
-          candidates: request.seeds.flatMap((seed) => known(drawn, request, seed) ?? []),
+          candidates: request.seeds.flatMap((seed) => fresh.get(seed) ?? known(drawn, request, seed) ?? []),
           evaluatedTokens: result?.evaluatedTokens ?? 0,
           reusedTokens: result?.reusedTokens ?? 0,
         };

@@ -55,6 +55,7 @@ export function stateIn(stage: Stage, changes: Partial<RunState> = {}): RunState
         agreement: null,
         consent: "agreed",
         policies: null,
+        rounds: "own",
         curveShare: 0.1,
       },
       profile: "small",

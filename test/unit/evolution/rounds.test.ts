@@ -10,7 +10,7 @@ import {
   type EvolutionOutcome,
   type NewRun,
 } from "../../../server/evolution/rounds.ts";
-import { runFolder } from "../../../server/evolution/run-folder.ts";
+import { readSelection, runFolder } from "../../../server/evolution/run-folder.ts";
 import { inUse, readLineage } from "../../../server/models/adapters.ts";
 import type { Lineage } from "../../../server/protocol/evolution.ts";
 import type { Trainer } from "../../../server/services.ts";
@@ -151,6 +151,39 @@ describe("a run", () => {
     expect(outcome.reports[1]?.searchedBy.ppm).toBe(adopted ? "toy-r1-ppm" : null);
     const { traces } = await createTraceStore(runFolder(run.root).round(2).traces).query();
     expect(traces.every(({ models }) => (models.ppm !== null) === adopted)).toBe(true);
+  });
+
+  it("gets rounds that are added later as if it had had them from the beginning", async () => {
+    const { rounds } = toySettings();
+    const whole = await begin();
+    await whole.go();
+    const run = await begin({ rounds: rounds.slice(0, 1) });
+    expect(await run.go()).toMatchObject({ kind: "finished", reports: [{ round: 1 }] });
+    const outcome = await continueRun(
+      run.root,
+      toyServices(run.home, fakeTrainer()),
+      never(),
+      undefined,
+      rounds,
+    );
+    expect(outcome).toMatchObject({ kind: "finished", reports: [{ round: 1 }, { round: 2 }] });
+    expect(await harvest(run)).toEqual(await harvest(whole));
+  });
+
+  it("trains on the traces of all rounds so far where it is set to", async () => {
+    const own = await begin();
+    await own.go();
+    const all = await begin({ selection: { ...toySettings().selection, rounds: "all" } });
+    await all.go();
+    const used = async ({ root }: Run): Promise<(number | null)[]> =>
+      await Promise.all(
+        [1, 2].map(async (round) => {
+          const selection = await readSelection(runFolder(root).round(round));
+          return selection.kind === "read" ? selection.value.used : null;
+        }),
+      );
+    const [first, second] = await used(own);
+    expect(await used(all)).toEqual([first, (first ?? 0) + (second ?? 0)]);
   });
 
   it("has to beat what was in use when it began, not only the base", async () => {

@@ -95,6 +95,10 @@ describe("a candidate that was drawn with more room", () => {
   it("is the same as one with less, as long as it ended by itself within it", async () => {
     expect(await drawsOf(1000, 900)).toEqual([1, 0]);
     expect(await drawsOf(1000, 1)).toEqual([1, 1]);
+    // A policy may write more than it was asked for: what it drew counts all the same.
+    expect(await texts(replaying(long, new Map()), [{ ...request([1]), maxTokens: 1 }])).toEqual([
+      ["one two three four"],
+    ]);
     const cut = scriptedPolicy(() => ({ text: "one two three four", stop: null }));
     expect(await drawsOf(1000, 900, cut)).toEqual([1, 1]);
     expect(await drawsOf(1000, 1000, cut)).toEqual([1, 0]);

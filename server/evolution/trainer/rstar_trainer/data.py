@@ -29,8 +29,8 @@ class Example:
 
     @property
     def group(self) -> tuple[int, ...]:
-        """Every example is shuffled alone."""
-        return self.tokens
+        """The tokens of the prompt: a problem's trajectories stay together, so that it is computed once."""
+        return self.tokens[: self.trained.index(True)]
 
 
 @dataclass(frozen=True)
