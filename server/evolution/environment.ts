@@ -23,6 +23,7 @@ import { type ProgramEnd, runProgram } from "./program.ts";
 /** A Python that can train. */
 export interface TrainingEnvironment {
   readonly kind: "ready";
+  readonly folder: string;
   /** The interpreter's path. */
   readonly python: string;
   /** Names the set of packages: another set is another environment. */
@@ -158,7 +159,7 @@ async function make(
         `${folder} to have the environment made anew.`,
     );
   await writeFile(path.join(folder, "ready.json"), JSON.stringify(parsed.data));
-  return { kind: "ready", python, key, ...parsed.data };
+  return { kind: "ready", folder, python, key, ...parsed.data };
 }
 
 /** Imports everything once and says what PyTorch computes on. */
@@ -175,7 +176,7 @@ async function hasNvidia(signal: AbortSignal): Promise<boolean> {
 async function existing(folder: string, key: string): Promise<TrainingEnvironment | null> {
   try {
     const facts = ready.parse(JSON.parse(await readFile(path.join(folder, "ready.json"), "utf8")));
-    return { kind: "ready", python: interpreter(folder), key, ...facts };
+    return { kind: "ready", folder, python: interpreter(folder), key, ...facts };
   } catch {
     return null;
   }

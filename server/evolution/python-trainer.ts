@@ -1,4 +1,6 @@
 /** Trains adapters with the Python package: environment, training, export to GGUF, parity with the engine. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { lastLines } from "../models/last-lines.ts";
@@ -47,8 +49,6 @@ type Listener = (line: MetricsLine) => void;
 /** A `Trainer` on PyTorch. */
 export class PythonTrainer implements Trainer {
   readonly #options: PythonTrainerOptions;
-  /** Chains that were tried since this program began, by environment, base and kind of job. */
-  readonly #tried = new Set<string>();
 
   constructor(options: PythonTrainerOptions) {
     this.#options = options;
@@ -64,8 +64,9 @@ export class PythonTrainer implements Trainer {
     };
     const environment = await prepareEnvironment(this.#options, signal, (line) => say("environment", line));
     if (environment.kind === "failed") return { ...environment, checkpoint: null };
-    const key = [environment.key, job.base.gguf.sha256, JSON.stringify(job.base.weights), job.kind].join(" ");
-    if (this.#tried.has(key)) return { kind: "ready" };
+    // A chain that has led to an adapter on this machine once needs no other trial: not by a run that is resumed either.
+    const mark = path.join(environment.folder, `tried-${await this.#chain(job)}`);
+    if (existsSync(mark)) return { kind: "ready" };
     say("dry-run", "Trying the whole chain on one line: train one step, export, load.");
     const folder = path.join(job.out, "dry-run");
     try {
@@ -79,11 +80,18 @@ export class PythonTrainer implements Trainer {
           message: `The dry run failed, and nothing was spent. ${result.message}`,
           checkpoint: null,
         };
-      this.#tried.add(key);
+      await writeFile(mark, "");
       return { kind: "ready" };
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  /** Names what a dry run tries, apart from the environment: converter and engine, base, kind of job. */
+  async #chain(job: TrainingJob): Promise<string> {
+    const { release } = await this.#options.source();
+    const parts = [release, job.base.gguf.sha256, job.base.weights, job.kind];
+    return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 12);
   }
 
   async train(
