@@ -1,8 +1,9 @@
 /** Files of records, one JSON object a line: appended durably, read back whole or named as unreadable. */
-import { createReadStream, existsSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { createReadStream, createWriteStream, existsSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream";
+import { pipeline as pipelined } from "node:stream/promises";
 import { createBrotliDecompress } from "node:zlib";
 import type * as z from "zod";
 
@@ -39,8 +40,16 @@ export interface LineWriter<T> {
   close(): Promise<void>;
 }
 
-/** Opens a file of records for appending. A line torn by an earlier kill is closed first and stays one bad line. */
+/**
+ * Opens a file of records for appending. A line torn by an earlier kill is closed first and stays one bad line. Where
+ * there is only the compressed form, it is unpacked: so a published evaluation can be gone on with.
+ */
 export async function openLines<T>(file: string, schema: z.ZodType<T>): Promise<LineWriter<T>> {
+  if (!existsSync(file) && existsSync(`${file}.br`)) {
+    const unpacked = createWriteStream(`${file}.new`);
+    await pipelined(createReadStream(`${file}.br`), createBrotliDecompress(), unpacked);
+    await rename(`${file}.new`, file);
+  }
   const handle = await open(file, "a+");
   const { size } = await handle.stat();
   if (size > 0) {

@@ -1,5 +1,5 @@
 /** Published evaluations: the same report from compressed traces, with nothing of the problems and no one's folders in them. */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { brotliDecompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -38,6 +38,21 @@ describe("published results", () => {
         expect(svg).toContain(fact);
     }
     expect(existsSync(path.join(results, "one", "traces.jsonl"))).toBe(false);
+  });
+
+  it("of an evaluation that is not complete can be gone on with", async () => {
+    const plan = planFor(problemsOf(4));
+    const [run, results, whole] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+    const { searched } = await evaluateInto(run, plan, servicesOf(), { stopAfter: 6 });
+    await addResults(run, results, "part");
+    const copy = path.join(temporaryFolder(), "copy");
+    cpSync(path.join(results, "part"), copy, { recursive: true });
+    const rest = await evaluateInto(copy, plan);
+    expect(rest.searched).toBeGreaterThan(0);
+    expect((await evaluateInto(whole, plan)).searched).toBe(searched + rest.searched);
+    const [one, two] = [await writeReports(copy), await writeReports(whole)];
+    if (one.kind === "failed" || two.kind === "failed") throw new Error("there is no report");
+    expect({ ...one.report, measured: null }).toEqual({ ...two.report, measured: null });
   });
 
   it("are not made of a folder that holds no evaluation", async () => {
