@@ -11,6 +11,7 @@ import { chooseAdapter, setGate } from "../models/adapters.ts";
 import type { GateReport, RunState, Stage } from "../protocol/evolution.ts";
 import { profile, type SearchConfig } from "../search/config.ts";
 import { solve } from "../search/solve.ts";
+import { createTraceStore } from "../traces/store.ts";
 import { sideBySide, type RunContext, type SearchModels, type StageEnd } from "./context.ts";
 import type { TrainingProblem } from "./problems.ts";
 import { replaying, type DrawnCandidates } from "../search/replay.ts";
@@ -145,6 +146,11 @@ async function tryHeldOut(
     // Both sides of a PPM's comparison have the same policy; those of a policy's share nothing.
     const search =
       role === "ppm" ? { ...open.services, policy: replaying(open.services.policy, drawn) } : open.services;
+    // The incumbent weighs the very same trajectories: one side's searches say all there is.
+    const kept =
+      role === "ppm" && models.ppm !== state.adopted.ppm
+        ? createTraceStore(folder.round(state.round).heldOutTraces)
+        : null;
     const trouble: string[] = [];
     await closeTornLine(folder.heldOut);
     const halt = new AbortController();
@@ -163,6 +169,7 @@ async function tryHeldOut(
         halt.abort();
         return;
       }
+      await kept?.append(trace);
       const right = trace.chosen !== null && trace.nodes[trace.chosen]?.graded === "equal";
       const attempt: Attempt = {
         ...key,

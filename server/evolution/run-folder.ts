@@ -22,6 +22,8 @@ export interface RunFolder {
 /** Paths of one round. */
 export interface RoundFolder {
   readonly traces: string;
+  /** Searches of held-out problems with the round's PPM: what `rstar adapters measure` takes. They never train. */
+  readonly heldOutTraces: string;
   readonly selection: string;
   readonly report: string;
   readonly data: (role: "policy" | "ppm", part: "train" | "held") => string;
@@ -41,6 +43,7 @@ export function runFolder(root: string): RunFolder {
       const own = path.join(root, `r${round}`);
       return {
         traces: path.join(own, "traces.jsonl"),
+        heldOutTraces: path.join(own, "held-out.traces.jsonl"),
         selection: path.join(own, "selection.json"),
         report: path.join(own, "report.json"),
         data: (role, part) => path.join(own, `${role === "policy" ? "sft" : "pairs"}.${part}.jsonl`),

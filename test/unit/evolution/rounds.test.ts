@@ -186,6 +186,16 @@ describe("a run", () => {
     expect(await used(all)).toEqual([first, (first ?? 0) + (second ?? 0)]);
   });
 
+  it("keeps the searches by which a PPM was compared, one of each held-out problem, for measuring it", async () => {
+    const run = await begin();
+    await run.go();
+    const folder = runFolder(run.root);
+    const { held } = JSON.parse(readFileSync(folder.problems, "utf8")) as { held: { id: string }[] };
+    const { traces } = await createTraceStore(folder.round(1).heldOutTraces).query();
+    expect(traces.map(({ problem }) => problem.id).sort()).toEqual(held.map(({ id }) => id).sort());
+    expect(traces.every(({ models }) => models.ppm !== null)).toBe(true);
+  });
+
   it("has to beat what was in use when it began, not only the base", async () => {
     const run = await begin({ gateLevel: 0 }, { inUse: { policy: "shipped", ppm: null } });
     const outcome = await run.go();
