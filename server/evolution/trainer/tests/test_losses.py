@@ -50,6 +50,14 @@ def test_preference_losses(bases: Path, preferences: Path, loss: str) -> None:
     assert tokens < sum(len(pair.positive) + len(pair.negative) for pair in pairs) / 2
 
 
+def test_a_pair_at_one_end_of_the_scale_is_pulled_back() -> None:
+    difference = torch.tensor([[20.0, 20.0]], requires_grad=True)
+    pair = Pair((1,), (1, 2), (1, 3), (1.0, -1.0), "step", 1.0)
+    Objective("pairwise", (YES, NO))._pair_losses(difference, torch.tanh(difference / 2), [pair]).sum().backward()
+    assert difference.grad is not None
+    assert (difference.grad > 0.1).all()
+
+
 def test_next_token_loss_counts_trained_tokens_only(bases: Path, sft: Path) -> None:
     model = load_weights(bases / SHA[:16], torch.float32)
     examples = [item for item in read_examples(sft, letters, [], 200).items if isinstance(item, Example)]
