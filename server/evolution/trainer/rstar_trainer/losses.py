@@ -13,7 +13,7 @@ from .packing import Packed, pack
 # How much the pairwise loss holds back what goes into the tanh. Without it the two tokens' logits drift together, both
 # scores end at the same end of the scale, and no gradient brings them back (seen at a rate of 2e-4, after six steps).
 # As the centring of rewards by Eisenstein et al. 2023 (arXiv 2312.09244), but of each side, so that no side saturates.
-_LOGIT_PENALTY = 0.01
+_LOGIT_PENALTY = 0.005
 
 
 class Objective:

@@ -26,7 +26,7 @@ def difference(model: torch.nn.Module, side: tuple[int, ...]) -> torch.Tensor:
 def by_hand(loss: str, good: torch.Tensor, bad: torch.Tensor, pair: Pair) -> torch.Tensor:
     if loss == "pairwise":
         preference = -torch.log(torch.sigmoid(torch.tanh(good / 2) - torch.tanh(bad / 2)))
-        return preference + 0.01 * (good**2 + bad**2) / 2
+        return preference + 0.005 * (good**2 + bad**2) / 2
     if loss == "orm":
         return -(torch.log(torch.sigmoid(good)) + torch.log(1 - torch.sigmoid(bad))) / 2
     return ((torch.tanh(good / 2) - pair.q[0]) ** 2 + (torch.tanh(bad / 2) - pair.q[1]) ** 2) / 2
@@ -55,7 +55,7 @@ def test_a_pair_at_one_end_of_the_scale_is_pulled_back() -> None:
     pair = Pair((1,), (1, 2), (1, 3), (1.0, -1.0), "step", 1.0)
     Objective("pairwise", (YES, NO))._pair_losses(difference, torch.tanh(difference / 2), [pair]).sum().backward()
     assert difference.grad is not None
-    assert (difference.grad > 0.1).all()
+    assert (difference.grad > 0.05).all()
 
 
 def test_next_token_loss_counts_trained_tokens_only(bases: Path, sft: Path) -> None:
