@@ -7,6 +7,7 @@ import { answerKey } from "../grading/fast.ts";
 import type { PreferencePair } from "../protocol/training.ts";
 import { piecesOf } from "../search/pieces.ts";
 import { promptFor } from "../search/prompt.ts";
+import { prefixKey } from "../search/replay.ts";
 import type { Prefix } from "../services.ts";
 import { searchPairs, type PairRule } from "./pairs.ts";
 import { trajectoriesOf, type ProblemTree } from "./problem-tree.ts";
@@ -54,11 +55,6 @@ export function sidesOf({ prefix, positive, negative }: PreferencePair): readonl
     [...prefix, ...positive.pieces],
     [...prefix, ...negative.pieces],
   ];
-}
-
-/** The name of a prefix among the scores. */
-export function prefixKey(prefix: Prefix): string {
-  return JSON.stringify(prefix);
 }
 
 /** Every prefix that has to be scored, once. */

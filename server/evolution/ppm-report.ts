@@ -1,6 +1,7 @@
 /** Measures PPMs on stored searches and says how they did: one table, with what no PPM reaches beside it. */
 import { percent } from "../evaluation/statistics.ts";
 import type { Trace } from "../protocol/trace.ts";
+import { prefixKey } from "../search/replay.ts";
 import type { PreferenceModel } from "../services.ts";
 import { fingerprint } from "./decontamination.ts";
 import { labelProblem } from "./labels.ts";
@@ -9,7 +10,6 @@ import {
   measuredProblem,
   measurePpm,
   prefixesToScore,
-  prefixKey,
   withoutPpm,
   type MeasuredProblem,
   type PpmMeasures,

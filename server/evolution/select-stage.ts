@@ -1,4 +1,7 @@
-/** Turns the traces of the round, or of all rounds so far, into the data sets that the trainer reads. Deterministic: doing it again changes nothing. */
+/**
+ * Turns the traces of the round, or of all rounds so far, into the data sets that the trainer reads. Deterministic:
+ * doing it again changes nothing.
+ */
 import type { RunState } from "../protocol/evolution.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { createTraceStore } from "../traces/store.ts";

@@ -56,10 +56,10 @@ export function remembering(ppm: PreferenceModel, scores: KnownScores): Preferen
   return {
     identity: ppm.identity,
     score: async (prefixes, signal) => {
-      const keys = prefixes.map(scoreKey);
+      const keys = prefixes.map(prefixKey);
       const missing = prefixes.filter((_, index) => !scores.has(keys[index] ?? ""));
       const results = missing.length === 0 ? [] : await ppm.score(missing, signal);
-      const fresh = new Map(missing.map((prefix, index) => [scoreKey(prefix), results[index]]));
+      const fresh = new Map(missing.map((prefix, index) => [prefixKey(prefix), results[index]]));
       for (const [key, result] of fresh)
         if (result !== undefined && result.kind !== "failed")
           scores.set(
@@ -91,6 +91,7 @@ function keyOf({ prefix, sampling, stop }: ProposeRequest, seed: number): string
   return JSON.stringify([prefix, sampling, stop, seed]);
 }
 
-function scoreKey(prefix: Prefix): string {
+/** The name of a prefix among scores. */
+export function prefixKey(prefix: Prefix): string {
   return JSON.stringify(prefix);
 }

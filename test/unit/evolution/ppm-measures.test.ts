@@ -3,7 +3,6 @@ import { describe, expect, it } from "vitest";
 import {
   measurePpm,
   prefixesToScore,
-  prefixKey,
   sidesOf,
   withoutPpm,
   type MeasuredProblem,
@@ -11,6 +10,7 @@ import {
 } from "../../../server/evolution/ppm-measures.ts";
 import { ppmReport, ppmReportText, problemsOf, scoreAll } from "../../../server/evolution/ppm-report.ts";
 import { SELECTION } from "../../../server/evolution/profiles.ts";
+import { prefixKey } from "../../../server/search/replay.ts";
 import { tablePpm } from "../../support/fakes.ts";
 import { search, worlds } from "./searches.ts";
 
