@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { defaultTraceFile, modelManager, openEvolution, type EvolutionRuntime } from "../compose.ts";
 import { evaluationProblems } from "../evolution/decontamination.ts";
 import { finetuneMaterial } from "../evolution/finetune.ts";
+import { overridden } from "../evolution/overrides.ts";
 import { paperRounds, settingsOf, smallRounds } from "../evolution/profiles.ts";
 import { readTrainingProblems, type TrainingProblem } from "../evolution/problems.ts";
 import { beginRun, continueRun, type NewRun } from "../evolution/rounds.ts";
@@ -36,6 +37,7 @@ interface CommonOptions {
   readonly level?: number;
   readonly heldOut?: number;
   readonly concurrency?: number;
+  readonly set?: string[];
   readonly python?: string;
   readonly launch?: string;
   readonly json?: boolean;
@@ -133,6 +135,10 @@ function common(command: Command): Command {
     .option("--level <p>", "adopt what is better at this level of significance (default: 0.05)", share)
     .option("--held-out <share>", "share of the problems that never train (default: 0.1)", share)
     .option("--concurrency <n>", "problems searched side by side", wholeNumber)
+    .option(
+      "--set <name=value...>",
+      "single settings of training, selection and gate, as the run's state.json names them: ppmTraining.learningRate=2e-4",
+    )
     .option("--python <command>", "the Python from which the training environment is made")
     .option("--launch <file>", "a configuration of `accelerate launch`, to train on many GPUs")
     .option("--json", "events and reports as JSON lines");
@@ -359,7 +365,7 @@ function settingsFrom(
   traces: EvolutionSettings["traces"],
 ): EvolutionSettings {
   const settings = settingsOf(flags.profile, { base, bootstrap: base, rounds, traces });
-  return {
+  const named = {
     ...settings,
     seed: flags.seed,
     ppmLoss: flags.ppmLoss,
@@ -367,6 +373,9 @@ function settingsFrom(
     heldOutShare: flags.heldOut ?? settings.heldOutShare,
     concurrency: flags.concurrency ?? settings.concurrency,
   };
+  const overriding = overridden(named, flags.set ?? []);
+  if (overriding.kind === "bad") throw new CommandFailure(EXIT.usage, `--set: ${overriding.message}`);
+  return overriding.settings;
 }
 
 /** Sortable by time: `20260131-081530`. */
