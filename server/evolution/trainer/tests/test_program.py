@@ -27,8 +27,10 @@ def write_job(folder: Path, train: Path, **changes: Any) -> Path:
     return path
 
 
-def start(job: Path, bases: Path, *launcher: str, stdin: bool = False) -> "subprocess.Popen[str]":
-    module = [*launcher, "-m", "rstar_trainer"] if launcher else ["-m", "rstar_trainer"]
+def start(
+    job: Path, bases: Path, *launcher: str, stdin: bool = False, program: str = "rstar_trainer"
+) -> "subprocess.Popen[str]":
+    module = [*launcher, "-m", program]
     return subprocess.Popen(
         [sys.executable, *module, "train", str(job), "--bases", str(bases), *(["--stop-on-input"] if stdin else [])],
         cwd=PACKAGE,
@@ -95,14 +97,19 @@ def test_a_failure_is_a_result_with_a_reason(tmp_path: Path, bases: Path) -> Non
     assert (failed["outcome"], failed["reason"]) == ("failed", "bad-data")
 
 
-def test_two_processes_learn_what_one_does(run: Run, tmp_path: Path, bases: Path, sft: Path) -> None:
+@pytest.mark.parametrize(
+    ("config", "program"), [("ddp.yaml", "rstar_trainer"), ("fsdp.yaml", "tests.fsdp_on_cpu")], ids=["ddp", "fsdp"]
+)
+def test_two_processes_learn_what_one_does(
+    run: Run, tmp_path: Path, bases: Path, sft: Path, config: str, program: str
+) -> None:
     # No dropout: each process draws its own.
     settings: dict[str, Any] = {"lora": {"rank": 4, "alpha": 8, "dropout": 0}, "epochs": 2, "microBatchSize": 1}
     one = tiny_job(tmp_path, sft, out=str(tmp_path / "one"), **settings)
     run(one)
-    launcher = ["-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / "ddp.yaml")]
+    launcher = ["-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / config)]
     path = write_job(tmp_path / "two", sft, checkpointEvery=2, **settings)
-    assert result(start(path, bases, *launcher))["outcome"] == "trained"
+    assert result(start(path, bases, *launcher, program=program))["outcome"] == "trained"
     curve = [line["loss"] for line in metrics(tmp_path / "two" / "out", "step")]
     assert curve == pytest.approx([line["loss"] for line in metrics(one.out, "step")], rel=2e-3)
     assert metrics(tmp_path / "two" / "out", "data")[0]["processes"] == 2
