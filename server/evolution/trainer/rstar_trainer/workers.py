@@ -76,9 +76,9 @@ class Workers:
         self._accelerator.wait_for_everyone()
 
     def adapter(self, model: Any) -> dict[str, torch.Tensor]:
-        """The adapter's tensors under the names of PEFT's files, whole, on every process."""
+        """The adapter's tensors under the names of PEFT's files, whole. ZeRO 3 gives them to the first process only."""
         if self._deepspeed:
-            state = self._accelerator.get_state_dict(model)
+            state = self._accelerator.get_state_dict(model) or {}
             found = {name: tensor for name, tensor in state.items() if ".lora_" in name}
         else:
             found = {name: _whole(parameter) for name, parameter in _trainable(model)}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from rstar_trainer.reference import reference
 
@@ -34,7 +35,12 @@ def start(
     return subprocess.Popen(
         [sys.executable, *module, "train", str(job), "--bases", str(bases), *(["--stop-on-input"] if stdin else [])],
         cwd=PACKAGE,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "PYTHONPATH": str(PACKAGE)},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "ACCELERATE_USE_CPU": "true",
+            "PYTHONPATH": os.pathsep.join([str(PACKAGE), os.environ.get("PYTHONPATH", "")]),
+        },
         stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -97,29 +103,65 @@ def test_a_failure_is_a_result_with_a_reason(tmp_path: Path, bases: Path) -> Non
     assert (failed["outcome"], failed["reason"]) == ("failed", "bad-data")
 
 
+# No dropout: each process draws its own.
+SAME_IN_ANY_NUMBER: dict[str, Any] = {
+    "lora": {"rank": 4, "alpha": 8, "dropout": 0},
+    "epochs": 2,
+    "microBatchSize": 1,
+}
+
+
+def launcher(config: str) -> list[str]:
+    # DeepSpeed's own precision is half; the comparison with one process needs all digits.
+    options = ["--num_processes", "2", "--mixed_precision", "no"]
+    return ["-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / config), *options]
+
+
+def forget_the_end(out: Path) -> None:
+    """Leave of a finished training what a kill before its last checkpoint would have left."""
+    (out / "adapter").rename(out.parent / "first-adapter")
+    for folder in sorted((out / "checkpoints").iterdir())[1:]:
+        (folder / "state.json").unlink()
+
+
 @pytest.mark.parametrize(
-    ("config", "program"), [("ddp.yaml", "rstar_trainer"), ("fsdp.yaml", "tests.fsdp_on_cpu")], ids=["ddp", "fsdp"]
+    ("config", "program"), [("ddp.yaml", "rstar_trainer"), ("fsdp.yaml", "tests.spread_on_cpu")], ids=["ddp", "fsdp"]
 )
 def test_two_processes_learn_what_one_does(
     run: Run, tmp_path: Path, bases: Path, sft: Path, config: str, program: str
 ) -> None:
-    # No dropout: each process draws its own.
-    settings: dict[str, Any] = {"lora": {"rank": 4, "alpha": 8, "dropout": 0}, "epochs": 2, "microBatchSize": 1}
-    one = tiny_job(tmp_path, sft, out=str(tmp_path / "one"), **settings)
+    one = tiny_job(tmp_path, sft, out=str(tmp_path / "one"), **SAME_IN_ANY_NUMBER)
     run(one)
-    launcher = ["-m", "accelerate.commands.launch", "--config_file", str(CONFIGS / config)]
-    path = write_job(tmp_path / "two", sft, checkpointEvery=2, **settings)
-    assert result(start(path, bases, *launcher, program=program))["outcome"] == "trained"
-    curve = [line["loss"] for line in metrics(tmp_path / "two" / "out", "step")]
+    out = tmp_path / "two" / "out"
+    path = write_job(tmp_path / "two", sft, checkpointEvery=2, **SAME_IN_ANY_NUMBER)
+    assert result(start(path, bases, *launcher(config), program=program))["outcome"] == "trained"
+    curve = [line["loss"] for line in metrics(out, "step")]
     assert curve == pytest.approx([line["loss"] for line in metrics(one.out, "step")], rel=2e-3)
-    assert metrics(tmp_path / "two" / "out", "data")[0]["processes"] == 2
+    assert metrics(out, "data")[0]["processes"] == 2
     # What two wrote, one reads: the last checkpoint's optimiser goes on to the same end.
-    latest = sorted((tmp_path / "two" / "out" / "checkpoints").iterdir())
-    (tmp_path / "two" / "out" / "adapter").rename(tmp_path / "two" / "first-adapter")
-    for folder in latest[1:]:
-        (folder / "state.json").unlink()
+    forget_the_end(out)
     assert result(start(path, bases))["outcome"] == "trained"
-    again = metrics(tmp_path / "two" / "out", "step")[len(curve) :]
+    again = metrics(out, "step")[len(curve) :]
+    assert [line["loss"] for line in again] == pytest.approx(curve[4:], rel=2e-3)
+
+
+@pytest.mark.parametrize("config", ["deepspeed-zero2.yaml", "deepspeed-zero3.yaml"])
+def test_deepspeed_learns_what_one_process_does(run: Run, tmp_path: Path, bases: Path, sft: Path, config: str) -> None:
+    one = tiny_job(tmp_path, sft, out=str(tmp_path / "one"), **SAME_IN_ANY_NUMBER)
+    run(one)
+    out = tmp_path / "two" / "out"
+    path = write_job(tmp_path / "two", sft, checkpointEvery=2, **SAME_IN_ANY_NUMBER)
+    assert result(start(path, bases, *launcher(config), program="tests.spread_on_cpu"))["outcome"] == "trained"
+    curve = [line["loss"] for line in metrics(out, "step")]
+    assert curve == pytest.approx([line["loss"] for line in metrics(one.out, "step")], rel=2e-3)
+    whole = load_file(one.out / "adapter" / "adapter_model.safetensors")
+    spread = load_file(out / "adapter" / "adapter_model.safetensors")
+    assert whole.keys() == spread.keys()
+    assert all(torch.allclose(tensor, spread[name], atol=1e-3) for name, tensor in whole.items())
+    # Its checkpoints are DeepSpeed's own: as many processes go on from them.
+    forget_the_end(out)
+    assert result(start(path, bases, *launcher(config), program="tests.spread_on_cpu"))["outcome"] == "trained"
+    again = metrics(out, "step")[len(curve) :]
     assert [line["loss"] for line in again] == pytest.approx(curve[4:], rel=2e-3)
 
 
