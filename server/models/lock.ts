@@ -1,4 +1,5 @@
 /** One process at a time on a file, and the file system errors that a person can put right. */
+import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import lockfile from "proper-lockfile";
 import type { ModelFailure } from "./outcomes.ts";
@@ -26,19 +27,45 @@ export async function withLock<T>(
   onWaiting?: () => void,
 ): Promise<T> {
   for (;;) {
-    const attempt = await tryWithLock(file, signal, work);
+    const attempt = await ifFree(file, signal, work);
     if (attempt.kind === "done") return attempt.value;
     onWaiting?.();
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
 }
 
-/** Like {@link withLock}, but does nothing when another process works on the file. */
+type Attempt<T> = { readonly kind: "done"; readonly value: T } | { readonly kind: "locked" };
+
+/**
+ * Like {@link withLock}, but does nothing when another process works on the file. One that works touches its lock: that
+ * is seen within seconds. The lock of one that was killed is waited for until it is stale, ten seconds at most.
+ */
 export async function tryWithLock<T>(
   file: string,
   signal: AbortSignal,
   work: (signal: AbortSignal) => Promise<T>,
-): Promise<{ readonly kind: "done"; readonly value: T } | { readonly kind: "locked" }> {
+): Promise<Attempt<T>> {
+  const touched = await touchedAt(file);
+  for (;;) {
+    const attempt = await ifFree(file, signal, work);
+    if (attempt.kind === "done" || (await touchedAt(file)) !== touched) return attempt;
+    await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
+
+/** When the lock was last touched; null where there is none. */
+async function touchedAt(file: string): Promise<number | null> {
+  return await stat(`${file}.lock`).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => null,
+  );
+}
+
+async function ifFree<T>(
+  file: string,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<Attempt<T>> {
   signal.throwIfAborted();
   const lost = new AbortController();
   let release: () => Promise<void>;
