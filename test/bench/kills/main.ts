@@ -2,7 +2,7 @@
  * `npm run bench:kills`: a small evolution of real models, killed at random moments and gone on with each time, against
  * the same one left alone. No trace may be lost or repeated, and the trainings have to end alike.
  */
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import {
   existsSync,
@@ -15,12 +15,15 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { parseArgs } from "node:util";
 import { findProblems } from "../../../server/document/problems.ts";
 import { randomNumbers } from "../../../server/evaluation/statistics.ts";
-import { readReports, readState, runFolder } from "../../../server/evolution/run-folder.ts";
+import { readReports, runFolder } from "../../../server/evolution/run-folder.ts";
 import { dataHome } from "../../../server/models/home.ts";
-import type { RoundReport, TrainingReport } from "../../../server/protocol/evolution.ts";
+import type { RoundReport, Stage, TrainingReport } from "../../../server/protocol/evolution.ts";
+import { RunLine } from "../../../server/protocol/run-output.ts";
 import { createTraceStore } from "../../../server/traces/store.ts";
 
 const { values: options } = parseArgs({
@@ -32,10 +35,17 @@ const { values: options } = parseArgs({
   },
 });
 
-/** One evolution: where it is, and how long its processes ran. */
+/** Where in a run: so many seconds after a process began with, or went on with, a stage. */
+interface Moment {
+  readonly stage: Stage;
+  readonly seconds: number;
+}
+
+/** One evolution: where it is, how long its processes ran, and the stages of the last one with their seconds. */
 interface Evolution {
   readonly root: string;
   readonly seconds: number;
+  readonly stages: readonly Moment[];
 }
 
 const folder = mkdtempSync(path.join(tmpdir(), "rstar-kills-"));
@@ -44,15 +54,8 @@ writeFileSync(problemFile, problemLines(options.problems));
 const whole = await evolve("whole", []);
 tell(`left alone: ${whole.seconds.toFixed(0)} s`);
 const random = randomNumbers(Number(options.seed));
-const moments = Array.from({ length: Number(options.kills) }, () => random() * whole.seconds).sort(
-  (a, b) => a - b,
-);
-// Each kill comes that long after the process began, so that together they fall all over the run.
-const killed = await evolve(
-  "killed",
-  moments.map((moment, index) => moment - (moments[index - 1] ?? 0)),
-);
-tell(`killed ${moments.length} times: ${killed.seconds.toFixed(0)} s`);
+const killed = await evolve("killed", drawMoments(Number(options.kills), whole.stages));
+tell(`killed ${options.kills} times: ${killed.seconds.toFixed(0)} s`);
 const results = [await outcome(whole), await outcome(killed)] as const;
 for (const [index, name] of ["left alone", "killed"].entries())
   tell(`${name}: ${JSON.stringify(results[index], null, 1)}`);
@@ -69,8 +72,26 @@ function problemLines(file: string): string {
     .join("\n");
 }
 
-/** Runs to the end, being killed after each of these waiting times in seconds. */
-async function evolve(name: string, waits: readonly number[]): Promise<Evolution> {
+/**
+ * Moments all over a run, in its order. A process that goes on has to start again first, so that moments on the clock
+ * would all come in the first stage: what is drawn is a place in the run.
+ */
+function drawMoments(count: number, stages: readonly Moment[]): Moment[] {
+  const all = stages.reduce((sum, { seconds }) => sum + seconds, 0);
+  return Array.from({ length: count }, () => random() * all)
+    .sort((a, b) => a - b)
+    .flatMap((at) => {
+      let left = at;
+      for (const { stage, seconds } of stages) {
+        if (left < seconds) return [{ stage, seconds: left }];
+        left -= seconds;
+      }
+      return [];
+    });
+}
+
+/** Runs to the end, being killed at each of these moments. */
+async function evolve(name: string, moments: readonly Moment[]): Promise<Evolution> {
   // A data folder of its own for the adapters; models and the training environment are the user's.
   const home = path.join(folder, `${name}-home`);
   mkdirSync(home);
@@ -81,33 +102,43 @@ async function evolve(name: string, waits: readonly number[]): Promise<Evolution
   const flags = ["--profile", "smoke", "--rounds", "1", "--rollouts", "8", "--tokens", "100"];
   const begin = [...flags, "--problems", problemFile, "--held-out", "0.2", "--level", "1", "--out", root];
   let seconds = 0;
-  const run = async (wait: number | null): Promise<void> => {
+  const run = async (moment: Moment | null): Promise<readonly Moment[]> => {
     const resumes = existsSync(path.join(root, "state.json"));
     const begun = performance.now();
     const child = start(resumes ? ["--resume", "--out", root] : begin, home);
     const ended = once(child, "exit");
-    const timer = wait === null ? null : setTimeout(() => child.kill("SIGKILL"), wait * 1000);
+    const stages: Moment[] = [];
+    let [stage, since]: [Stage | null, number] = [null, begun];
+    const leave = (): void => {
+      if (stage !== null) stages.push({ stage, seconds: (performance.now() - since) / 1000 });
+    };
+    for await (const line of createInterface(child.stdout)) {
+      const event = RunLine.parse(JSON.parse(line));
+      if (event.kind !== "stage") continue;
+      leave();
+      [stage, since] = [event.stage, performance.now()];
+      if (stage === moment?.stage) setTimeout(() => child.kill("SIGKILL"), moment.seconds * 1000).unref();
+    }
     const [code] = (await ended) as [number | null];
-    if (timer !== null) clearTimeout(timer);
+    leave();
     seconds += (performance.now() - begun) / 1000;
-    if (code === null) tell(`  killed after ${(wait ?? 0).toFixed(1)} s in ${await whereIs(root)}`);
+    // What was done before a kill is not done again: the process may have been in a later stage already.
+    if (code === null)
+      tell(`  killed in ${stages.map((at) => `${at.stage} ${at.seconds.toFixed(1)} s`).at(-1)}`);
     else if (code !== 0) throw new Error(`the evolution ended with ${code}`);
+    else if (moment !== null) tell("  ended before it was killed");
+    return stages;
   };
-  for (const wait of waits) await run(wait);
-  await run(null);
-  return { root, seconds };
+  for (const moment of moments) await run(moment);
+  const stages = await run(null);
+  return { root, seconds, stages };
 }
 
-function start(args: readonly string[], home: string): ChildProcess {
-  return spawn(process.execPath, ["dist/cli.cjs", "evolve", ...args], {
+function start(args: readonly string[], home: string): ChildProcessByStdio<null, Readable, null> {
+  return spawn(process.execPath, ["dist/cli.cjs", "evolve", "--json", ...args], {
     env: { ...process.env, RSTAR_HOME: home },
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "pipe", "inherit"],
   });
-}
-
-async function whereIs(root: string): Promise<string> {
-  const state = await readState(runFolder(root));
-  return state.kind === "read" ? state.value.stage : "nothing";
 }
 
 /** What has to be the same. */
