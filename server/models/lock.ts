@@ -48,7 +48,10 @@ export async function tryWithLock<T>(
   const touched = await touchedAt(file);
   for (;;) {
     const attempt = await ifFree(file, signal, work);
-    if (attempt.kind === "done" || (await touchedAt(file)) !== touched) return attempt;
+    if (attempt.kind === "done") return attempt;
+    // One that was given back meanwhile is free.
+    const now = await touchedAt(file);
+    if (now !== null && now !== touched) return attempt;
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
 }
