@@ -1,5 +1,6 @@
 /** Single settings of a run, given as `name=value`: what a profile leaves open for those who train for themselves. Pure. */
 import { EvolutionSettings } from "../protocol/evolution.ts";
+import { isRecord } from "../protocol/settings.ts";
 
 /** The settings with the changes, or what is wrong with one of them, in words. */
 export type Overriding =
@@ -36,10 +37,10 @@ function placeOf(root: unknown, name: string): { of: Record<string, unknown>; ke
   const key = keys.pop() ?? "";
   let at = root;
   for (const step of keys) {
-    if (!isObject(at) || !Object.hasOwn(at, step)) return null;
+    if (!isRecord(at) || !Object.hasOwn(at, step)) return null;
     at = at[step];
   }
-  return isObject(at) && Object.hasOwn(at, key) ? { of: at, key } : null;
+  return isRecord(at) && Object.hasOwn(at, key) ? { of: at, key } : null;
 }
 
 function valueOf(text: string): unknown {
@@ -52,10 +53,6 @@ function valueOf(text: string): unknown {
 
 /** The paths of all single values; a list counts as one. */
 function names(value: unknown, path = ""): string[] {
-  if (!isObject(value)) return [path];
+  if (!isRecord(value)) return [path];
   return Object.entries(value).flatMap(([key, field]) => names(field, path === "" ? key : `${path}.${key}`));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -123,8 +123,9 @@ async function evolve(name: string, moments: readonly Moment[]): Promise<Evoluti
     leave();
     seconds += (performance.now() - begun) / 1000;
     // What was done before a kill is not done again: the process may have been in a later stage already.
+    const last = stages.at(-1);
     if (code === null)
-      tell(`  killed in ${stages.map((at) => `${at.stage} ${at.seconds.toFixed(1)} s`).at(-1)}`);
+      tell(`  killed in ${last?.stage ?? "nothing"} after ${last?.seconds.toFixed(1) ?? 0} s`);
     else if (code !== 0) throw new Error(`the evolution ended with ${code}`);
     else if (moment !== null) tell("  ended before it was killed");
     return stages;
