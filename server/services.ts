@@ -140,8 +140,17 @@ export interface SandboxState {
   readonly program: readonly string[];
 }
 
+/** How a step is run. */
+export interface RunOptions {
+  /** Puts in well-known imports that the step forgot (`sqrt`, `Rational`, `math`), as models often do. */
+  readonly completeImports?: boolean;
+}
+
 /** What came of running one step on top of a state. `ms` is wall time of the step itself. */
-export type RunResult =
+export type RunResult = {
+  /** What was run: the step, with the imports that were put in. Lines in messages count in it. */
+  readonly code: string;
+} & (
   | {
       readonly kind: "ok";
       /** What was printed, at most the output limit; `truncated` says whether there was more. */
@@ -165,7 +174,8 @@ export type RunResult =
   | { readonly kind: "timeout"; readonly output: string; readonly limitMs: number; readonly ms: number }
   | { readonly kind: "memory"; readonly output: string; readonly limitMB: number; readonly ms: number }
   /** The interpreter died (deep recursion, a fatal error); it has been replaced. */
-  | { readonly kind: "crash"; readonly reason: string; readonly ms: number };
+  | { readonly kind: "crash"; readonly reason: string; readonly ms: number }
+);
 
 /** A service that cannot work on this machine as it is. The message says what happened and what to do. */
 export class ServiceUnavailable extends Error {}
@@ -173,7 +183,7 @@ export class ServiceUnavailable extends Error {}
 /** Runs model-written Python where it can reach no file, network, environment, process or host JavaScript. */
 export interface Sandbox {
   /** Runs `step` on top of `state`. @throws the signal's reason when it is aborted, within 250 ms. */
-  run(state: SandboxState, step: string, signal: AbortSignal): Promise<RunResult>;
+  run(state: SandboxState, step: string, signal: AbortSignal, options?: RunOptions): Promise<RunResult>;
 }
 
 /** The state before any step. */

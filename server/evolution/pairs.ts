@@ -72,7 +72,7 @@ function* stepPairs(problem: Problem, tree: ProblemTree, rule: PairRule): Genera
 }
 
 function stepCandidate(node: ProblemNode): Candidate {
-  return { node, q: qOf(node), text: node.text };
+  return { node, q: qOf(node), text: node.code };
 }
 
 function answerPairs(problem: Problem, tree: ProblemTree, rule: PairRule): PreferencePair[] {
@@ -150,7 +150,7 @@ export function personPairs(problem: Problem, trace: Trace): PreferencePair[] {
       id === null ? undefined : trace.nodes[id],
     );
     if (positive?.kind !== "step" || negative?.kind !== "step") return [];
-    if (positive.parent !== negative.parent || positive.text === negative.text) return [];
+    if (positive.parent !== negative.parent || positive.code === negative.code) return [];
     const ran = [positive, negative].every(
       ({ rejection }) => rejection === null || rejection.kind === "person",
     );

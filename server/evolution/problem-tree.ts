@@ -156,6 +156,7 @@ function childOf(parent: ProblemNode, node: TraceNode, traceId: string): Problem
     (child) =>
       child.kind === node.kind &&
       child.text === node.text &&
+      child.code === node.code &&
       child.final === node.final &&
       child.output === node.output &&
       child.value === node.value,

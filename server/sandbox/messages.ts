@@ -21,6 +21,8 @@ export type Request =
       readonly op: "run";
       readonly program: readonly string[];
       readonly step: string;
+      /** Whether well-known imports that the step forgot are put in before it runs. */
+      readonly completeImports: boolean;
       /** In bytes of UTF-8. */
       readonly outputLimit: number;
       readonly watchdogMs: number;
@@ -67,8 +69,8 @@ export type Message =
       /** Whether Node's permission model guards the process. */
       readonly permission: boolean;
     }
-  /** The prefix is in place and the step itself starts. `taint` as in Answer, known before anything runs. */
-  | { readonly op: "step"; readonly taint: string; readonly origin: string }
+  /** The prefix is in place and the step itself starts. `taint` as in Answer, and the code that is run, known before anything runs. */
+  | { readonly op: "step"; readonly taint: string; readonly origin: string; readonly code: string }
   /** Some of what the step printed. */
   | { readonly op: "output"; readonly text: string }
   | { readonly op: "answer"; readonly answer: Answer; readonly heapMB: number }

@@ -1,5 +1,5 @@
 /** The sandbox of `services.ts`: runs one Python step on top of a program's state, in a pool of locked processes. */
-import type { RunResult, Sandbox, SandboxState } from "../services.ts";
+import type { RunOptions, RunResult, Sandbox, SandboxState } from "../services.ts";
 import type { Answer } from "./messages.ts";
 import type { Exchange } from "./interpreter.ts";
 import { defaultPaths } from "./paths.ts";
@@ -39,6 +39,11 @@ export interface DisposableSandbox extends Sandbox {
 /** Why the host ended an interpreter in the middle of a run; null when it did not. */
 type Ended = "timeout" | "abort" | null;
 
+/** A result before it is known what code and state it belongs to. */
+type Outcome = Without<RunResult, "code" | "state">;
+/** `Omit` for each member of a union. */
+type Without<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
+
 /** Part of the memory limit that, once used, has the interpreter replaced: wasm memory never shrinks. */
 const FULL = 0.75;
 
@@ -65,21 +70,31 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
   const states: Record<string, number> = {};
   let runs = 0;
 
-  async function run(state: SandboxState, step: string, signal: AbortSignal): Promise<RunResult> {
+  async function run(
+    state: SandboxState,
+    step: string,
+    signal: AbortSignal,
+    { completeImports = false }: RunOptions = {},
+  ): Promise<RunResult> {
     const lease = await pool.acquire(keyOf(state.program), signal);
     runs += 1;
-    return perform(lease, state, step, signal);
+    return perform(lease, state, step, completeImports, signal);
   }
 
   async function perform(
     lease: Lease,
     state: SandboxState,
     step: string,
+    completeImports: boolean,
     signal: AbortSignal,
   ): Promise<RunResult> {
     let output = "";
     let began = performance.now();
-    const seen: { ended: Ended; taint: string | null } = { ended: null, taint: null };
+    const seen: { ended: Ended; taint: string | null; code: string } = {
+      ended: null,
+      taint: null,
+      code: step,
+    };
     let timer: NodeJS.Timeout | undefined;
     const { interpreter } = lease;
     const allow = (ms: number): void => {
@@ -101,11 +116,19 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
     const allowance = timeLimitMs * (state.program.length + 1);
     allow(allowance);
     const exchange = await interpreter.ask(
-      { op: "run", program: state.program, step, outputLimit, watchdogMs: 2 * allowance + 10_000 },
+      {
+        op: "run",
+        program: state.program,
+        step,
+        completeImports,
+        outputLimit,
+        watchdogMs: 2 * allowance + 10_000,
+      },
       {
         onStep: (event) => {
           if (seen.taint !== null) return; // only the runner's first word counts, not what a step says in its name
           seen.taint = event.taint;
+          seen.code = event.code;
           states[event.origin] = (states[event.origin] ?? 0) + 1;
           began = performance.now();
           allow(timeLimitMs);
@@ -117,21 +140,18 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
 
-    const result = interpret(exchange, seen.ended, output, performance.now() - began, state, step);
+    const outcome = interpret(exchange, seen.ended, output, performance.now() - began);
+    const result: RunResult =
+      outcome.kind === "ok"
+        ? { ...outcome, code: seen.code, state: { program: [...state.program, seen.code] } }
+        : { ...outcome, code: seen.code };
     lease.release(replacement(exchange, seen.ended, seen.taint ?? ""));
     if (seen.ended === "abort") throw signal.reason;
     if (result.kind === "ok") lease.remember(keyOf(result.state.program));
     return result;
   }
 
-  function interpret(
-    exchange: Exchange,
-    ended: Ended,
-    output: string,
-    elapsed: number,
-    state: SandboxState,
-    step: string,
-  ): RunResult {
+  function interpret(exchange: Exchange, ended: Ended, output: string, elapsed: number): Outcome {
     if (exchange.kind === "died") {
       if (ended === "timeout") return { kind: "timeout", output, limitMs: timeLimitMs, ms: elapsed };
       if (exchange.outOfMemory) return { kind: "memory", output, limitMB: memoryMB, ms: elapsed };
@@ -147,7 +167,6 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
           value: answer.value,
           assertions: answer.assertions,
           ms: answer.ms,
-          state: { program: [...state.program, step] },
         };
       case "error": {
         const { type, message, line, ms } = answer;

@@ -4,6 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import guardSource from "./python/rstar_guard.py" with { type: "text" };
+import importsSource from "./python/rstar_imports.py" with { type: "text" };
 import namespaceSource from "./python/rstar_namespace.py" with { type: "text" };
 import runnerSource from "./python/rstar_runner.py" with { type: "text" };
 import verifySource from "./python/rstar_verify.py" with { type: "text" };
@@ -90,6 +91,7 @@ function installRunner(raw: RawPython, config: WorkerConfig): void {
       ? [["rstar_verify", verifySource]]
       : [
           ["rstar_guard", guardSource],
+          ["rstar_imports", importsSource],
           ["rstar_namespace", namespaceSource],
         ];
   modules.push(["rstar_runner", runnerSource]);

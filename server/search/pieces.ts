@@ -5,6 +5,7 @@ import { writeOutput, writeStep } from "./grammar.ts";
 export interface ShownStep {
   readonly kind: "root" | "step" | "answer";
   readonly text: string;
+  readonly code: string;
   readonly final: boolean;
   readonly output: string;
   readonly value: string | null;
@@ -29,7 +30,7 @@ export function piecesOf(path: readonly ShownStep[]): Piece[] {
   const pieces: Piece[] = [];
   for (const [index, at] of path.entries()) {
     if (at.kind === "answer") pieces.push({ text: `${at.text}\n`, by: "answer" });
-    else pieces.push({ text: writeStep(at), by: "step" });
+    else pieces.push({ text: writeStep({ text: at.code, final: at.final }), by: "step" });
     if (at.final && at.kind === "step")
       pieces.push({ text: writeOutput(printedBy(path.slice(0, index + 1))), by: "program" });
   }

@@ -373,7 +373,10 @@ export class Search {
       nodes.map(async (node) => {
         const state = node.parent?.state;
         if (state === null || state === undefined) throw new Error("a step was added below a rejected one");
-        const result = await this.#services.sandbox.run(state, node.code, this.signal);
+        const result = await this.#services.sandbox.run(state, node.code, this.signal, {
+          completeImports: true,
+        });
+        node.code = result.code;
         node.cost.sandboxMs += result.ms;
         this.cost.sandboxMs += result.ms;
         if (result.kind === "ok") {

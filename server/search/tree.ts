@@ -11,9 +11,11 @@ export interface SearchNode {
   readonly depth: number;
   /** Child indexes from the root, such as `0.2.1`: names the node whatever else was searched meanwhile. */
   readonly place: string;
+  /** As generated. */
   readonly text: string;
   readonly reason: string;
-  readonly code: string;
+  /** As run: the text, with the imports it forgot. Models read this of earlier steps. */
+  code: string;
   readonly final: boolean;
   readonly logProb: TraceNode["logProb"];
   /** Set on nodes of kind `answer`. */

@@ -62,6 +62,7 @@ export function wordSandbox(): Sandbox & { readonly runs: string[] } {
       if (step.includes("raise"))
         return Promise.resolve({
           kind: "error",
+          code: step,
           output: "",
           error: { type: "ValueError", message: "scripted", line: 2 },
           ms: 1,
@@ -69,6 +70,7 @@ export function wordSandbox(): Sandbox & { readonly runs: string[] } {
       const output = [...step.matchAll(/print\((.*)\)/gu)].map((match) => `${match[1] ?? ""}\n`).join("");
       return Promise.resolve({
         kind: "ok",
+        code: step,
         output,
         truncated: false,
         value: null,

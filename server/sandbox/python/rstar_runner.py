@@ -15,8 +15,8 @@ REQUEST_FD, OUTPUT_FD, ANSWER_FD = 900, 901, 902
 MAX_MESSAGE = 2000
 
 # The grader's interpreter runs no steps and has only `rstar_verify`; the others lack that.
-rstar_guard, rstar_namespace, rstar_verify = (
-    sys.modules.get(name) for name in ("rstar_guard", "rstar_namespace", "rstar_verify")
+rstar_guard, rstar_imports, rstar_namespace, rstar_verify = (
+    sys.modules.get(name) for name in ("rstar_guard", "rstar_imports", "rstar_namespace", "rstar_verify")
 )
 #: Keeps these modules alive once nothing can import them any more.
 held = []
@@ -145,11 +145,15 @@ class Runner:
         began = _clock()
         try:
             code = rstar_guard.compile_step(step, filename, "exec", self.taint, keep_value=True)
+            wanted = rstar_imports.wanted_imports(step) if request["completeImports"] else {}
             namespace, origin = self.begin(program)
+            if any(name not in namespace for name in wanted):
+                step = rstar_imports.complete(step, wanted, namespace)
+                code = rstar_guard.compile_step(step, filename, "exec", self.taint, keep_value=True)
             self.writer.reset(request["outputLimit"])
             self.events.reset()
             # Said before anything of the candidate's runs, so that it cannot be taken back.
-            tell({"op": "step", "taint": self.taint.reason, "origin": origin})
+            tell({"op": "step", "taint": self.taint.reason, "origin": origin, "code": step})
             began = _clock()
             exec(code, namespace)
             value = self.events.value

@@ -24,7 +24,7 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
     });
   };
   if (step !== "slow prefix")
-    send({ op: "step", taint: step === "suspicious" ? "why" : "", origin: "fresh" });
+    send({ op: "step", taint: step === "suspicious" ? "why" : "", origin: "fresh", code: step });
   if (step === "die") process.exit(9);
   if (step === "fatal") send({ op: "fatal", reason: "it broke", outOfMemory: false });
   else if (step === "out of memory") send({ op: "fatal", reason: "no more", outOfMemory: true });
@@ -32,6 +32,6 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
   else if (step === "grow") answer({}, 500);
   else if (step === "extend") {
     // Pretends again and again that the step has only just begun.
-    setInterval(() => send({ op: "step", taint: "", origin: "forged" }), 20);
+    setInterval(() => send({ op: "step", taint: "", origin: "forged", code: "forged" }), 20);
   } else if (step !== "slow prefix") answer({ value: `${process.pid} ${program.length}` });
 });
