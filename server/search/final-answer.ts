@@ -25,12 +25,40 @@ export function plainValue(line: string): string | null {
   return /^-?\d+\.\d+$/u.test(text) ? tidyDecimal(text) : text;
 }
 
-/** Binary rounding noise is not part of an answer: ten significant digits are kept of a longer decimal. */
+/**
+ * A decimal with all the digits of a floating-point number is the fraction it was rounded from, where there is a simple
+ * one: `0.3333333333333333` is 1/3. Else rounding noise is no part of an answer, and ten significant digits are kept.
+ */
 function tidyDecimal(text: string): string {
   const digits = text.replace(/^-?0*\.?0*/u, "").replace(".", "");
+  if (digits.length < FLOAT_DIGITS) return text.replace(/\.0+$/u, "");
   const value = Number(text);
-  if (digits.length > 15) return plain(Number(value.toPrecision(10)), text);
-  return text.replace(/\.0+$/u, "");
+  const short = plain(Number(value.toPrecision(10)), text);
+  if (short.length <= SHORT_DECIMAL) return short;
+  return simpleFraction(value) ?? (digits.length > FLOAT_DIGITS ? short : text);
+}
+
+/** SymPy prints this many significant digits of a number, Python up to two more. */
+const FLOAT_DIGITS = 15;
+/** A decimal that ends after a few places is no repeating one. */
+const SHORT_DECIMAL = 9;
+/** Fewer than one number in a million is as near as this to a fraction with so small a denominator. */
+const LARGEST_DENOMINATOR = 1000;
+const NEAR = 5e-15;
+
+/** The fraction that a number was rounded from, by its continued fraction; null when there is no simple one. */
+function simpleFraction(value: number): string | null {
+  const size = Math.abs(value);
+  let [before, denominator, rest] = [0, 1, size];
+  for (;;) {
+    const whole = Math.floor(rest);
+    const numerator = Math.round(size * denominator);
+    if (Math.abs(numerator / denominator - size) <= NEAR * size)
+      return denominator === 1 ? null : `${value < 0 ? "-" : ""}${numerator}/${denominator}`;
+    rest = 1 / (rest - whole);
+    [before, denominator] = [denominator, Math.floor(rest) * denominator + before];
+    if (!(denominator <= LARGEST_DENOMINATOR)) return null;
+  }
 }
 
 function plain(value: number, fallback: string): string {
