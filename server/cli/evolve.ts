@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { brotliDecompressSync } from "node:zlib";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { defaultTraceFile, modelManager, openEvolution, type EvolutionRuntime } from "../compose.ts";
 import { evaluationProblems } from "../evolution/decontamination.ts";
@@ -9,7 +10,7 @@ import { finetuneMaterial } from "../evolution/finetune.ts";
 import { overridden } from "../evolution/overrides.ts";
 import { paperRounds, settingsOf, smallRounds } from "../evolution/profiles.ts";
 import { readTrainingProblems, type TrainingProblem } from "../evolution/problems.ts";
-import { beginRun, continueRun, type NewRun } from "../evolution/rounds.ts";
+import { beginRun, continueRun, type Continuation, type NewRun } from "../evolution/rounds.ts";
 import { newestUnfinished, runsFolder } from "../evolution/runs.ts";
 import { summaryOf } from "../evolution/words.ts";
 import { dataHome } from "../models/home.ts";
@@ -18,7 +19,7 @@ import { TRAINING_PROFILES, type EvolutionSettings, type TrainingProfile } from 
 import type { EvolutionEvent, RunLine } from "../protocol/run-output.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { isOptedOut, readConsent } from "../traces/consent.ts";
-import { createTraceStore } from "../traces/store.ts";
+import { createTraceStore, readTraceLines } from "../traces/store.ts";
 import { ServiceUnavailable } from "../services.ts";
 import { eventLine, reportText } from "./evolution-view.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
@@ -64,6 +65,8 @@ interface EvolveFlags extends CommonOptions {
   readonly candidates?: number;
   readonly tokens?: number;
   readonly trainOn?: EvolutionSettings["selection"]["rounds"];
+  readonly traces?: string[];
+  readonly trainNow?: boolean;
 }
 
 /** `rstar finetune`. */
@@ -104,15 +107,24 @@ export function evolveCommand(): Command {
         .choices(["own", "all"])
         .default("own"),
     )
+    .option(
+      "--traces <file...>",
+      "earlier searches of some of the problems, which are not searched again then",
+    )
+    .option("--train-now", "with --resume: leave out of this round what is not searched yet, and train")
     .action(async (flags: EvolveFlags, command: Command) => {
       if (flags.resume === true && flags.problems !== undefined)
         throw new CommandFailure(
           EXIT.usage,
           "A run that goes on keeps its own problems: leave --problems out, or begin a new run without --resume.",
         );
+      if (flags.trainNow === true && flags.resume !== true)
+        throw new CommandFailure(EXIT.usage, "--train-now is for a run that goes on: add --resume.");
       const isGiven = command.getOptionValueSource("rounds") === "cli";
-      const more = flags.resume === true && isGiven ? roundsFrom(flags) : undefined;
-      await start(flags, async (fetching) => await newEvolution(flags, fetching), more);
+      await start(flags, async (fetching) => await newEvolution(flags, fetching), {
+        ...(flags.resume === true && isGiven ? { rounds: roundsFrom(flags) } : {}),
+        trainNow: flags.trainNow === true,
+      });
     });
 }
 
@@ -144,11 +156,11 @@ function common(command: Command): Command {
     .option("--json", "events and reports as JSON lines");
 }
 
-/** Begins a run, or finds the one to go on with, and carries it to its end. `more` are rounds that it is to have. */
+/** Begins a run, or finds the one to go on with, and carries it to its end. */
 async function start(
   flags: CommonOptions,
   make: (fetching: Fetching) => Promise<NewRun>,
-  more?: EvolutionSettings["rounds"],
+  continuation: Continuation = {},
 ): Promise<void> {
   const { signal, release } = interruptSignal();
   const download = modelProgressView(process.stderr);
@@ -176,7 +188,7 @@ async function start(
         if (line !== null) process.stderr.write(`${line}\n`);
       }
     };
-    const outcome = await continueRun(root, runtime.services, signal, onEvent, more);
+    const outcome = await continueRun(root, runtime.services, signal, onEvent, continuation);
     switch (outcome.kind) {
       case "finished":
         tell({ kind: "end", outcome: "finished", message: summaryOf(outcome.reports.at(-1)) });
@@ -270,9 +282,21 @@ async function readTraces(file: string): Promise<readonly Trace[]> {
     if (file === defaultTraceFile()) return [];
     throw new CommandFailure(EXIT.input, `There is no file ${file}.`);
   }
-  const { traces, bad } = await createTraceStore(file).query();
+  const { traces, bad } = file.endsWith(".br")
+    ? readTraceLines(await decompressed(file))
+    : await createTraceStore(file).query();
   for (const { line, reason } of bad) process.stderr.write(`${file}:${line}: ${reason}\n`);
   return traces;
+}
+
+/** The text of a file as `rstar results` and the runs in docs/results keep it. */
+async function decompressed(file: string): Promise<string> {
+  try {
+    return brotliDecompressSync(await readFile(file)).toString();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandFailure(EXIT.input, `${file} cannot be decompressed: ${why}. Nothing was begun.`);
+  }
 }
 
 async function newEvolution(flags: EvolveFlags, fetching: Fetching): Promise<NewRun> {
@@ -293,6 +317,9 @@ async function newEvolution(flags: EvolveFlags, fetching: Fetching): Promise<New
       selection: { ...settings.selection, rounds: flags.trainOn ?? settings.selection.rounds },
     },
     problems,
+    ...(flags.traces === undefined
+      ? {}
+      : { traces: (await Promise.all(flags.traces.map(readTraces))).flat() }),
     inUse: await inUseOn(base),
   };
 }

@@ -19,6 +19,7 @@ import { LockLost, tryWithLock, writeFailure } from "../models/lock.ts";
 import { describeFailure } from "../models/outcomes.ts";
 import { createTraceStore } from "../traces/store.ts";
 import { searchModels, type EvolutionServices, type RunContext, type StageEnd } from "./context.ts";
+import { earlierSearches } from "./earlier.ts";
 import { gateStage } from "./gate.ts";
 import { problemsHash, split, type TrainingProblem } from "./problems.ts";
 import {
@@ -54,7 +55,7 @@ export interface NewRun {
   readonly problems: readonly TrainingProblem[];
   /** What begins it in a terminal. */
   readonly command?: string;
-  /** The traces to train on, where the settings say that they are given. */
+  /** The traces to train on, where the settings say that they are given; else earlier searches of some of the problems. */
   readonly traces?: readonly Trace[];
   /** What is in use on the base, which the first adapters have to beat: ids; null (the default) is the base, or no PPM. */
   readonly inUse?: RunState["adopted"];
@@ -94,7 +95,11 @@ export async function beginRun(
     failure: null,
   };
   await writeJson(folder.problems, { train, held });
-  if (traces !== undefined) await writeLines(folder.round(1).traces, traces);
+  if (traces !== undefined)
+    await writeLines(
+      folder.round(1).traces,
+      settings.traces === "given" ? traces : earlierSearches(id, traces, train),
+    );
   // Last, because a folder with a state is a run.
   await writeJson(folder.state, state);
   return { kind: "begun", state };
@@ -102,16 +107,21 @@ export async function beginRun(
 
 const NOTHING_TRAINED = { policy: null, ppm: null, policyGate: null, ppmGate: null } as const;
 
-/**
- * Goes on with the run in a folder, from wherever it stands, to its end, a stop or a failure. `rounds` are those that it
- * is to have in the end: what they have beyond its own is added, and its own stay as they are.
- */
+/** What is to be different when a run goes on. */
+export interface Continuation {
+  /** The rounds that it is to have in the end: what they have beyond its own is added, and its own stay as they are. */
+  readonly rounds?: readonly RoundPlan[];
+  /** Leaves unsearched what is not searched yet in the round under way, and trains on what there is. */
+  readonly trainNow?: boolean;
+}
+
+/** Goes on with the run in a folder, from wherever it stands, to its end, a stop or a failure. */
 export async function continueRun(
   root: string,
   services: EvolutionServices,
   signal: AbortSignal,
   emit: (event: EvolutionEvent) => void = () => undefined,
-  rounds: readonly RoundPlan[] = [],
+  { rounds = [], trainNow = false }: Continuation = {},
 ): Promise<EvolutionOutcome> {
   const folder = runFolder(root);
   const [state, problems] = [await readState(folder), await readProblems(folder)];
@@ -121,7 +131,10 @@ export async function continueRun(
   if (problems.kind === "bad") return { kind: "failed", message: problems.message };
   try {
     const attempt = await tryWithLock(path.join(services.home, "evolution"), signal, (own) =>
-      run({ folder, problems: problems.value, services, signal: own, emit }, extended(state.value, rounds)),
+      run(
+        { folder, problems: problems.value, services, signal: own, emit },
+        changed(state.value, rounds, trainNow),
+      ),
     );
     if (attempt.kind === "done") return attempt.value;
     return {
@@ -143,11 +156,12 @@ export async function continueRun(
   }
 }
 
-/** The run with the rounds that it does not have yet. */
-function extended(state: RunState, rounds: readonly RoundPlan[]): RunState {
+/** The run with the rounds that it does not have yet, and with its search at an end if that is wanted. */
+function changed(state: RunState, rounds: readonly RoundPlan[], trainNow: boolean): RunState {
   const own = state.settings.rounds;
   return {
     ...state,
+    stage: trainNow && state.stage === "search" ? "select" : state.stage,
     settings: { ...state.settings, rounds: [...own, ...rounds.slice(own.length)] },
   };
 }

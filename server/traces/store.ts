@@ -21,16 +21,7 @@ export function createTraceStore(file: string): TraceStore {
       if (isMissing(error)) return { traces: [], bad: [] };
       throw error;
     }
-    const traces: Trace[] = [];
-    const bad: BadLine[] = [];
-    for (const [index, line] of text.split("\n").entries()) {
-      // A trace names its own id, so other lines need not be parsed.
-      if (line === "" || (filter.id !== undefined && !line.includes(filter.id))) continue;
-      const parsed = parseTraceLine(line);
-      if (parsed.kind === "bad") bad.push({ line: index + 1, reason: parsed.reason });
-      else if (passes(parsed.trace, filter)) traces.push(parsed.trace);
-    }
-    return { traces, bad };
+    return readTraceLines(text, filter);
   };
 
   return {
@@ -80,6 +71,20 @@ export function createTraceStore(file: string): TraceStore {
 
 function lock(file: string): Promise<() => Promise<void>> {
   return lockfile.lock(file, { retries: { retries: 50, minTimeout: 20, maxTimeout: 200 } });
+}
+
+/** The traces in the text of a store that pass, and the lines that cannot be read. */
+export function readTraceLines(text: string, filter: TraceFilter = {}): { traces: Trace[]; bad: BadLine[] } {
+  const traces: Trace[] = [];
+  const bad: BadLine[] = [];
+  for (const [index, line] of text.split("\n").entries()) {
+    // A trace names its own id, so other lines need not be parsed.
+    if (line === "" || (filter.id !== undefined && !line.includes(filter.id))) continue;
+    const parsed = parseTraceLine(line);
+    if (parsed.kind === "bad") bad.push({ line: index + 1, reason: parsed.reason });
+    else if (passes(parsed.trace, filter)) traces.push(parsed.trace);
+  }
+  return { traces, bad };
 }
 
 /** One line of a store, or why it is not a trace. */

@@ -159,15 +159,68 @@ describe("a run", () => {
     await whole.go();
     const run = await begin({ rounds: rounds.slice(0, 1) });
     expect(await run.go()).toMatchObject({ kind: "finished", reports: [{ round: 1 }] });
-    const outcome = await continueRun(
-      run.root,
-      toyServices(run.home, fakeTrainer()),
-      never(),
-      undefined,
+    const outcome = await continueRun(run.root, toyServices(run.home, fakeTrainer()), never(), undefined, {
       rounds,
-    );
+    });
     expect(outcome).toMatchObject({ kind: "finished", reports: [{ round: 1 }, { round: 2 }] });
     expect(await harvest(run)).toEqual(await harvest(whole));
+  });
+
+  it("takes searches of an earlier run in place of its own, published ones too, and searches what they lack", async () => {
+    const one = toySettings()
+      .rounds.slice(0, 1)
+      .map((plan) => ({ ...plan, ladder: [] }));
+    const before = await begin({ rounds: one });
+    await before.go();
+    const { traces } = await createTraceStore(runFolder(before.root).round(1).traces).query();
+    const [first, ...others] = traces;
+    if (first === undefined) throw new Error("nothing was searched");
+    const published = others.map((trace) => ({
+      ...trace,
+      problem: { ...trace.problem, id: "elsewhere", text: "", reference: null },
+    }));
+    const ungraded = { ...first, nodes: first.nodes.map((node) => ({ ...node, graded: null })) };
+    const run = await begin(
+      { rounds: one },
+      { id: "next", traces: [...published, ungraded, ...published.slice(0, 1)] },
+    );
+    expect(await run.go()).toMatchObject({ kind: "finished" });
+    const { traces: now } = await createTraceStore(runFolder(run.root).round(1).traces).query();
+    const names = others.map(({ problem }) => `next-r1-0-${problem.id}`);
+    expect(now.map(({ id }) => id).sort()).toEqual(
+      [...names, `${names[0]}-earlier-1`, `next-r1-0-${first.problem.id}`].sort(),
+    );
+    for (const trace of others) {
+      const taken = now.find(({ id }) => id === `next-r1-0-${trace.problem.id}`);
+      expect(taken).toEqual({ ...trace, id: taken?.id });
+    }
+    // The one whose answers were never graded was left out, and its problem searched by the run itself.
+    const again = now.find(({ id }) => id === `next-r1-0-${first.problem.id}`);
+    expect(again?.nodes.some(({ graded }) => graded !== null)).toBe(true);
+  });
+
+  it("trains on what is searched so far when it is told to, and searches everything in the next round", async () => {
+    const run = await begin();
+    const stop = new AbortController();
+    let proposed = 0;
+    const stopped = await run.go((what) => {
+      if (what === "propose" && ++proposed === 20) stop.abort();
+    }, stop.signal);
+    expect(stopped).toMatchObject({ kind: "stopped", state: { stage: "search" } });
+    const searched = async (round: number): Promise<number> =>
+      new Set(
+        (await createTraceStore(runFolder(run.root).round(round).traces).query()).traces.map(
+          ({ problem }) => problem.id,
+        ),
+      ).size;
+    const before = await searched(1);
+    expect(before).toBeGreaterThan(0);
+    expect(before).toBeLessThan(6);
+    const outcome = await continueRun(run.root, toyServices(run.home, fakeTrainer()), never(), undefined, {
+      trainNow: true,
+    });
+    expect(outcome).toMatchObject({ kind: "finished", reports: [{ problems: before }, { problems: 6 }] });
+    expect([await searched(1), await searched(2)]).toEqual([before, 6]);
   });
 
   it("trains on the traces of all rounds so far where it is set to", async () => {
