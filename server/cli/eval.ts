@@ -1,5 +1,4 @@
 /** `rstar eval`: searches a set of problems by several methods, grades, and reports with intervals and paired tests. */
-import { createHash } from "node:crypto";
 import path from "node:path";
 import { Command, Option } from "commander";
 import { openRuntime, type Runtime } from "../compose.ts";
@@ -12,6 +11,7 @@ import { cellCount, evaluate, type EvaluationEnd, type EvaluationPlan } from "..
 import { settingsHash, type EvaluationSettings } from "../evaluation/settings.ts";
 import { writeReports } from "../evaluation/write.ts";
 import { promptTemplate } from "../search/prompt.ts";
+import { sha256 } from "../search/solve.ts";
 import { planOf, type EvalOptions } from "./eval-options.ts";
 import { createEvalProgress } from "./eval-progress.ts";
 import { problemsFor } from "./eval-problems.ts";
@@ -174,7 +174,7 @@ async function settingsOf(
     seeds: [...plan.seeds],
     sharedDraws: plan.sharedDraws,
     models: await describeModels(localParts(runtime).models, signal),
-    prompt: { format, sha256: createHash("sha256").update(promptTemplate(format)).digest("hex") },
+    prompt: { format, sha256: sha256(promptTemplate(format)) },
   };
 }
 

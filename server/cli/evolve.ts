@@ -2,7 +2,6 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { brotliDecompressSync } from "node:zlib";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { defaultTraceFile, modelManager, openEvolution, type EvolutionRuntime } from "../compose.ts";
 import { evaluationProblems } from "../evolution/decontamination.ts";
@@ -17,15 +16,14 @@ import { dataHome } from "../models/home.ts";
 import { describeFailure, type ModelProgress } from "../models/outcomes.ts";
 import { TRAINING_PROFILES, type EvolutionSettings, type TrainingProfile } from "../protocol/evolution.ts";
 import type { EvolutionEvent, RunLine } from "../protocol/run-output.ts";
-import type { Trace } from "../protocol/trace.ts";
 import { isOptedOut, readConsent } from "../traces/consent.ts";
-import { createTraceStore, readTraceLines } from "../traces/store.ts";
 import { ServiceUnavailable } from "../services.ts";
 import { eventLine, reportText } from "./evolution-view.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { wholeNumber } from "./numbers.ts";
+import { readTraceFiles } from "./trace-files.ts";
 
 /** What both commands take. */
 interface CommonOptions {
@@ -261,8 +259,9 @@ async function newFinetune(flags: FinetuneFlags, fetching: Fetching): Promise<Ne
       "You have not agreed to training on the traces of your documents. `rstar traces consent agree` allows it; `--traces FILE` trains on a file that you name. Nothing was changed.",
       "not-agreed",
     );
-  const files = flags.traces ?? [defaultTraceFile()];
-  const traces = (await Promise.all(files.map(readTraces))).flat();
+  // The store is made with its first trace.
+  const isThere = (file: string): boolean => file !== defaultTraceFile() || existsSync(file);
+  const traces = await readTraceFiles((flags.traces ?? [defaultTraceFile()]).filter(isThere));
   const base = await baseOf(flags, fetching);
   const material = finetuneMaterial(traces, {
     baseSha256: flags.anyModel === true ? null : base.sha256,
@@ -275,28 +274,6 @@ async function newFinetune(flags: FinetuneFlags, fetching: Fetching): Promise<Ne
     ...{ id: newRunId(), settings, problems: material.problems, traces: material.traces },
     inUse: await inUseOn(base),
   };
-}
-
-async function readTraces(file: string): Promise<readonly Trace[]> {
-  if (!existsSync(file)) {
-    if (file === defaultTraceFile()) return [];
-    throw new CommandFailure(EXIT.input, `There is no file ${file}.`);
-  }
-  const { traces, bad } = file.endsWith(".br")
-    ? readTraceLines(await decompressed(file))
-    : await createTraceStore(file).query();
-  for (const { line, reason } of bad) process.stderr.write(`${file}:${line}: ${reason}\n`);
-  return traces;
-}
-
-/** The text of a file as `rstar results` and the runs in docs/results keep it. */
-async function decompressed(file: string): Promise<string> {
-  try {
-    return brotliDecompressSync(await readFile(file)).toString();
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new CommandFailure(EXIT.input, `${file} cannot be decompressed: ${why}. Nothing was begun.`);
-  }
 }
 
 async function newEvolution(flags: EvolveFlags, fetching: Fetching): Promise<NewRun> {
@@ -317,9 +294,7 @@ async function newEvolution(flags: EvolveFlags, fetching: Fetching): Promise<New
       selection: { ...settings.selection, rounds: flags.trainOn ?? settings.selection.rounds },
     },
     problems,
-    ...(flags.traces === undefined
-      ? {}
-      : { traces: (await Promise.all(flags.traces.map(readTraces))).flat() }),
+    ...(flags.traces === undefined ? {} : { traces: await readTraceFiles(flags.traces) }),
     inUse: await inUseOn(base),
   };
 }

@@ -1,5 +1,4 @@
 /** `rstar adapters measure`: PPMs alone, side by side, on stored searches of problems that did not train them. */
-import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { Command } from "commander";
@@ -10,10 +9,10 @@ import { reliabilityPicture } from "../evaluation/reliability.ts";
 import { ppmReport, ppmReportText, problemsOf, reliabilityFile, scoreAll } from "../evolution/ppm-report.ts";
 import { SELECTION } from "../evolution/profiles.ts";
 import type { Trace } from "../protocol/trace.ts";
-import { createTraceStore } from "../traces/store.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
+import { readTraceFile } from "./trace-files.ts";
 
 /** The subcommand. */
 export function measureCommand(): Command {
@@ -72,11 +71,8 @@ export function measureCommand(): Command {
 
 /** Traces of a trace file or of an evaluation's records. */
 async function readTraces(file: string): Promise<readonly Trace[]> {
-  if (!existsSync(file)) throw new CommandFailure(EXIT.input, `There is no file ${file}.`);
   const records: Trace[] = [];
   for await (const { record } of eachRecord(file)) if (record !== null) records.push(record.trace);
   if (records.length > 0) return records;
-  const { traces, bad } = await createTraceStore(file).query();
-  for (const { line, reason } of bad) process.stderr.write(`${file}:${line}: ${reason}\n`);
-  return traces;
+  return await readTraceFile(file);
 }

@@ -1,6 +1,6 @@
 /** Searches that were made before a run began, for its first round to train on in place of searching again. Pure. */
-import { createHash } from "node:crypto";
 import type { Trace } from "../protocol/trace.ts";
+import { sha256 } from "../search/solve.ts";
 import type { TrainingProblem } from "./problems.ts";
 import { isSolved, traceIdOf } from "./search-stage.ts";
 
@@ -15,9 +15,7 @@ export function earlierSearches(
   traces: readonly Trace[],
   train: readonly TrainingProblem[],
 ): Trace[] {
-  const problems = new Map(
-    train.map((problem) => [createHash("sha256").update(problem.problem).digest("hex"), problem]),
-  );
+  const problems = new Map(train.map((problem) => [sha256(problem.problem), problem]));
   const taken = new Map<string, number>();
   return traces
     .filter(isGraded)

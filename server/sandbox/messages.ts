@@ -69,7 +69,7 @@ export type Message =
       /** Whether Node's permission model guards the process. */
       readonly permission: boolean;
     }
-  /** The prefix is in place and the step itself starts. `taint` as in Answer, and the code that is run, known before anything runs. */
+  /** The prefix is in place and the step itself starts. `taint` as in Answer, known before anything runs; what runs is `code`. */
   | { readonly op: "step"; readonly taint: string; readonly origin: string; readonly code: string }
   /** Some of what the step printed. */
   | { readonly op: "output"; readonly text: string }

@@ -39,11 +39,6 @@ export interface DisposableSandbox extends Sandbox {
 /** Why the host ended an interpreter in the middle of a run; null when it did not. */
 type Ended = "timeout" | "abort" | null;
 
-/** A result before it is known what code and state it belongs to. */
-type Outcome = Without<RunResult, "code" | "state">;
-/** `Omit` for each member of a union. */
-type Without<Union, Key extends PropertyKey> = Union extends unknown ? Omit<Union, Key> : never;
-
 /** Part of the memory limit that, once used, has the interpreter replaced: wasm memory never shrinks. */
 const FULL = 0.75;
 
@@ -140,42 +135,48 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
     clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
 
-    const outcome = interpret(exchange, seen.ended, output, performance.now() - began);
-    const result: RunResult =
-      outcome.kind === "ok"
-        ? { ...outcome, code: seen.code, state: { program: [...state.program, seen.code] } }
-        : { ...outcome, code: seen.code };
+    const { ended, code } = seen;
+    const result = interpret(exchange, ended, output, performance.now() - began, state, code);
     lease.release(replacement(exchange, seen.ended, seen.taint ?? ""));
     if (seen.ended === "abort") throw signal.reason;
     if (result.kind === "ok") lease.remember(keyOf(result.state.program));
     return result;
   }
 
-  function interpret(exchange: Exchange, ended: Ended, output: string, elapsed: number): Outcome {
+  function interpret(
+    exchange: Exchange,
+    ended: Ended,
+    output: string,
+    elapsed: number,
+    state: SandboxState,
+    code: string,
+  ): RunResult {
     if (exchange.kind === "died") {
-      if (ended === "timeout") return { kind: "timeout", output, limitMs: timeLimitMs, ms: elapsed };
-      if (exchange.outOfMemory) return { kind: "memory", output, limitMB: memoryMB, ms: elapsed };
-      return { kind: "crash", reason: exchange.reason, ms: elapsed };
+      if (ended === "timeout") return { kind: "timeout", code, output, limitMs: timeLimitMs, ms: elapsed };
+      if (exchange.outOfMemory) return { kind: "memory", code, output, limitMB: memoryMB, ms: elapsed };
+      return { kind: "crash", code, reason: exchange.reason, ms: elapsed };
     }
     const { answer } = exchange;
     switch (answer.kind) {
       case "ok":
         return {
           kind: "ok",
+          code,
           output,
           truncated: answer.truncated,
           value: answer.value,
           assertions: answer.assertions,
           ms: answer.ms,
+          state: { program: [...state.program, code] },
         };
       case "error": {
         const { type, message, line, ms } = answer;
-        return { kind: "error", output, error: { type, message, line }, ms };
+        return { kind: "error", code, output, error: { type, message, line }, ms };
       }
       case "memory":
-        return { kind: "memory", output, limitMB: memoryMB, ms: answer.ms };
+        return { kind: "memory", code, output, limitMB: memoryMB, ms: answer.ms };
       default:
-        return { kind: "crash", reason: `an answer of kind ${answer.kind} to a run`, ms: elapsed };
+        return { kind: "crash", code, reason: `an answer of kind ${answer.kind} to a run`, ms: elapsed };
     }
   }
 

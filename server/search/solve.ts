@@ -161,6 +161,7 @@ function settingsOf(config: SearchConfig): Trace["settings"] {
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, value ?? "none"]));
 }
 
-function sha256(text: string): string {
+/** The hash by which traces name a text: a problem, a prompt. SHA-256 of its UTF-8, in hexadecimal. */
+export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }

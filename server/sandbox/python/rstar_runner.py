@@ -147,8 +147,9 @@ class Runner:
             code = rstar_guard.compile_step(step, filename, "exec", self.taint, keep_value=True)
             wanted = rstar_imports.wanted_imports(step) if request["completeImports"] else {}
             namespace, origin = self.begin(program)
-            if any(name not in namespace for name in wanted):
-                step = rstar_imports.complete(step, wanted, namespace)
+            completed = rstar_imports.complete(step, wanted, namespace)
+            if completed != step:
+                step = completed
                 code = rstar_guard.compile_step(step, filename, "exec", self.taint, keep_value=True)
             self.writer.reset(request["outputLimit"])
             self.events.reset()

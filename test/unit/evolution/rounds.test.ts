@@ -7,6 +7,7 @@ import type { EvolutionEvent } from "../../../server/protocol/run-output.ts";
 import {
   beginRun,
   continueRun,
+  type Continuation,
   type EvolutionOutcome,
   type NewRun,
 } from "../../../server/evolution/rounds.ts";
@@ -24,7 +25,12 @@ const PROBLEMS = toyProblems(10);
 interface Run {
   readonly root: string;
   readonly home: string;
-  readonly go: (boundary?: Boundary, signal?: AbortSignal, trainer?: Trainer) => Promise<EvolutionOutcome>;
+  readonly go: (
+    boundary?: Boundary,
+    signal?: AbortSignal,
+    trainer?: Trainer,
+    continuation?: Continuation,
+  ) => Promise<EvolutionOutcome>;
   readonly events: EvolutionEvent[];
 }
 
@@ -43,8 +49,14 @@ async function begin(
   const events: EvolutionEvent[] = [];
   return {
     ...{ root, home, events },
-    go: (boundary, signal = never(), trainer = fakeTrainer()) =>
-      continueRun(root, toyServices(home, trainer, boundary), signal, (event) => events.push(event)),
+    go: (boundary, signal = never(), trainer = fakeTrainer(), continuation = {}) =>
+      continueRun(
+        root,
+        toyServices(home, trainer, boundary),
+        signal,
+        (event) => events.push(event),
+        continuation,
+      ),
   };
 }
 
@@ -159,9 +171,7 @@ describe("a run", () => {
     await whole.go();
     const run = await begin({ rounds: rounds.slice(0, 1) });
     expect(await run.go()).toMatchObject({ kind: "finished", reports: [{ round: 1 }] });
-    const outcome = await continueRun(run.root, toyServices(run.home, fakeTrainer()), never(), undefined, {
-      rounds,
-    });
+    const outcome = await run.go(undefined, never(), fakeTrainer(), { rounds });
     expect(outcome).toMatchObject({ kind: "finished", reports: [{ round: 1 }, { round: 2 }] });
     expect(await harvest(run)).toEqual(await harvest(whole));
   });
@@ -216,9 +226,7 @@ describe("a run", () => {
     const before = await searched(1);
     expect(before).toBeGreaterThan(0);
     expect(before).toBeLessThan(6);
-    const outcome = await continueRun(run.root, toyServices(run.home, fakeTrainer()), never(), undefined, {
-      trainNow: true,
-    });
+    const outcome = await run.go(undefined, never(), fakeTrainer(), { trainNow: true });
     expect(outcome).toMatchObject({ kind: "finished", reports: [{ problems: before }, { problems: 6 }] });
     expect([await searched(1), await searched(2)]).toEqual([before, 6]);
   });

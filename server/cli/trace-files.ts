@@ -1,0 +1,34 @@
+/** Trace files that a person names. */
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { brotliDecompressSync } from "node:zlib";
+import type { Trace } from "../protocol/trace.ts";
+import { createTraceStore, readTraceLines } from "../traces/store.ts";
+import { CommandFailure, EXIT } from "./exit.ts";
+
+/** The traces of several files, in order. @throws CommandFailure for one that cannot be read. */
+export async function readTraceFiles(files: readonly string[]): Promise<readonly Trace[]> {
+  return (await Promise.all(files.map(readTraceFile))).flat();
+}
+
+/**
+ * The traces of a file, or of its compressed form (`.br`) as docs/results keeps it; lines that cannot be read are told.
+ * @throws CommandFailure when there is no such file or it cannot be decompressed.
+ */
+export async function readTraceFile(file: string): Promise<readonly Trace[]> {
+  if (!existsSync(file)) throw new CommandFailure(EXIT.input, `There is no file ${file}.`);
+  const { traces, bad } = file.endsWith(".br")
+    ? readTraceLines(await decompressed(file))
+    : await createTraceStore(file).query();
+  for (const { line, reason } of bad) process.stderr.write(`${file}:${line}: ${reason}\n`);
+  return traces;
+}
+
+async function decompressed(file: string): Promise<string> {
+  try {
+    return brotliDecompressSync(await readFile(file)).toString();
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new CommandFailure(EXIT.input, `${file} cannot be decompressed: ${why}. Nothing was begun.`);
+  }
+}
