@@ -23,7 +23,14 @@ import {
   stopAll,
 } from "./solving.ts";
 import { manageTraces } from "./trace-collection.ts";
-import { fineTune, resumeEvolution, rollBackModel, runEvolution, stopEvolution } from "./training.ts";
+import {
+  fineTune,
+  resumeEvolution,
+  rollBackModel,
+  runEvolution,
+  stopEvolution,
+  trainNow,
+} from "./training.ts";
 import { readParams, type RequestParams } from "./protocol.ts";
 
 type Handler = (parts: Parts, argument: unknown) => unknown;
@@ -92,6 +99,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "rstarMath.fineTune": fineTune,
   "rstarMath.runEvolution": runEvolution,
   "rstarMath.stopEvolution": stopEvolution,
+  "rstarMath.trainNow": trainNow,
   "rstarMath.resumeEvolution": resumeEvolution,
   "rstarMath.rollBackModel": rollBackModel,
   "rstarMath.showDashboard": ({ dashboard }) => dashboard.show(),

@@ -73,6 +73,9 @@ export class DashboardView
       case "resume":
         await vscode.commands.executeCommand("rstarMath.resumeEvolution", { run: message.run });
         return;
+      case "train-now":
+        await this.#trainNow(message.run);
+        return;
       case "reveal":
         await this.#reveal(message.run);
         return;
@@ -114,6 +117,13 @@ export class DashboardView
     const { state, reports, metrics } = found;
     this.#shown = run;
     this.#panel.post({ kind: "run", state, reports, metrics });
+  }
+
+  async #trainNow(run: string): Promise<void> {
+    const found = await this.#server.ask("run", { run });
+    if (found?.kind !== "run") return;
+    if (found.state.status === "running") await vscode.commands.executeCommand("rstarMath.trainNow");
+    else await vscode.commands.executeCommand("rstarMath.resumeEvolution", { run, trainNow: true });
   }
 
   /** Shows the run's folder: in the file manager of this computer, or where the files are elsewhere in a window. */

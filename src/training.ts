@@ -50,6 +50,17 @@ export async function stopEvolution({ server }: Parts): Promise<boolean> {
   return stopping;
 }
 
+/** Ends the search of the run under way and trains on what it found. */
+export async function trainNow({ server }: Parts): Promise<void> {
+  const answer = server.state === "running" ? await server.ask("trainNow", {}) : null;
+  vscode.window.setStatusBarMessage(
+    answer?.accepted === true
+      ? vscode.l10n.t("rStar Math: the search ends here; what was found trains now")
+      : vscode.l10n.t("rStar Math: no run of this window is searching"),
+    8_000,
+  );
+}
+
 /** Takes the newest choice of a policy or PPM back. */
 export async function rollBackModel({ server }: Parts): Promise<void> {
   const found = await server.ask("adaptersInUse", {});

@@ -25,6 +25,7 @@ const actions: DashboardActions = {
     draw();
   },
   resume: (run) => host.post({ kind: "resume", run }),
+  trainNow: (run) => host.post({ kind: "train-now", run }),
   reveal: (run) => host.post({ kind: "reveal", run }),
   rollBack: () => host.post({ kind: "roll-back" }),
   copy: (text) => host.post({ kind: "copy", text }),

@@ -21,6 +21,7 @@ export interface DashboardActions {
   start(): void;
   stop(run: string): void;
   resume(run: string): void;
+  trainNow(run: string): void;
   reveal(run: string): void;
   rollBack(): void;
   copy(text: string): void;
@@ -65,15 +66,17 @@ function buttons({ run, mayRun, runs }: DashboardModel, actions: DashboardAction
   const made: HTMLElement[] = [];
   const isBusy = runs.some(({ status }) => status === "running");
   if (run !== null) {
-    const { id, status } = run.state;
+    const { id, status, stage } = run.state;
+    const mayGoOn = (status === "stopped" || status === "failed") && mayRun && !isBusy;
+    if (stage === "search" && (status === "running" || mayGoOn))
+      made.push(button("train-now", t("Train Now"), "secondary", () => actions.trainNow(id)));
     if (status === "running")
       made.push(
         button("stop", run.stopping ? t("Stopping…") : t("Stop and Keep"), "secondary", () =>
           actions.stop(id),
         ),
       );
-    if ((status === "stopped" || status === "failed") && mayRun && !isBusy)
-      made.push(button("resume", t("Resume"), "primary", () => actions.resume(id)));
+    if (mayGoOn) made.push(button("resume", t("Resume"), "primary", () => actions.resume(id)));
     made.push(button("reveal", t("Open Folder"), "secondary", () => actions.reveal(id)));
   }
   if (mayRun) made.push(button("roll-back", t("Roll Back…"), "secondary", () => actions.rollBack()));

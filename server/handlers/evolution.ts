@@ -25,6 +25,10 @@ interface Current {
   readonly stop: AbortController;
   state: RunState | null;
   folder: string | null;
+  /** Its search is to end, and what was found to train. */
+  trainNow: boolean;
+  /** Stops its process, not the run. */
+  stopProcess: () => void;
 }
 
 /** What is asked for: the command's own arguments, and what the display is called. */
@@ -62,7 +66,7 @@ export class Evolution {
 
   /** `rstar/evolution/resume` */
   async resume(
-    { run, ...tokens }: ParamsOf<typeof REQUESTS.resumeRun>,
+    { run, trainNow, ...tokens }: ParamsOf<typeof REQUESTS.resumeRun>,
     signal: AbortSignal,
   ): Promise<RunOutcome> {
     const id = run ?? (await this.runs()).find(({ status }) => status !== "finished")?.id ?? null;
@@ -73,9 +77,17 @@ export class Evolution {
         reason: "no-run",
         message: "There is no unfinished run to go on with. Nothing was changed.",
       };
-    const command = found.state.settings.traces === "given" ? "finetune" : "evolve";
-    const args = [command, "--resume", "--out", found.folder, ...this.#python()];
+    const args = this.#resuming(found.folder, found.state, trainNow === true);
     return await this.#begin({ title: "Going on with the run", args }, tokens, signal);
+  }
+
+  /** `rstar/evolution/trainNow`: its process stops, and another one trains. */
+  trainNow(): boolean {
+    const current = this.#current;
+    if (current?.state?.stage !== "search") return false;
+    current.trainNow = true;
+    current.stopProcess();
+    return true;
   }
 
   /** `rstar/evolution/stop` */
@@ -114,6 +126,13 @@ export class Evolution {
     return pythonPath === "" ? [] : ["--python", pythonPath];
   }
 
+  /** The command that goes on with a run; only a searching one has a search to end. */
+  #resuming(folder: string, state: RunState, trainNow: boolean): string[] {
+    const command = state.settings.traces === "given" ? ["finetune"] : ["evolve"];
+    if (trainNow && state.stage === "search") command.push("--train-now");
+    return [...command, "--resume", "--out", folder, ...this.#python()];
+  }
+
   /** What the settings say of a new run: Python, the level of adoption, and the model that is trained. */
   async #withSettings(args: readonly string[]): Promise<string[]> {
     const { model, training } = this.#session.settings;
@@ -133,7 +152,10 @@ export class Evolution {
       "Another fine-tuning or evolution is running with this data folder. Stop it or wait for it; nothing was changed.",
     );
     if (this.#current !== null) return busy;
-    const current: Current = { stop: new AbortController(), state: null, folder: null };
+    const current: Current = {
+      ...{ stop: new AbortController(), state: null, folder: null },
+      ...{ trainNow: false, stopProcess: () => undefined },
+    };
     this.#current = current;
     try {
       if (await isRunning(this.#home())) return busy;
@@ -152,13 +174,13 @@ export class Evolution {
     signal: AbortSignal,
   ): Promise<RunOutcome> {
     const display = await beginProgress(this.#session, tokens, title);
+    const stop = AbortSignal.any([signal, display.signal, current.stop.signal]);
     try {
-      return await this.#follow(
-        current,
-        args,
-        display,
-        AbortSignal.any([signal, display.signal, current.stop.signal]),
-      );
+      const outcome = await this.#follow(current, args, display, stop);
+      const { folder, state } = current;
+      const isGoingOn = outcome.kind === "stopped" && current.trainNow && !stop.aborted;
+      if (!isGoingOn || folder === null || state === null) return outcome;
+      return await this.#follow(current, this.#resuming(folder, state, true), display, stop);
     } finally {
       display.done();
     }
@@ -194,6 +216,7 @@ export class Evolution {
       },
     );
     const stop = (): void => process.stop();
+    current.stopProcess = stop;
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
     try {

@@ -95,6 +95,7 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
     fineTune: async (params, signal) => await (await evolving()).fineTune(params, signal),
     evolve: async (params, signal) => await (await evolving()).evolve(params, signal),
     resumeRun: async (params, signal) => await (await evolving()).resume(params, signal),
+    trainNow: async () => ({ accepted: (await evolving()).trainNow() }),
     stopRun: async () => ({ stopping: (await evolving()).stop() }),
     runs: async () => ({ runs: await (await evolving()).runs() }),
     run: async ({ run }) => await (await evolving()).run(run),

@@ -232,12 +232,17 @@ export const REQUESTS = {
     z.object({ problems: z.string(), rounds: z.int().min(1).max(20), profile, ...ProgressTokens.shape }),
     RunOutcome,
   ),
-  /** Goes on with a run that was stopped, failed or killed; null is the newest of them. */
+  /**
+   * Goes on with a run that was stopped, failed or killed; null is the newest of them. `trainNow` leaves out what its
+   * round has not searched yet.
+   */
   resumeRun: request(
     "evolution/resume",
-    z.object({ run: z.string().nullable(), ...ProgressTokens.shape }),
+    z.object({ run: z.string().nullable(), trainNow: z.boolean().optional(), ...ProgressTokens.shape }),
     RunOutcome,
   ),
+  /** Ends the search of the run under way and trains on what was found. False where no run of this window searches. */
+  trainNow: request("evolution/trainNow", Nothing, z.object({ accepted: z.boolean() })),
   /** Stops the run under way, which keeps all it has. */
   stopRun: request("evolution/stop", Nothing, z.object({ stopping: z.boolean() })),
   /** Newest first. */

@@ -184,6 +184,8 @@ export const FromDashboard = z.discriminatedUnion("kind", [
   /** Stops and keeps what was reached. */
   z.strictObject({ kind: z.literal("stop"), run: z.string() }),
   z.strictObject({ kind: z.literal("resume"), run: z.string() }),
+  /** Ends the search of this round and trains on what it found; a stopped run goes on with that. */
+  z.strictObject({ kind: z.literal("train-now"), run: z.string() }),
   /** Opens the run's folder. */
   z.strictObject({ kind: z.literal("reveal"), run: z.string() }),
   z.strictObject({ kind: z.literal("roll-back") }),

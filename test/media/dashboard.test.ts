@@ -71,6 +71,24 @@ it("stops, resumes, opens and starts through the extension", async () => {
   for (const message of sent) expect(FromDashboard.safeParse(message).success).toBe(true);
 });
 
+it("offers to train now while it searches, and where a search was stopped; not where none is under way", async () => {
+  await show();
+  const button = view.page.getByRole("button", { name: "Train Now" });
+  await view.send({ kind: "state", state: stateIn("search") });
+  await button.click();
+  await view.send({ kind: "runs", runs: RUNS.map((run) => ({ ...run, status: "stopped" })), mayRun: true });
+  await view.send({ kind: "state", state: stateIn("search", { status: "stopped" }) });
+  await view.page.getByRole("button", { name: "Resume" }).waitFor();
+  await button.click();
+  await view.send({ kind: "state", state: stateIn("select") });
+  await button.waitFor({ state: "detached" });
+  const run = stateIn("search").id;
+  expect((await view.posted()).filter(({ kind }) => kind === "train-now")).toEqual([
+    { kind: "train-now", run },
+    { kind: "train-now", run },
+  ]);
+});
+
 it("gives the command that begins the same run in a terminal", async () => {
   await show();
   await view.page.getByRole("region", { name: "The same run in a terminal" }).getByRole("button").click();

@@ -174,6 +174,45 @@ describe("a run", () => {
     expect(await editor.ask("stopRun", {})).toEqual({ stopping: false });
   });
 
+  it("ends its search when it is asked to train now, goes on in a second process, and can still be stopped", async () => {
+    const { editor, home, started, news } = await scene();
+    const root = await begun(home);
+    expect(await editor.ask("trainNow", {})).toEqual({ accepted: false });
+    const asked = editor.ask("resumeRun", { run: null });
+    const puppet = await first(started);
+    puppet.listener.line({ kind: "run", folder: root });
+    await until(() => news.length > 1);
+    expect(await editor.ask("trainNow", {})).toEqual({ accepted: true });
+    expect(started[0]?.stops).toBe(1);
+    puppet.listener.line({ kind: "end", outcome: "stopped", message: "Stopped." });
+    puppet.end(130);
+    await until(() => started.length === 2);
+    expect(started[1]?.args).toEqual(["evolve", "--train-now", "--resume", "--out", root, "--json"]);
+    expect(await editor.ask("runs", {})).toMatchObject({ runs: [{ status: "running" }] });
+    expect(await editor.ask("stopRun", {})).toEqual({ stopping: true });
+    expect(started[1]?.stops).toBe(1);
+    started[1]?.listener.line({ kind: "end", outcome: "stopped", message: "Stopped." });
+    started[1]?.end(130);
+    expect(await asked).toMatchObject({ kind: "stopped", run: "toy" });
+    expect(started).toHaveLength(2);
+  });
+
+  it("that is stopped in its search goes on with the training alone, where that is asked", async () => {
+    const { editor, home, started } = await scene();
+    const root = await begun(home);
+    const asked = editor.ask("resumeRun", { run: "toy", trainNow: true });
+    expect((await first(started)).args).toEqual([
+      "evolve",
+      "--train-now",
+      "--resume",
+      "--out",
+      root,
+      "--json",
+    ]);
+    started[0]?.end(0);
+    await asked;
+  });
+
   it("whose process is killed is told as one that can be resumed", async () => {
     const { editor, home, started, news } = await scene();
     const root = await begun(home);
