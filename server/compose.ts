@@ -81,6 +81,8 @@ export interface RuntimeOptions {
   readonly gpu?: EngineOptions["gpu"];
   readonly threads?: number;
   readonly idleUnloadMs?: number;
+  /** As in `EngineOptions`: for what is measured or trained on. */
+  readonly reproducible?: boolean;
   /** Python that is open already; whoever opened it closes it. */
   readonly python?: Python;
 }
@@ -169,6 +171,7 @@ export async function openRuntime(
         ...(options.gpu === undefined ? {} : { gpu: options.gpu }),
         ...(options.threads === undefined ? {} : { threads: options.threads }),
         ...(options.idleUnloadMs === undefined ? {} : { idleUnloadMs: options.idleUnloadMs }),
+        reproducible: options.reproducible === true,
         binaries: gpuBinaries(dataHome(options.folder)),
       });
       if (opening.kind === "failed")
@@ -313,7 +316,7 @@ export async function openEvolution(
       now: () => new Date(),
       trainer,
       openSearch: async ({ policy, ppm }, signal) => {
-        const opening = await openRuntime({ model: policy, ppm }, signal, listener);
+        const opening = await openRuntime({ model: policy, ppm, reproducible: true }, signal, listener);
         if (opening.kind === "failed") return opening;
         const { runtime } = opening;
         return { kind: "ready", services: runtime.services, dispose: () => runtime.dispose() };

@@ -59,7 +59,7 @@ export function solveCommand(): Command {
     .addOption(new Option("--strategy <name>", "how to search (default: the profile's)").choices(STRATEGIES))
     .addOption(new Option("--profile <name>", "a named set of settings").choices(PROFILES).default("default"))
     .option("--budget <tokens>", "tokens the policy may generate for one problem", wholeNumber)
-    .option("--seed <n>", "the same seed gives the same search", wholeNumber)
+    .option("--seed <n>", "the same seed gives the same search, bit by bit on a CPU", wholeNumber)
     .option("--candidates <n>", "candidates drawn together", wholeNumber)
     .option(
       "--settle <p>",
@@ -103,7 +103,9 @@ async function run(file: string, options: Options): Promise<void> {
 async function open(options: Options, signal: AbortSignal): Promise<Runtime> {
   const download = modelProgressView(process.stderr);
   try {
-    const opening = await openRuntime(modelsFrom(options), signal, {
+    // Whoever names a seed wants the same search again; without, single candidates are decoded twice as fast.
+    const reproducible = options.seed !== undefined;
+    const opening = await openRuntime({ ...modelsFrom(options), reproducible }, signal, {
       say: (line) => void process.stderr.write(`${line}\n`),
       download: download.onProgress,
     });

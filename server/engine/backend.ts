@@ -15,6 +15,8 @@ export interface BatchItem {
   readonly tokens: readonly number[];
   /** What to read after the last token; null when the prefix goes on. */
   readonly readout: Readout | null;
+  /** Tokens of no meaning that are computed after these and leave no trace: 0 where `rowGroup` is 1. */
+  readonly padding: number;
 }
 
 /** Parallel arrays of tokens and their raw logits, in no particular order. */
@@ -44,6 +46,11 @@ export interface BatchBackend {
   readonly cells: number;
   /** The most tokens in one batch. */
   readonly batchSize: number;
+  /**
+   * Batches of whole groups of so many rows give each sequence the same logits, to the last bit, whatever else they hold.
+   * 1: batches are not padded, and their shape may show in the last bits of what they give.
+   */
+  readonly rowGroup: number;
   /** Evaluates items with ascending sequence numbers in one batch. */
   evaluate(items: readonly BatchItem[]): Promise<BatchResult>;
   /** Makes `to` hold exactly what `from` holds. */

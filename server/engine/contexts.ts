@@ -3,6 +3,7 @@ import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 import type { ResolvedModel } from "../services.ts";
 import type { BatchBackend } from "./backend.ts";
 import type { ContextSource, OpenContext } from "./context-host.ts";
+import { wholeGroups } from "./batch-plan.ts";
 import { Decoder, type DecoderStats } from "./decoder.ts";
 import { OpenError, type ModelFiles } from "./model-files.ts";
 import { NativeBackend, nativeParts } from "./native-backend.ts";
@@ -46,11 +47,19 @@ export interface Surroundings {
   /** Chooses the threads for a model file: what one context learned of its batches holds for the next. */
   readonly governor: (path: string) => ThreadGovernor;
   readonly exclusive: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Pads batches so that a sequence's logits do not depend on what else they hold. */
+  readonly reproducible: boolean;
 }
 
-/** Prefill tokens a turn: two cores compute about 200 a second, and a batch should be over in 300 ms. */
-const CPU_PREFILL = { beside: 32, alone: 64 };
+/**
+ * Prefill tokens a turn: two cores compute about 200 a second, and a batch should be over in 300 ms. From 64 queries of a
+ * sequence on, flash attention adds up in another order than for fewer.
+ */
+const CPU_PREFILL = { beside: 32, alone: 60 };
 const GPU_PREFILL = { beside: 128, alone: 512 };
+
+/** Rows that llama.cpp's kernels for quantised weights compute together on CPUs; what is left over is rounded differently. */
+const CPU_ROW_GROUP = 4;
 
 /** Opens contexts for one model, and adds up the counters of those that were closed. */
 export class ModelContexts implements ContextSource {
@@ -100,12 +109,14 @@ export class ModelContexts implements ContextSource {
     const { threads, llama } = this.#around;
     const onGpu = model.gpuLayers > 0;
     const free = !onGpu ? await llama.getRamState() : await llama.getVramState();
-    const size = sizes(model, this.#model, this.#options, free.free);
+    const rowGroup = this.#around.reproducible && !onGpu ? CPU_ROW_GROUP : 1;
+    const size = sizes(model, this.#model, this.#options, free.free, rowGroup);
     const prefill = onGpu ? GPU_PREFILL : CPU_PREFILL;
-    const context = await this.#create(model, { ...size, batchSize: size.lanes + prefill.alone });
-    const { backend, info } = this.#backend(model, context);
+    const batchSize = wholeGroups(size.lanes, rowGroup) + prefill.alone;
+    const context = await this.#create(model, { ...size, batchSize });
+    const { backend, info } = this.#backend(model, context, rowGroup);
     const { exclusive } = this.#around;
-    const decoder = new Decoder(backend, { lanes: size.lanes, prefill: prefill.beside, exclusive });
+    const decoder = new Decoder(backend, { lanes: size.lanes, prefill, exclusive });
     const contextLength = Math.min(backend.cells, this.#model.contextLength);
     this.#open.add(decoder);
     this.#info = {
@@ -131,9 +142,9 @@ export class ModelContexts implements ContextSource {
       return await model.createContext({
         ...size,
         threads: this.#around.threads,
-        // On the CPU it is no faster here, and without it a sequence's logits are the same to the last bit whatever else
-        // is in the batch (measured with both test models; with it they move by 0.1): the same seed, the same text.
-        flashAttention: model.gpuLayers === 0 ? false : "auto",
+        // On the CPU it adds up a token's attention in one order whether the token is decoded or part of a prompt; without
+        // it these two differ, and a step whose state was evicted is another one when it is computed again.
+        flashAttention: model.gpuLayers === 0 ? true : "auto",
         // Without the whole cache a sliding window would have dropped what a fork needs.
         swaFullCache: true,
         failedCreationRemedy: false,
@@ -156,6 +167,7 @@ export class ModelContexts implements ContextSource {
   #backend(
     model: LlamaModel,
     context: LlamaContext,
+    rowGroup: number,
   ): { readonly backend: BatchBackend; readonly info: ContextInfo["backend"] } {
     const { publicOnly, llama, version, governor } = this.#around;
     const parts = publicOnly
@@ -163,7 +175,7 @@ export class ModelContexts implements ContextSource {
       : nativeParts(llama, model, context, version);
     if (parts.kind === "native") {
       return {
-        backend: new NativeBackend(context, parts.parts, governor(this.#model.path)),
+        backend: new NativeBackend(context, parts.parts, governor(this.#model.path), rowGroup),
         info: { kind: "native" },
       };
     }
@@ -182,6 +194,7 @@ function sizes(
   { id, contextLength }: ResolvedModel,
   options: ContextOptions,
   free: number,
+  rowGroup: number,
 ): { contextSize: number; sequences: number; lanes: number; kvBytes: number } {
   const wanted = Math.min(options.contextLength, contextLength, model.trainContextSize);
   const padded = Math.ceil(wanted / 256) * 256;
@@ -192,7 +205,9 @@ function sizes(
     const message = `${id} needs ${needed} MB for a context of ${padded} tokens; ${Math.floor(free / 1e6)} MB are free`;
     throw new OpenError({ reason: "out-of-memory", message });
   }
-  const lanes = Math.max(1, Math.min(options.lanes, affordable));
+  const most = Math.max(1, Math.min(options.lanes, affordable));
+  // Without a sequence left to fill a batch up with, lanes have to come in whole groups themselves.
+  const lanes = most === affordable && most > rowGroup ? most - (most % rowGroup) : most;
   const sequences = Math.min(affordable, 4 * lanes, 256);
   return { contextSize: padded, sequences, lanes, kvBytes: each * sequences };
 }

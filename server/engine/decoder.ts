@@ -1,6 +1,6 @@
 /** The one loop that owns a context: admits waiting tasks, forks their prefixes, evaluates all lanes in one batch a turn. */
 import type { BatchBackend, BatchItem, BatchResult, Logits, Readout } from "./backend.ts";
-import { planBatch } from "./batch-plan.ts";
+import { type BatchLimits, planBatch, type PlannedItem, wholeGroups } from "./batch-plan.ts";
 import { SequencePool } from "./sequence-pool.ts";
 import { commonLength, type Sequence } from "./sequences.ts";
 
@@ -60,8 +60,8 @@ export const NO_DECODING: DecoderStats = {
 export interface DecoderOptions {
   /** The most sequences extended at the same time; the others only cache. At most the backend's number. */
   readonly lanes: number;
-  /** Prefill tokens a turn while other lanes are decoding; while none is, the backend's batch is the limit. */
-  readonly prefill: number;
+  /** Prefill tokens a turn while other lanes are decoding, and while none is. */
+  readonly prefill: Pick<BatchLimits, "beside" | "alone">;
   /** Runs native work under whatever lock the contexts of a process share. */
   readonly exclusive?: <T>(work: () => Promise<T>) => Promise<T>;
 }
@@ -225,18 +225,17 @@ export class Decoder {
         remaining: remaining(lane),
         order: lane.task.order,
       })),
-      this.#options.prefill,
-      this.#backend.batchSize,
+      { ...this.#options.prefill, size: this.#backend.batchSize, group: this.#backend.rowGroup },
     );
-    const planned = plan.flatMap(({ sequence, count }) => {
-      const lane = this.#lanes.find((one) => one.sequence.id === sequence);
-      return lane === undefined ? [] : [{ lane, item: toItem(lane, count) }];
+    const planned = plan.flatMap((one) => {
+      const lane = this.#lanes.find(({ sequence }) => sequence.id === one.sequence);
+      return lane === undefined ? [] : [{ lane, item: toItem(lane, one, this.cells) }];
     });
     const lanes = planned.map(({ lane }) => lane);
     const items = planned.map(({ item }) => item);
     let outputs: BatchResult["outputs"];
     try {
-      outputs = await this.#evaluate(items);
+      outputs = await this.#evaluate([...items, ...(await this.#fillers(items))]);
     } catch {
       await this.#evaluateOneByOne(lanes, items);
       return;
@@ -245,6 +244,15 @@ export class Decoder {
     for (const [index, lane] of lanes.entries()) this.#applied(lane, items[index], outputs[index] ?? null);
     await this.#trim();
     this.#stats.sampleMs += performance.now() - since;
+  }
+
+  /** What fills up the tokens that the lanes decode to whole groups: one of padding for each idle sequence that it takes. */
+  async #fillers(items: readonly BatchItem[]): Promise<BatchItem[]> {
+    const isDecoding = items.some(({ tokens, padding }) => tokens.length + padding === 1);
+    const missing = isDecoding ? wholeGroups(items.length, this.#backend.rowGroup) - items.length : 0;
+    return (await this.#pool.fillers(missing)).map(({ id, tokens }) => ({
+      ...{ sequence: id, position: tokens.length, tokens: [], readout: null, padding: 1 },
+    }));
   }
 
   async #evaluate(items: readonly BatchItem[]): Promise<BatchResult["outputs"]> {
@@ -320,10 +328,12 @@ function remaining({ sequence, task }: Lane): number {
   return task.target.length - sequence.tokens.length;
 }
 
-function toItem(lane: Lane, count: number): BatchItem {
+function toItem(lane: Lane, { count, padding }: PlannedItem, cells: number): BatchItem {
   const { sequence, task } = lane;
   const position = sequence.tokens.length;
   return {
+    // At the very end of a sequence there is no room for it.
+    padding: Math.max(0, Math.min(padding, cells - position - count)),
     sequence: sequence.id,
     position,
     tokens: task.target.slice(position, position + count),

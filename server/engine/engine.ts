@@ -29,6 +29,11 @@ export interface EngineOptions {
   readonly idleUnloadMs?: number;
   /** `public` keeps to the library's documented interface, slower. Default `auto`: its internals where they are known. */
   readonly backend?: "auto" | "public";
+  /**
+   * On CPUs, the same text for the same seed whatever else is computed beside it: batches are filled up to whole groups of
+   * rows, which costs most (twice the time) where a single sequence is decoded. Default false.
+   */
+  readonly reproducible?: boolean;
   /** Packages with binaries for a GPU that were fetched: the URL of each one's entry, by its name. */
   readonly binaries?: Readonly<Record<string, string>>;
 }
@@ -145,6 +150,7 @@ export class Engine {
       publicOnly: options.backend === "public",
       governor: (path) => this.#governor(path),
       exclusive: (work) => this.#exclusive(work),
+      reproducible: options.reproducible === true,
     };
   }
 

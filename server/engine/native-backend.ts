@@ -1,6 +1,7 @@
 /** Batches over node-llama-cpp's native context: the only file that uses the library's internals, checked before use. */
 import type { Llama, LlamaContext, LlamaModel } from "node-llama-cpp";
 import type { BatchBackend, BatchItem, BatchResult, Logits, Readout } from "./backend.ts";
+import { outputRows } from "./batch-plan.ts";
 import type { ThreadGovernor } from "./thread-governor.ts";
 
 /** The version whose internals these are. Another one falls back to the public interface until this was reviewed. */
@@ -33,6 +34,9 @@ interface NativeParts {
   readonly context: NativeContext;
   readonly newSampler: () => NativeSampler;
 }
+
+/** What padding consists of: any token will do, since nothing comes after it. */
+const PADDING_TOKEN = 0;
 
 /** How many readings run at the same time: enough to keep libuv's pool busy; each holds a copy of the vocabulary. */
 const READERS = 8;
@@ -86,6 +90,7 @@ export class NativeBackend implements BatchBackend {
   readonly sequences: number;
   readonly cells: number;
   readonly batchSize: number;
+  readonly rowGroup: number;
   readonly #owner: LlamaContext;
   readonly #native: NativeContext;
   readonly #readers: Reader[];
@@ -94,9 +99,11 @@ export class NativeBackend implements BatchBackend {
   /**
    * @param context Used by nobody else from now on; disposed with the backend.
    * @param governor Says with how many threads each batch is computed.
+   * @param rowGroup Rows that the processor's kernels compute together; 1 where batches need not be padded.
    */
-  constructor(context: LlamaContext, parts: NativeParts, governor: ThreadGovernor) {
+  constructor(context: LlamaContext, parts: NativeParts, governor: ThreadGovernor, rowGroup: number) {
     this.#governor = governor;
+    this.rowGroup = rowGroup;
     this.sequences = context.totalSequences;
     this.cells = context.contextSize - 1; // The public interface cannot use the last one either.
     this.batchSize = context.batchSize;
@@ -110,20 +117,28 @@ export class NativeBackend implements BatchBackend {
 
   async evaluate(items: readonly BatchItem[]): Promise<BatchResult> {
     const started = performance.now();
-    const size = items.reduce((sum, item) => sum + item.tokens.length, 0);
+    const rows = items.map(({ tokens, padding, readout }) => ({
+      rows: tokens.length + padding,
+      read: readout === null ? null : tokens.length - 1,
+    }));
+    const size = rows.reduce((sum, item) => sum + item.rows, 0);
     this.#native.setThreads(this.#governor.threads);
     this.#native.initBatch(size);
-    const indexes = items.map(({ sequence, position, tokens, readout }) => {
-      const wanted = readout === null ? [] : [tokens.length - 1];
-      const [index] = this.#native.addToBatch(
+    const computed = outputRows(rows, this.rowGroup);
+    const indexes = items.map(({ sequence, position, tokens, padding }, at) => {
+      const padded = [...tokens, ...Array.from({ length: padding }, () => PADDING_TOKEN)];
+      const outputs = computed[at] ?? [];
+      const places = this.#native.addToBatch(
         sequence,
         position,
-        Uint32Array.from(tokens),
-        Uint32Array.from(wanted),
+        Uint32Array.from(padded),
+        Uint32Array.from(outputs),
       );
-      return index;
+      return places[outputs.indexOf(tokens.length - 1)];
     });
     await this.#native.decodeBatch();
+    for (const { sequence, position, tokens, padding } of items)
+      if (padding > 0) await this.truncate(sequence, position + tokens.length);
     const decoded = performance.now();
     this.#governor.report(size, decoded - started);
     const outputs: (Logits | null)[] = items.map(() => null);

@@ -12,6 +12,7 @@ export class PublicBackend implements BatchBackend {
   readonly sequences: number;
   readonly cells: number;
   readonly batchSize: number;
+  readonly rowGroup = 1;
   readonly #context: LlamaContext;
   readonly #all: readonly LlamaContextSequence[];
 

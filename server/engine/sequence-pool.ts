@@ -54,6 +54,19 @@ export class SequencePool {
     return place;
   }
 
+  /**
+   * The `count` sequences right above the busy ones, each with room for one more token, to fill up a batch with; none
+   * where there are not so many.
+   */
+  async fillers(count: number): Promise<readonly Sequence[]> {
+    const first = this.#table.all.findLastIndex(({ busy }) => busy) + 1;
+    const found = this.#table.all.slice(first, first + count);
+    if (found.length < count) return [];
+    for (const sequence of found)
+      if (sequence.tokens.length >= this.#backend.cells) await this.forget(sequence);
+    return found;
+  }
+
   /** Leaves a sequence to the cache. */
   release(sequence: Sequence): void {
     sequence.busy = false;

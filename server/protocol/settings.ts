@@ -23,7 +23,7 @@ const Search = z.object({
   candidates: z.int().min(1).max(64).nullable().default(null),
   /** Stop once the leading answer is the commoner one with this probability, 0.5 to 1; null: the profile's. */
   settleConfidence: z.number().min(0.5).max(1).nullable().default(null),
-  /** The same seed gives the same search. */
+  /** The same seed gives the same search, but for rounding that depends on what is computed beside it. */
   seed: z.int().nonnegative().default(1),
   /** Problems searched side by side; more wait. */
   concurrentProblems: z.int().min(1).max(16).default(4),

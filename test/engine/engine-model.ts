@@ -16,11 +16,11 @@ export const forever = new AbortController().signal;
 /** Small enough to be set up in no time; the defaults take a gigabyte. */
 export const SMALL: ContextOptions = { lanes: 8, contextLength: 512, kvBytes: 300_000_000 };
 
-/** SmolLM2 135M, fetched when it is not here yet. */
-export async function testModel(): Promise<ResolvedModel> {
+/** SmolLM2 135M unless another one is named, fetched when it is not here yet. */
+export async function testModel(id = "smollm2-135m"): Promise<ResolvedModel> {
   const text = readFileSync(path.join(packageRoot(), "models", "manifest.json"), "utf8");
   const manager = createModelManager({ home: dataHome(), manifest: parseManifest(JSON.parse(text)) });
-  const resolution = await manager.resolve("smollm2-135m", { signal: forever });
+  const resolution = await manager.resolve(id, { signal: forever });
   if (resolution.kind === "failed") throw new Error(resolution.message);
   return resolution.model;
 }
@@ -39,9 +39,13 @@ export async function testEngine(options: EngineOptions = {}): Promise<Engine> {
   return opening.engine;
 }
 
-/** The test model as a policy. */
-export async function testPolicy(engine: Engine, options: Partial<ContextOptions> = {}): Promise<Policy> {
-  const load = await engine.loadPolicy(await testModel(), { ...SMALL, ...options });
+/** The test model, or the one named, as a policy. */
+export async function testPolicy(
+  engine: Engine,
+  options: Partial<ContextOptions> = {},
+  id?: string,
+): Promise<Policy> {
+  const load = await engine.loadPolicy(await testModel(id), { ...SMALL, ...options });
   if (load.kind === "failed") throw new Error(load.message);
   return load.policy;
 }

@@ -56,8 +56,8 @@ describe("candidates", () => {
   });
 
   it("hardly depend on what else is in the batch", async () => {
-    // Bit for bit equal on the processors tried. Where a kernel rounds differently for another batch shape, a near tie may
-    // fall the other way; then the texts still begin alike.
+    // Kernels round differently for another shape of a batch (`reproducible.test.ts` is about doing without), so a near tie
+    // may fall the other way; then the texts still begin alike.
     const seeds = [11, 12, 13, 14];
     const alone: string[] = [];
     for (const seed of seeds) alone.push(...texts(await proposeOne({ seeds: [seed], maxTokens: 16 })));

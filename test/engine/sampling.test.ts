@@ -18,7 +18,7 @@ const PREFIX = `${PROBLEM}# Step 2:`;
 async function drawnByTheLibrary(): Promise<string[]> {
   const llama = await getLlama({ gpu: false, build: "never", logLevel: LlamaLogLevel.error, maxThreads: 1 });
   const model = await llama.loadModel({ modelPath: (await testModel()).path });
-  const context = await model.createContext({ contextSize: 256, flashAttention: false, threads: 1 });
+  const context = await model.createContext({ contextSize: 256, flashAttention: true, threads: 1 });
   const sequence = context.getSequence();
   const tokens = model.tokenize(PREFIX, false);
   const last = tokens.slice(-1);

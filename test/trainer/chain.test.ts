@@ -1,8 +1,9 @@
 /** The whole chain on a real small model: train, stop, resume, export, parity, load, decode. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openTrainer } from "../../server/compose.ts";
 import type { Engine } from "../../server/engine/engine.ts";
@@ -170,6 +171,17 @@ describe("training a real model", () => {
       kind: "candidates",
       candidates: [{ text: "# Step 1: Multiply.\nprint(3 * 4)\n" }],
     });
+  });
+
+  it("that is stopped while Python still starts is stopped, not failed", async () => {
+    const sft = job("early");
+    const stop = new AbortController();
+    const running = trainer().train(sft, stop.signal);
+    await expect.poll(() => existsSync(path.join(sft.out, "job.json")), { timeout: 30_000 }).toBe(true);
+    // The process exists from now on, and imports PyTorch for seconds before it hears a signal.
+    await setTimeout(100);
+    stop.abort();
+    expect(await running).toEqual({ kind: "stopped", step: 0, checkpoint: null });
   });
 
   it("keeps what was trained when the export fails, and only exports when it is run again", async () => {

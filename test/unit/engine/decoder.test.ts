@@ -66,6 +66,24 @@ describe("one request", () => {
     for (const results of [beside, narrow, single]) expect(texts(results.at(-1))).toEqual(texts(alone));
   });
 
+  it("fills every batch up to whole groups of rows where the backend has them, which changes no text", async () => {
+    const wanted = request(["the problem, longer than a group"], [5, 6, 7]);
+    const [alone] = await setUp().propose(wanted);
+    const backend = new FakeBackend({ sequences: 12, rowGroup: 4, cells: 60 });
+    const { propose, context } = setUp(backend, 7);
+    const others = Array.from({ length: 9 }, (_, i) => request([`another ${i}`], [i, i + 1], 30));
+    const results = await propose(...others, wanted);
+    expect(texts(results.at(-1))).toEqual(texts(alone));
+    for (const items of backend.batches) {
+      const rows = items.map(({ tokens, padding }) => tokens.length + padding);
+      if (rows.includes(1)) expect(rows.length % 4).toBe(0);
+      for (const count of rows) expect((count - (rows.includes(1) ? 1 : 0)) % 4).toBe(0);
+    }
+    // Padding is nobody's token.
+    const tokens = backend.batches.flat().reduce((sum, item) => sum + item.tokens.length, 0);
+    expect(context.decoder.stats.evaluatedTokens).toBe(tokens);
+  });
+
   it("evaluates what siblings have in common once, in one place of the batch, until they part", async () => {
     const backend = new FakeBackend();
     const shared = "the same start of all of them, ";

@@ -28,6 +28,7 @@ export class FakeBackend implements BatchBackend {
   readonly sequences: number;
   readonly cells: number;
   readonly batchSize: number;
+  readonly rowGroup: number;
   /** Every batch so far. */
   readonly batches: (readonly BatchItem[])[] = [];
   /** Sequence numbers of every batch that were not consecutive. */
@@ -40,7 +41,8 @@ export class FakeBackend implements BatchBackend {
   readonly #state: number[][];
   #running = false;
 
-  constructor({ sequences = 8, cells = 256, batchSize = 64 } = {}) {
+  constructor({ sequences = 8, cells = 256, batchSize = 64, rowGroup = 1 } = {}) {
+    this.rowGroup = rowGroup;
     this.sequences = sequences;
     this.cells = cells;
     this.batchSize = batchSize;
@@ -54,7 +56,7 @@ export class FakeBackend implements BatchBackend {
       await new Promise<void>((resolve) => setImmediate(resolve));
       await this.beforeBatch(items);
       this.batches.push(items);
-      const size = items.reduce((sum, item) => sum + item.tokens.length, 0);
+      const size = items.reduce((sum, item) => sum + item.tokens.length + item.padding, 0);
       if (size > this.batchSize) throw new Error(`a batch of ${size}`);
       return { outputs: items.map((item, at) => this.#one(item, items[at - 1])), decodeMs: 1, readMs: 0 };
     } finally {
@@ -85,9 +87,9 @@ export class FakeBackend implements BatchBackend {
     if (cells.length !== item.position) {
       throw new Error(`sequence ${item.sequence} holds ${cells.length} cells, not ${item.position}`);
     }
-    if (item.tokens.length === 0) throw new Error("an item without tokens");
+    if (item.tokens.length + item.padding === 0) throw new Error("an item without tokens");
     cells.push(...item.tokens);
-    if (cells.length > this.cells) throw new Error("out of cells");
+    if (cells.length + item.padding > this.cells) throw new Error("out of cells");
     if (item.readout === null) return null;
     if (item.readout.kind === "top") return this.logits(cells);
     const sum = cells.reduce((total, token, index) => total + token * (index + 1), 0);
@@ -108,7 +110,7 @@ export class FakeBackend implements BatchBackend {
 export function fakeContext(backend: BatchBackend, options: Partial<DecoderOptions> = {}): OpenContext {
   const decoder = new Decoder(backend, {
     lanes: backend.sequences,
-    prefill: 8,
+    prefill: { beside: 8, alone: 64 },
     ...options,
   });
   let order = 0;
