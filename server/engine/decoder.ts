@@ -250,8 +250,13 @@ export class Decoder {
   async #fillers(items: readonly BatchItem[]): Promise<BatchItem[]> {
     const isDecoding = items.some(({ tokens, padding }) => tokens.length + padding === 1);
     const missing = isDecoding ? wholeGroups(items.length, this.#backend.rowGroup) - items.length : 0;
-    return (await this.#pool.fillers(missing)).map(({ id, tokens }) => ({
-      ...{ sequence: id, position: tokens.length, tokens: [], readout: null, padding: 1 },
+    const fillers = await this.#pool.fillers(missing);
+    return fillers.map(({ id: sequence, tokens: { length: position } }) => ({
+      sequence,
+      position,
+      tokens: [],
+      readout: null,
+      padding: 1,
     }));
   }
 
