@@ -29,7 +29,8 @@ const ERRORS_KEPT = 8_000;
 
 /**
  * Runs `command` to its end.
- * @throws the signal's reason when it is aborted and there is no `graceMs`, or it went by.
+ * @throws the signal's reason when it is aborted and there is no `graceMs`, or it went by, or the program ended by being
+ * asked (one that is still starting does not hear it otherwise).
  */
 export function runProgram(
   command: readonly string[],
@@ -74,10 +75,11 @@ export function runProgram(
       resolve(ended);
     };
     child.on("error", (error) => settle({ kind: "not-started", detail: error.message }));
-    child.on("close", (code, by) =>
+    child.on("close", (code, by) => {
+      if (code === null && signal.aborted) reject(signal.reason as Error);
       settle(
         code === null ? { kind: "killed", signal: by ?? "unknown", errors } : { kind: "ended", code, errors },
-      ),
-    );
+      );
+    });
   });
 }

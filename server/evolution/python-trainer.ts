@@ -279,10 +279,7 @@ class Run {
       },
     );
     if (end.kind !== "not-started") await writeFile(path.join(this.#job.out, `${command}.log`), end.errors);
-    const result = results.at(-1);
-    // Stopped while Python was still starting, it ends by the signal itself and says nothing.
-    if (result === undefined && end.kind === "killed") this.#signal.throwIfAborted();
-    return result ?? withoutResult(end);
+    return results.at(-1) ?? withoutResult(end);
   }
 
   async #failed(reason: string, message: string, log?: string): Promise<Failed> {

@@ -23,12 +23,10 @@ type End = Extract<RunLine, { kind: "end" }>;
 /** The run under way. Its id is known once its folder is. */
 interface Current {
   readonly stop: AbortController;
+  /** Ends its search: what was found trains. */
+  readonly trainNow: AbortController;
   state: RunState | null;
   folder: string | null;
-  /** Its search is to end, and what was found to train. */
-  trainNow: boolean;
-  /** Stops its process, not the run. */
-  stopProcess: () => void;
 }
 
 /** What is asked for: the command's own arguments, and what the display is called. */
@@ -85,8 +83,7 @@ export class Evolution {
   trainNow(): boolean {
     const current = this.#current;
     if (current?.state?.stage !== "search") return false;
-    current.trainNow = true;
-    current.stopProcess();
+    current.trainNow.abort();
     return true;
   }
 
@@ -152,10 +149,8 @@ export class Evolution {
       "Another fine-tuning or evolution is running with this data folder. Stop it or wait for it; nothing was changed.",
     );
     if (this.#current !== null) return busy;
-    const current: Current = {
-      ...{ stop: new AbortController(), state: null, folder: null },
-      ...{ trainNow: false, stopProcess: () => undefined },
-    };
+    const [stop, trainNow] = [new AbortController(), new AbortController()];
+    const current: Current = { stop, trainNow, state: null, folder: null };
     this.#current = current;
     try {
       if (await isRunning(this.#home())) return busy;
@@ -174,11 +169,12 @@ export class Evolution {
     signal: AbortSignal,
   ): Promise<RunOutcome> {
     const display = await beginProgress(this.#session, tokens, title);
+    const { signal: trainNow } = current.trainNow;
     const stop = AbortSignal.any([signal, display.signal, current.stop.signal]);
     try {
-      const outcome = await this.#follow(current, args, display, stop);
+      const outcome = await this.#follow(current, args, display, AbortSignal.any([stop, trainNow]));
       const { folder, state } = current;
-      const isGoingOn = outcome.kind === "stopped" && current.trainNow && !stop.aborted;
+      const isGoingOn = outcome.kind === "stopped" && trainNow.aborted && !stop.aborted;
       if (!isGoingOn || folder === null || state === null) return outcome;
       return await this.#follow(current, this.#resuming(folder, state, true), display, stop);
     } finally {
@@ -216,7 +212,6 @@ export class Evolution {
       },
     );
     const stop = (): void => process.stop();
-    current.stopProcess = stop;
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
     try {

@@ -9,7 +9,7 @@ import type { Policy } from "../../server/engine/policy.ts";
 import { dataHome } from "../../server/models/home.ts";
 import { createModelManager } from "../../server/models/manager.ts";
 import { packageRoot, parseManifest } from "../../server/models/manifest.ts";
-import type { ProposeRequest, ResolvedModel } from "../../server/services.ts";
+import type { ProposeRequest, ProposeResult, ResolvedModel } from "../../server/services.ts";
 
 export const forever = new AbortController().signal;
 
@@ -60,6 +60,20 @@ export function temporaryFolder(): string {
 /** A problem as the policy sees it. */
 export const PROBLEM =
   "Problem: Tom has 3 boxes with 12 pens each. He gives away 9 pens. How many pens are left?\n<code>\n# Step 1: count the pens\npens = 3 * 12\n<end_of_step>\n";
+
+/** What a policy proposed. */
+export type Proposal = Extract<ProposeResult, { kind: "candidates" }>;
+
+/** A policy's answers to requests that must not fail. */
+export async function proposals(
+  policy: Policy,
+  ...requests: readonly ProposeRequest[]
+): Promise<readonly Proposal[]> {
+  return (await policy.propose(requests, forever)).map((result) => {
+    if (result.kind !== "candidates") throw new Error(JSON.stringify(result));
+    return result;
+  });
+}
 
 /** A request with settings that suit most tests. */
 export function request(changes: Partial<ProposeRequest> = {}): ProposeRequest {

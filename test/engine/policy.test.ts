@@ -2,8 +2,16 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Engine } from "../../server/engine/engine.ts";
 import type { Policy } from "../../server/engine/policy.ts";
-import type { Candidate, ProposeRequest } from "../../server/services.ts";
-import { forever, PROBLEM, request, testEngine, testPolicy } from "./engine-model.ts";
+import type { ProposeRequest } from "../../server/services.ts";
+import {
+  forever,
+  PROBLEM,
+  type Proposal,
+  proposals,
+  request,
+  testEngine,
+  testPolicy,
+} from "./engine-model.ts";
 
 let engine: Engine;
 let policy: Policy;
@@ -13,18 +21,8 @@ beforeAll(async () => {
   policy = await testPolicy(engine);
 });
 
-interface Proposal {
-  readonly candidates: readonly Candidate[];
-  readonly evaluatedTokens: number;
-  readonly reusedTokens: number;
-}
-
-async function propose(...requests: readonly ProposeRequest[]): Promise<readonly Proposal[]> {
-  return (await policy.propose(requests, forever)).map((result) => {
-    if (result.kind !== "candidates") throw new Error(JSON.stringify(result));
-    return result;
-  });
-}
+const propose = (...requests: readonly ProposeRequest[]): Promise<readonly Proposal[]> =>
+  proposals(policy, ...requests);
 
 async function proposeOne(changes: Partial<ProposeRequest> = {}): Promise<Proposal> {
   const [proposal] = await propose(request(changes));

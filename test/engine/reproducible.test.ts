@@ -7,7 +7,7 @@ import type { ContextOptions } from "../../server/engine/contexts.ts";
 import type { Engine } from "../../server/engine/engine.ts";
 import type { Policy } from "../../server/engine/policy.ts";
 import type { Candidate, ProposeRequest } from "../../server/services.ts";
-import { forever, request, testEngine, testModel, testPolicy } from "./engine-model.ts";
+import { forever, proposals, request, testEngine, testModel, testPolicy } from "./engine-model.ts";
 
 const MODEL = "rstar-coder-0.5b";
 const SEEDS = [11, 12, 13];
@@ -28,10 +28,7 @@ const OTHERS: readonly ProposeRequest[] = [
 const open = (size: Partial<ContextOptions> = {}): Promise<Policy> => testPolicy(engine, size, MODEL);
 
 async function candidates(policy: Policy, ...requests: readonly ProposeRequest[]): Promise<Candidate[][]> {
-  return (await policy.propose(requests, forever)).map((result) => {
-    if (result.kind !== "candidates") throw new Error(JSON.stringify(result));
-    return [...result.candidates];
-  });
+  return (await proposals(policy, ...requests)).map((proposal) => [...proposal.candidates]);
 }
 
 /** The candidates of these seeds, each drawn on its own, in a context of its own. */

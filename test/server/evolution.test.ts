@@ -112,10 +112,10 @@ describe("a run", () => {
   it("goes on in a process of its own, tells what happens in order, and can be looked at afterwards", async () => {
     const { editor, home, started, news } = await scene();
     const root = await begun(home);
-    const asked = editor.ask("evolve", { problems: "/tmp/p.jsonl", rounds: 2, profile: "smoke" });
+    const asked = editor.ask("evolve", { problems: "p.jsonl", rounds: 2, profile: "smoke" });
     const puppet = await first(started);
     expect(puppet.args).toEqual(
-      ["evolve", "--problems", "/tmp/p.jsonl", "--rounds", "2", "--profile", "smoke"].concat([
+      ["evolve", "--problems", "p.jsonl", "--rounds", "2", "--profile", "smoke"].concat([
         "--level",
         "0.05",
         "--json",
@@ -137,7 +137,7 @@ describe("a run", () => {
   });
 
   it("takes Python, level and base from the settings; of an adapter, its base", async () => {
-    const training = { pythonPath: "/opt/python", level: 0.2 };
+    const training = { pythonPath: "python3.12", level: 0.2 };
     const { editor, home, started } = await scene({ training });
     const root = await begun(home);
     await continueRun(root, toyServices(home, fakeTrainer()), forever);
@@ -145,10 +145,10 @@ describe("a run", () => {
     const policy = lineage.kind === "lineage" ? inUse(lineage.lineage, "policy", BASE_SHA) : null;
     expect(policy).toMatch(/^toy-r\d-policy$/u);
     const another = await scene({ training, model: { dataFolder: home, policy } });
-    void another.editor.ask("fineTune", { traces: "/tmp/t.jsonl", anyModel: true, profile: "small" });
+    void another.editor.ask("fineTune", { traces: "t.jsonl", anyModel: true, profile: "small" });
     const puppet = await first(another.started);
     expect(puppet.args.join(" ")).toBe(
-      "finetune --traces /tmp/t.jsonl --any-model --profile small --level 0.2 --base base --python /opt/python --json",
+      "finetune --traces t.jsonl --any-model --profile small --level 0.2 --base base --python python3.12 --json",
     );
     puppet.end(1);
     expect(started).toEqual([]);

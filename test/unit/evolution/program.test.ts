@@ -51,6 +51,15 @@ describe("runProgram", () => {
     expect(lines).toEqual(["up", "saved"]);
   });
 
+  it("tells a program that being asked ended as stopped, not as killed", async () => {
+    const stop = new AbortController();
+    const run = runProgram(node("console.log('up'); setInterval(() => 0, 1000)"), stop.signal, {
+      graceMs: 20_000,
+      onLine: () => stop.abort(new Error("enough")),
+    });
+    await expect(run).rejects.toThrow("enough");
+  });
+
   it("kills a program that does not end in its time", async () => {
     const stop = new AbortController();
     const deaf = "process.on('SIGTERM', () => 0); console.log('up'); setInterval(() => 0, 1000)";
