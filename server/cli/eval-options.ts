@@ -13,6 +13,7 @@ export interface EvalOptions {
   readonly budget: string;
   readonly limit?: number;
   readonly offset: number;
+  readonly level?: readonly string[];
   readonly seed: number;
   readonly seeds: number;
   readonly model?: string;
@@ -47,7 +48,8 @@ export function planOf(
   };
 }
 
-function list(text: string, option: string): string[] {
+/** The items of a list with commas. @throws CommandFailure when there is none. */
+export function list(text: string, option: string): string[] {
   const items = text
     .split(",")
     .map((item) => item.trim())

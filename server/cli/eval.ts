@@ -5,14 +5,14 @@ import { openRuntime, type Runtime } from "../compose.ts";
 import { BENCHMARKS } from "../evaluation/benchmarks.ts";
 import { filesOf, openFolder } from "../evaluation/folder.ts";
 import { budgetName, methodList } from "../evaluation/methods.ts";
-import { problemsHash, slice } from "../evaluation/problems.ts";
+import { ofLevels, problemsHash, slice, type EvaluationProblem } from "../evaluation/problems.ts";
 import { openRecords, readRecords } from "../evaluation/records.ts";
 import { cellCount, evaluate, type EvaluationEnd, type EvaluationPlan } from "../evaluation/run.ts";
 import { settingsHash, type EvaluationSettings } from "../evaluation/settings.ts";
 import { writeReports } from "../evaluation/write.ts";
 import { promptTemplate } from "../search/prompt.ts";
 import { sha256 } from "../search/solve.ts";
-import { planOf, type EvalOptions } from "./eval-options.ts";
+import { list, planOf, type EvalOptions } from "./eval-options.ts";
 import { createEvalProgress } from "./eval-progress.ts";
 import { problemsFor } from "./eval-problems.ts";
 import { describeModels, describeSession, localParts } from "./eval-session.ts";
@@ -37,6 +37,9 @@ export function evalCommand(): Command {
     .option("--budget <budgets>", "tokens for one problem, or multiples of greedy's: 800,8x", "8x")
     .option("--limit <n>", "only so many problems", wholeNumber)
     .option("--offset <n>", "leave out the first problems", count, 0)
+    .option("--level <levels>", "of these only the problems of some levels: 1,2,3", (text) =>
+      list(text, "--level"),
+    )
     .option("--seed <n>", "the first seed", count, 1)
     .option("--seeds <k>", "how many seeds, one after another", wholeNumber, 1)
     .option("--model <id>", "the policy, as `rstar models list` names it")
@@ -87,7 +90,22 @@ async function preparePlan(
       EXIT.usage,
       `${set} has ${all.length} problems; --offset ${options.offset} leaves none of them.`,
     );
-  return { plan: planOf(options, problems), set };
+  return { plan: planOf(options, atLevels(problems, options.level)), set };
+}
+
+function atLevels(
+  problems: readonly EvaluationProblem[],
+  levels: readonly string[] | undefined,
+): readonly EvaluationProblem[] {
+  if (levels === undefined) return problems;
+  const choice = ofLevels(problems, levels);
+  if (choice.kind === "problems") return choice.problems;
+  throw new CommandFailure(
+    EXIT.usage,
+    choice.levels.length === 0
+      ? "The problems do not say how hard they are: leave --level out."
+      : `--level ${levels.join(",")} leaves no problem; there are the levels ${choice.levels.join(", ")}.`,
+  );
 }
 
 async function open(options: EvalOptions, signal: AbortSignal): Promise<Runtime> {
@@ -122,7 +140,7 @@ async function evaluateInto(
       EXIT.usage,
       `${needsPpm.name} weighs by a process preference model, and there is none. Name one with --ppm; nothing was run.`,
     );
-  const settings = await settingsOf(plan, options.offset, set, runtime, signal);
+  const settings = await settingsOf(plan, options, set, runtime, signal);
   const session = await describeSession(options.concurrency, localParts(runtime).backend);
   const opening = await openFolder(options.out, settings, session, options.resume === true);
   if (opening.kind === "refused") throw new CommandFailure(EXIT.usage, opening.message);
@@ -159,7 +177,7 @@ async function evaluateInto(
 
 async function settingsOf(
   plan: Omit<EvaluationPlan, "name">,
-  offset: number,
+  { offset, level }: EvalOptions,
   set: string,
   runtime: Runtime,
   signal: AbortSignal,
@@ -170,6 +188,7 @@ async function settingsOf(
     problemsSha256: problemsHash(plan.problems),
     problems: plan.problems.map(({ id, level }) => ({ id, level })),
     offset,
+    ...(level === undefined ? {} : { levels: [...level] }),
     methods: plan.methods.map(({ name, ppm, config }) => ({ name, ppm, config })),
     budgets: plan.budgets.map(budgetName),
     seeds: [...plan.seeds],

@@ -1,6 +1,7 @@
 /** `report.md`: the report for people, with the losing rows left in and everything needed to run it again. */
 import { chance, interval, points, quote, table } from "./markdown-parts.ts";
 import type { EvaluationReport, ReportRow } from "./report-schema.ts";
+import type { EvaluationSettings } from "./settings.ts";
 import { percent } from "./statistics.ts";
 
 /** The pictures beside a report, by file name; those of which nothing can be drawn are left out. */
@@ -15,7 +16,7 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
   const { settings, rows } = report;
   const seeds = settings.seeds.length === 1 ? "seed" : `${settings.seeds.length} seeds`;
   return [
-    `# ${settings.set}: ${settings.problems.length} problems`,
+    `# ${settings.set}: ${problemCount(settings)}`,
     ...(report.complete
       ? []
       : [
@@ -55,7 +56,7 @@ export function resultsPage(runs: readonly PublishedRun[]): string {
     `# Results`,
     `Made by \`npm run results\` from the traces that lie, compressed, beside each report; nothing here is written by hand, and rows that lose stay in. Statements and reference answers are left out of the traces: the sets' homes are in \`server/evaluation/benchmarks.json\`.`,
     ...runs.flatMap(({ name, report, pictures }) => [
-      `## ${name}: ${report.settings.set}, ${report.settings.problems.length} problems`,
+      `## ${name}: ${report.settings.set}, ${problemCount(report.settings)}`,
       resultTable(report),
       ...pictures.slice(0, 2).map(({ file, title }) => `![${title}](${name}/${file})`),
       runTable(report),
@@ -65,13 +66,18 @@ export function resultsPage(runs: readonly PublishedRun[]): string {
   ].join("\n\n");
 }
 
+/** `81 problems of level 1, 2, 3`. */
+function problemCount({ problems, levels }: EvaluationSettings): string {
+  return `${problems.length} problems${levels === undefined ? "" : ` of level ${levels.join(", ")}`}`;
+}
+
 /** One line that says what a picture is of, to stand in the picture itself. */
 export function caption({ settings, measured }: EvaluationReport): string {
   const { policy, ppm } = settings.models;
   const [session] = measured.sessions;
   const commits = [...new Set(measured.sessions.map(({ commit }) => commit?.slice(0, 10) ?? "not known"))];
   return [
-    `${settings.set}, ${settings.problems.length} problems`,
+    `${settings.set}, ${problemCount(settings)}`,
     `${policy.id} ${policy.quantisation ?? ""} ${policy.sha256.slice(0, 10)}`,
     ppm === null ? "no PPM" : `PPM ${ppm.id} ${(ppm.adapter ?? ppm).sha256.slice(0, 10)}`,
     `seeds ${settings.seeds.join(" ")}`,
@@ -168,7 +174,7 @@ function runTable({ settings, settingsSha256, greedyTokens, measured }: Evaluati
   const model = (one: typeof policy): string =>
     `${one.id} (${one.quantisation ?? "quantisation not stated"}), SHA-256 ${one.sha256}${one.adapter === undefined ? "" : `, adapter ${one.adapter.id} ${one.adapter.sha256}`}`;
   const lines = [
-    `- problems: ${settings.set}, ${settings.problems.length} from number ${settings.offset + 1} on, SHA-256 ${settings.problemsSha256}`,
+    `- problems: ${settings.set}, ${problemCount(settings)} from number ${settings.offset + 1} on, SHA-256 ${settings.problemsSha256}`,
     `- policy: ${model(policy)}`,
     `- PPM: ${ppm === null ? "none" : model(ppm)}`,
     `- prompt: ${settings.prompt.format}, SHA-256 ${settings.prompt.sha256}`,

@@ -60,6 +60,19 @@ export function problemsHash(problems: readonly EvaluationProblem[]): string {
   return hash.digest("hex");
 }
 
+/** Those whose level is one of `levels`, or all levels that there are when that leaves none. */
+export type LevelChoice =
+  | { readonly kind: "problems"; readonly problems: readonly EvaluationProblem[] }
+  | { readonly kind: "none"; readonly levels: readonly string[] };
+
+/** Keeps the problems of these levels. */
+export function ofLevels(problems: readonly EvaluationProblem[], levels: readonly string[]): LevelChoice {
+  const kept = problems.filter(({ level }) => level !== null && levels.includes(level));
+  if (kept.length > 0) return { kind: "problems", problems: kept };
+  const known = new Set(problems.flatMap(({ level }) => level ?? []));
+  return { kind: "none", levels: [...known].sort() };
+}
+
 /** The problems from `offset` on, at most `limit`; null when nothing is left. */
 export function slice(
   problems: readonly EvaluationProblem[],

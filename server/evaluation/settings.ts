@@ -26,6 +26,8 @@ export const EvaluationSettings = z.strictObject({
   problemsSha256: sha256,
   problems: z.array(z.strictObject({ id: z.string(), level: z.string().nullable() })),
   offset: z.int().nonnegative(),
+  /** Of the problems asked for only those of these levels; absent where all were taken. */
+  levels: z.array(z.string()).optional(),
   methods: z.array(
     z.strictObject({ name: z.string(), ppm: z.enum(["none", "used", "required"]), config: SearchConfig }),
   ),

@@ -82,6 +82,7 @@ describe("rstar eval", () => {
     [["--budget", "lots"], EXIT.usage, "is no budget"],
     [["--strategy", "weighted-vote"], EXIT.usage, "process preference model"],
     [["--offset", "2"], EXIT.usage, "leaves none"],
+    [["--level", "7"], EXIT.usage, "there are the levels 1, 2"],
     [["--problems", "nowhere.jsonl"], EXIT.input, "There is no file"],
   ])("%o is refused before anything is searched", async (wrong, code, words) => {
     const ran = await rstar([...args("refused"), ...wrong]);

@@ -1,7 +1,12 @@
 /** Reading problems, methods and budgets: what is right, and what is said about what is wrong. */
 import { describe, expect, it } from "vitest";
 import { budgetTokens, METHOD_NAMES, readBudget, readMethod } from "../../../server/evaluation/methods.ts";
-import { readProblems, slice } from "../../../server/evaluation/problems.ts";
+import {
+  ofLevels,
+  readProblems,
+  slice,
+  type EvaluationProblem,
+} from "../../../server/evaluation/problems.ts";
 import { planOf } from "../../../server/cli/eval-options.ts";
 import { CommandFailure } from "../../../server/cli/exit.ts";
 import { profile } from "../../../server/search/config.ts";
@@ -59,6 +64,18 @@ describe("a file of problems", () => {
     expect(slice(all, 1, 1)?.map(({ id }) => id)).toEqual(["b"]);
     expect(slice(all, 0, null)).toHaveLength(3);
     expect(slice(all, 3, 1)).toBeNull();
+  });
+
+  it("is narrowed to levels", () => {
+    const at = (level: string | null, id: string): EvaluationProblem => ({
+      id,
+      text: id,
+      answer: "1",
+      level,
+    });
+    const all = [at("3", "a"), at("1", "b"), at(null, "c"), at("2", "d")];
+    expect(ofLevels(all, ["1", "2", "7"])).toEqual({ kind: "problems", problems: [all[1], all[3]] });
+    expect(ofLevels(all, ["7"])).toEqual({ kind: "none", levels: ["1", "2", "3"] });
   });
 });
 

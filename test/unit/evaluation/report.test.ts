@@ -178,6 +178,8 @@ describe("a report", () => {
       "seeds: 1, 2",
     ])
       expect(text).toContain(fact);
+    const some = { ...report, settings: { ...settings, levels: ["1", "3"] } };
+    expect(toMarkdown(some, [])).toContain(`${settings.problems.length} problems of level 1, 3`);
   });
 
   it("has pictures with a name for every method, for light and dark backgrounds", async () => {
