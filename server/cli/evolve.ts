@@ -1,71 +1,28 @@
 /** `rstar finetune` and `rstar evolve`: train on traces that are there, or search and train round after round. */
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { defaultTraceFile, modelManager, openEvolution, type EvolutionRuntime } from "../compose.ts";
-import { evaluationProblems } from "../evolution/decontamination.ts";
-import { finetuneMaterial } from "../evolution/finetune.ts";
-import { overridden } from "../evolution/overrides.ts";
-import { paperRounds, settingsOf, smallRounds } from "../evolution/profiles.ts";
-import { readTrainingProblems, type TrainingProblem } from "../evolution/problems.ts";
+import { openEvolution, type EvolutionRuntime } from "../compose.ts";
 import { beginRun, continueRun, type Continuation, type NewRun } from "../evolution/rounds.ts";
 import { newestUnfinished, runsFolder } from "../evolution/runs.ts";
 import { summaryOf } from "../evolution/words.ts";
 import { dataHome } from "../models/home.ts";
-import { describeFailure, type ModelProgress } from "../models/outcomes.ts";
-import { TRAINING_PROFILES, type EvolutionSettings, type TrainingProfile } from "../protocol/evolution.ts";
+import { TRAINING_PROFILES } from "../protocol/evolution.ts";
 import type { EvolutionEvent, RunLine } from "../protocol/run-output.ts";
-import { isOptedOut, readConsent } from "../traces/consent.ts";
 import { ServiceUnavailable } from "../services.ts";
+import {
+  newEvolution,
+  newFinetune,
+  roundsFrom,
+  type CommonOptions,
+  type EvolveFlags,
+  type Fetching,
+  type FinetuneFlags,
+} from "./evolution-options.ts";
 import { eventLine, reportText } from "./evolution-view.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { wholeNumber } from "./numbers.ts";
-import { readTraceFiles } from "./trace-files.ts";
-
-/** What both commands take. */
-interface CommonOptions {
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly base?: string;
-  readonly profile: TrainingProfile;
-  readonly seed: number;
-  readonly ppmLoss: EvolutionSettings["ppmLoss"];
-  readonly level?: number;
-  readonly heldOut?: number;
-  readonly concurrency?: number;
-  readonly set?: string[];
-  readonly python?: string;
-  readonly launch?: string;
-  readonly json?: boolean;
-}
-
-/** How the base is fetched where it is not here yet. */
-interface Fetching {
-  readonly signal: AbortSignal;
-  readonly onProgress: (progress: ModelProgress) => void;
-}
-
-interface FinetuneFlags extends CommonOptions {
-  readonly traces?: string[];
-  readonly anyModel?: boolean;
-}
-
-interface EvolveFlags extends CommonOptions {
-  readonly problems?: string;
-  readonly rounds: number;
-  readonly bootstrap?: string;
-  readonly limit?: number;
-  readonly rollouts?: number;
-  readonly ladder?: number[];
-  readonly candidates?: number;
-  readonly tokens?: number;
-  readonly trainOn?: EvolutionSettings["selection"]["rounds"];
-  readonly traces?: string[];
-  readonly trainNow?: boolean;
-}
 
 /** `rstar finetune`. */
 export function finetuneCommand(): Command {
@@ -248,141 +205,6 @@ async function runToResume(out: string | undefined): Promise<string> {
     EXIT.input,
     `There is no unfinished run in ${runsFolder(dataHome())}; name its folder with --out.`,
   );
-}
-
-async function newFinetune(flags: FinetuneFlags, fetching: Fetching): Promise<NewRun> {
-  const consent = await readConsent(path.dirname(defaultTraceFile()));
-  if (consent.kind === "bad") throw new CommandFailure(EXIT.input, consent.message);
-  if (flags.traces === undefined && !consent.consent.agreed)
-    throw new CommandFailure(
-      EXIT.input,
-      "You have not agreed to training on the traces of your documents. `rstar traces consent agree` allows it; `--traces FILE` trains on a file that you name. Nothing was changed.",
-      "not-agreed",
-    );
-  // The store is made with its first trace.
-  const isThere = (file: string): boolean => file !== defaultTraceFile() || existsSync(file);
-  const traces = await readTraceFiles((flags.traces ?? [defaultTraceFile()]).filter(isThere));
-  const base = await baseOf(flags, fetching);
-  const material = finetuneMaterial(traces, {
-    baseSha256: flags.anyModel === true ? null : base.sha256,
-    consent: flags.traces === undefined ? "agreed" : "any",
-    isOptedOut: (trace) => isOptedOut(consent.consent, trace),
-  });
-  if (material.kind === "failed") throw new CommandFailure(EXIT.input, material.message, material.refusal);
-  const settings = settingsFrom(flags, base.id, smallRounds(1), "given");
-  return {
-    ...{ id: newRunId(), settings, problems: material.problems, traces: material.traces },
-    inUse: await inUseOn(base),
-  };
-}
-
-async function newEvolution(flags: EvolveFlags, fetching: Fetching): Promise<NewRun> {
-  if (flags.problems === undefined)
-    throw new CommandFailure(
-      EXIT.usage,
-      "Name the problems with --problems, or go on with a run by --resume.",
-    );
-  const problems = await problemsOf(flags.problems, flags.limit);
-  const base = await baseOf(flags, fetching);
-  const settings = settingsFrom(flags, base.id, roundsFrom(flags), "searched");
-  return {
-    id: newRunId(),
-    settings: {
-      ...settings,
-      bootstrap: flags.bootstrap ?? base.id,
-      tokensPerRollout: flags.tokens ?? settings.tokensPerRollout,
-      selection: { ...settings.selection, rounds: flags.trainOn ?? settings.selection.rounds },
-    },
-    problems,
-    ...(flags.traces === undefined ? {} : { traces: await readTraceFiles(flags.traces) }),
-    inUse: await inUseOn(base),
-  };
-}
-
-/** The plans of the rounds asked for. */
-function roundsFrom(flags: EvolveFlags): EvolutionSettings["rounds"] {
-  return (flags.profile === "paper" ? paperRounds : smallRounds)(flags.rounds).map((plan) => ({
-    ...plan,
-    ...(flags.rollouts === undefined ? {} : { rollouts: flags.rollouts }),
-    ...(flags.ladder === undefined ? {} : { ladder: flags.ladder }),
-    ...(flags.candidates === undefined ? {} : { candidates: flags.candidates }),
-  }));
-}
-
-/** What searches with this base now. A newcomer has to beat that, not only the untouched base. */
-async function inUseOn(base: {
-  readonly id: string;
-  readonly sha256: string;
-}): Promise<NonNullable<NewRun["inUse"]>> {
-  const manager = await modelManager();
-  if (manager.defaultBase()?.sha256 !== base.sha256) return { policy: null, ppm: null };
-  const policy = await manager.idInUse("policy");
-  return { policy: policy === base.id ? null : policy, ppm: await manager.idInUse("ppm") };
-}
-
-async function problemsOf(file: string, limit: number | undefined): Promise<readonly TrainingProblem[]> {
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    throw new CommandFailure(
-      EXIT.input,
-      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
-  });
-  const reading = readTrainingProblems(text, evaluationProblems());
-  if (reading.kind === "bad")
-    throw new CommandFailure(
-      EXIT.input,
-      `${file} cannot be used; nothing was begun.\n${reading.issues.slice(0, 20).join("\n")}`,
-    );
-  const { problems, evaluation, repeated } = reading;
-  if (evaluation > 0)
-    process.stderr.write(`${evaluation} problems belong to an evaluation set and are left out.\n`);
-  if (repeated > 0) process.stderr.write(`${repeated} problems repeat an earlier one and are left out.\n`);
-  if (problems.length === 0) throw new CommandFailure(EXIT.input, `${file} holds no problem to train on.`);
-  return problems.slice(0, limit);
-}
-
-/** The base model: named, or the one below the default policy. @throws the signal's reason when it is aborted. */
-async function baseOf(
-  flags: CommonOptions,
-  fetching: Fetching,
-): Promise<{ readonly id: string; readonly sha256: string }> {
-  const manager = await modelManager();
-  const id = flags.base ?? manager.defaultBase()?.id ?? "";
-  const resolution = await manager.resolve(id, fetching);
-  if (resolution.kind === "failed")
-    throw new CommandFailure(EXIT.unavailable, describeFailure(resolution.reason));
-  const { adapter, sha256 } = resolution.model;
-  if (adapter !== undefined)
-    throw new CommandFailure(
-      EXIT.input,
-      `${id} has an adapter on it already. Training always starts from an untouched base: name ${resolution.model.id}.`,
-    );
-  return { id, sha256 };
-}
-
-function settingsFrom(
-  flags: CommonOptions,
-  base: string,
-  rounds: EvolutionSettings["rounds"],
-  traces: EvolutionSettings["traces"],
-): EvolutionSettings {
-  const settings = settingsOf(flags.profile, { base, bootstrap: base, rounds, traces });
-  const named = {
-    ...settings,
-    seed: flags.seed,
-    ppmLoss: flags.ppmLoss,
-    gateLevel: flags.level ?? settings.gateLevel,
-    heldOutShare: flags.heldOut ?? settings.heldOutShare,
-    concurrency: flags.concurrency ?? settings.concurrency,
-  };
-  const overriding = overridden(named, flags.set ?? []);
-  if (overriding.kind === "bad") throw new CommandFailure(EXIT.usage, `--set: ${overriding.message}`);
-  return overriding.settings;
-}
-
-/** Sortable by time: `20260131-081530`. */
-function newRunId(now = new Date()): string {
-  return now.toISOString().replace(/[-:]/gu, "").replace("T", "-").slice(0, 15);
 }
 
 function wholeNumbers(text: string): number[] {
