@@ -11,7 +11,7 @@ import type { EvolutionServices } from "./evolution/context.ts";
 import { type AdaptedModel, PythonTrainer, type ReaderOpening } from "./evolution/python-trainer.ts";
 import { createGrader, type DisposableGrader } from "./grading/grader.ts";
 import { gpuBinaries } from "./models/gpu-support.ts";
-import { dataHome, defaultTraceFile } from "./models/home.ts";
+import { dataHome, defaultTraceFile, modelFolder } from "./models/home.ts";
 import { createModelManager, type ModelManager } from "./models/manager.ts";
 import { loadManifest } from "./models/manifest.ts";
 import { NO_DECODING } from "./engine/decoder.ts";
@@ -173,6 +173,7 @@ export async function openRuntime(
         ...(options.idleUnloadMs === undefined ? {} : { idleUnloadMs: options.idleUnloadMs }),
         reproducible: options.reproducible === true,
         binaries: gpuBinaries(dataHome(options.folder)),
+        widenIn: modelFolder(dataHome(options.folder)),
       });
       if (opening.kind === "failed")
         return await failed(
@@ -339,7 +340,10 @@ export async function openEvolution(
 
 /** @throws ServiceUnavailable when the engine cannot be opened. */
 async function engineOrFailure(): Promise<Engine> {
-  const opening = await openEngine({ binaries: gpuBinaries(dataHome()) });
+  const opening = await openEngine({
+    binaries: gpuBinaries(dataHome()),
+    widenIn: modelFolder(dataHome()),
+  });
   if (opening.kind === "ready") return opening.engine;
   throw new ServiceUnavailable(
     `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,

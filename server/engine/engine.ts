@@ -15,6 +15,7 @@ import { useGpuBinaries } from "./gpu-binaries.ts";
 import { type DecoderStats, NO_DECODING } from "./decoder.ts";
 import { LogitReader } from "./logits.ts";
 import { ModelFiles, OpenError, type OpenFailure } from "./model-files.ts";
+import { hasAmx } from "./widened.ts";
 import { Policy, type PolicyCounters } from "./policy.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
 import { Ppm, type PpmCounters, scoreTokens } from "./ppm.ts";
@@ -36,6 +37,11 @@ export interface EngineOptions {
   readonly reproducible?: boolean;
   /** Packages with binaries for a GPU that were fetched: the URL of each one's entry, by its name. */
   readonly binaries?: Readonly<Record<string, string>>;
+  /**
+   * A folder whose models may have copies beside them in a form that this processor computes faster, the same weights
+   * (widened.ts). Without it, or where that would not be faster, none is made.
+   */
+  readonly widenIn?: string;
 }
 
 /** What the engine computes with, and why. */
@@ -75,7 +81,7 @@ export type EngineOpening =
   | { readonly kind: "failed"; readonly reason: "no-binary" | "native"; readonly message: string };
 
 /** Sizes for a policy: many lanes, and room to cache the branches of several trees. */
-const POLICY_ON_CPU: ContextOptions = { lanes: 16, contextLength: 2048, kvBytes: 1_000_000_000 };
+const POLICY_ON_CPU: ContextOptions = { lanes: 32, contextLength: 2048, kvBytes: 1_000_000_000 };
 /** A GPU reads the weights once for all lanes of a batch, so that more of them are nearly free; memory is the limit. */
 const POLICY_ON_GPU: ContextOptions = { lanes: 64, contextLength: 2048, kvBytes: Infinity };
 
@@ -109,10 +115,9 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
         errors.splice(0, errors.length - LOG_LINES);
       },
     });
-    return {
-      kind: "ready",
-      engine: new Engine(llama, await describe(llama, wanted, threads), options, errors),
-    };
+    const backend = await describe(llama, wanted, threads);
+    const widenIn = backend.gpu === false && (await hasAmx()) ? (options.widenIn ?? null) : null;
+    return { kind: "ready", engine: new Engine(llama, backend, { ...options, widenIn }, errors) };
   } catch (error) {
     if (error instanceof NoBinaryFoundError && (wanted === "cuda" || wanted === "vulkan"))
       return {
@@ -138,13 +143,18 @@ export class Engine {
   #last: Promise<unknown> = Promise.resolve();
 
   /** Use `openEngine`. */
-  constructor(llama: Llama, backend: BackendInfo, options: EngineOptions, errors: string[]) {
+  constructor(
+    llama: Llama,
+    backend: BackendInfo,
+    options: Omit<EngineOptions, "widenIn"> & { readonly widenIn: string | null },
+    errors: string[],
+  ) {
     this.backend = backend;
     this.#llama = llama;
     this.#idleUnloadMs = options.idleUnloadMs ?? IDLE_UNLOAD_MS;
     this.#around = {
       llama,
-      files: new ModelFiles(llama, () => errors.splice(0).join("; ")),
+      files: new ModelFiles(llama, () => errors.splice(0).join("; "), options.widenIn),
       version: backend.version.split(" ")[0] ?? "",
       threads: backend.threads,
       publicOnly: options.backend === "public",

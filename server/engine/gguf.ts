@@ -143,7 +143,7 @@ const BLOCKS: Readonly<Record<number, readonly [bytes: number, weights: number]>
 };
 
 /** Size of a tensor's data; for a type that is not in the table the least it can be. */
-function tensorBytes(type: number, elements: number): number {
+export function tensorBytes(type: number, elements: number): number {
   const block = BLOCKS[type];
   return block === undefined ? 1 : Math.ceil(elements / block[1]) * block[0];
 }

@@ -1,6 +1,8 @@
 /** Loads GGUF files, one copy each in memory however many contexts use it, and explains what cannot be loaded. */
+import { dirname } from "node:path";
 import { InsufficientMemoryError, type Llama, type LlamaModel } from "node-llama-cpp";
 import { readGguf } from "./gguf.ts";
+import { widened } from "./widened.ts";
 
 /** Why a model or context could not be opened. */
 export interface OpenFailure {
@@ -36,12 +38,17 @@ interface Loaded {
 export class ModelFiles {
   readonly #llama: Llama;
   readonly #lastErrors: () => string;
+  readonly #widenIn: string | null;
   readonly #loaded = new Map<string, Loaded>();
 
-  /** @param lastErrors What llama.cpp logged as errors lately; goes into messages. */
-  constructor(llama: Llama, lastErrors: () => string) {
+  /**
+   * @param lastErrors What llama.cpp logged as errors lately; goes into messages.
+   * @param widenIn Files in this folder are loaded as their widened copies.
+   */
+  constructor(llama: Llama, lastErrors: () => string, widenIn: string | null) {
     this.#llama = llama;
     this.#lastErrors = lastErrors;
+    this.#widenIn = widenIn;
   }
 
   /** Loads a file, or hands out the copy in memory. Call `release` as often. @throws OpenError */
@@ -67,7 +74,9 @@ export class ModelFiles {
 
   async #load(path: string): Promise<LlamaModel> {
     await check(path);
-    const model = await this.#loadAnywhere(path);
+    const model = await this.#loadAnywhere(
+      this.#widenIn !== null && dirname(path) === this.#widenIn ? await widened(path) : path,
+    );
     if (model.fileInsights.isRecurrent || model.fileInsights.isHybrid) {
       await model.dispose();
       const message = `${path} is a recurrent model, whose state cannot be cut back to a prefix`;

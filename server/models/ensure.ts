@@ -2,6 +2,7 @@
 import { mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import path from "node:path";
 import { sha256OfFile, type CheckedFiles } from "./checked-files.ts";
+import { modelFolder } from "./home.ts";
 import { LockLost, withLock, writeFailure } from "./lock.ts";
 import type { Asset, Source } from "./manifest.ts";
 import type { ModelFailure, ModelProgress, SourceFailure } from "./outcomes.ts";
@@ -43,7 +44,7 @@ export type Ensured =
 export function assetPath(asset: Asset, context: Pick<EnsureContext, "home" | "packageRoot">): string {
   for (const source of asset.sources)
     if (source.kind === "bundled") return path.join(context.packageRoot, source.path);
-  return path.join(context.home, "models", asset.file);
+  return path.join(modelFolder(context.home), asset.file);
 }
 
 /**

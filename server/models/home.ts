@@ -11,6 +11,11 @@ export function dataHome(setting?: string, environment: NodeJS.ProcessEnv = proc
   return path.resolve(named ?? envPaths("rstar-math", { suffix: "" }).data);
 }
 
+/** The folder of the models that were fetched, in the data folder `home`. */
+export function modelFolder(home: string): string {
+  return path.join(home, "models");
+}
+
 /** The store of this user's searches. `setting` as for `dataHome`. */
 export function defaultTraceFile(setting?: string): string {
   return path.join(dataHome(setting), "traces", "traces.jsonl");

@@ -2,6 +2,7 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { GgufReading } from "../engine/gguf.ts";
+import { widenedPath } from "../engine/widened.ts";
 import type { ResolvedModel } from "../services.ts";
 import { adapterPath, inUse, readLineage } from "./adapters.ts";
 import { CheckedFiles } from "./checked-files.ts";
@@ -14,6 +15,7 @@ import {
   type EnsureContext,
   type EnsureOptions,
 } from "./ensure.ts";
+import { modelFolder } from "./home.ts";
 import { describeEntry, describeOwn, sizeOf, type ListedModel } from "./listing.ts";
 import { codeOf, tryWithLock, writeFailure } from "./lock.ts";
 import {
@@ -189,14 +191,16 @@ class Manager implements ModelManager {
     if (entry === undefined) return await this.#forgetOwn(id);
     const files = assetsOf(entry)
       .map((asset) => assetPath(asset, this.#context))
-      .filter((file) => file.startsWith(path.join(this.home, "models") + path.sep));
+      .filter((file) => file.startsWith(modelFolder(this.home) + path.sep));
     let bytes = 0;
     for (const file of files) {
-      const held = (await sizeOf(file)) + (await partialBytes(file));
+      const copy = widenedPath(file);
+      const held = (await sizeOf(file)) + (await sizeOf(copy)) + (await partialBytes(file));
       if (held === 0) continue;
       try {
         const removal = await tryWithLock(file, new AbortController().signal, async () => {
           await rm(file, { force: true });
+          await rm(copy, { force: true });
           await removePartials(file);
           await this.#context.checked.forget(file);
         });

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { ContextOptions } from "../../server/engine/contexts.ts";
 import type { Engine } from "../../server/engine/engine.ts";
 import type { Policy } from "../../server/engine/policy.ts";
+import { dataHome, modelFolder } from "../../server/models/home.ts";
 import type { Candidate, ProposeRequest } from "../../server/services.ts";
 import { forever, proposals, request, testEngine, testModel, testPolicy } from "./engine-model.ts";
 
@@ -15,7 +16,7 @@ const SLOW = 300_000;
 
 let engine: Engine;
 beforeAll(async () => {
-  engine = await testEngine({ reproducible: true, gpu: false });
+  engine = await testEngine({ reproducible: true, gpu: false, widenIn: modelFolder(dataHome()) });
   await testModel(MODEL);
 }, SLOW);
 

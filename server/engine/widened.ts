@@ -1,0 +1,183 @@
+/**
+ * Copies of models whose Q5_0 weights are stored as Q8_0: the very same numbers, in the form that a processor with AMX
+ * multiplies fastest. llama.cpp has AMX kernels for Q8_0, Q4_K, Q6_K and others, and none for Q5_0, of which the
+ * default model is mostly made.
+ */
+import { existsSync } from "node:fs";
+import { type FileHandle, open, readFile, rename, rm, statfs } from "node:fs/promises";
+import path from "node:path";
+import type { GgufTensorInfo } from "node-llama-cpp";
+import { tensorBytes } from "./gguf.ts";
+
+/** llama.cpp's numbers of the two types (ggml.h); both store 32 weights a block. */
+const Q5_0 = 6;
+const Q8_0 = 8;
+const Q5_0_BLOCK = 22;
+const Q8_0_BLOCK = 34;
+const WEIGHTS = 32;
+/** Copied at a time: a megabyte or so. */
+const BLOCKS_AT_ONCE = 1 << 15;
+/** Below this share of Q5_0 a copy gains less than it takes. */
+const WORTHWHILE = 0.25;
+/** Bytes of the disk that stay free. */
+const RESERVE_BYTES = 1e9;
+
+/** Whether this processor has AMX for integers. Only Linux tells; elsewhere false. */
+export async function hasAmx(): Promise<boolean> {
+  const about = process.arch === "x64" ? await readFile("/proc/cpuinfo", "utf8").catch(() => "") : "";
+  return /^flags\b.*\bamx_int8\b/mu.test(about);
+}
+
+/** Where the copy of a model file lies: beside it. */
+export function widenedPath(file: string): string {
+  return `${file.replace(/\.gguf$/u, "")}.widened.gguf`;
+}
+
+/**
+ * The file to load instead of `file`: its widened copy, made now if there is none; `file` itself when there is nothing
+ * to gain, no room, or when the copy cannot be written. Takes some seconds the first time.
+ */
+export async function widened(file: string): Promise<string> {
+  const copy = widenedPath(file);
+  if (existsSync(copy)) return copy;
+  // Of this process alone: another may make the same copy, and the one that is renamed last stays.
+  const unfinished = `${copy}.${String(process.pid)}.part`;
+  try {
+    const layout = await layoutOf(file);
+    const { tensors } = layout;
+    const sizes = tensors.map((tensor) => sizeIn(tensor, tensor.ggmlType));
+    const narrow = tensors.reduce((sum, tensor, i) => sum + (isNarrow(tensor) ? (sizes[i] ?? 0) : 0), 0);
+    const all = sizes.reduce((sum, size) => sum + size, 0);
+    if (narrow < WORTHWHILE * all) return file;
+    const { bavail, bsize } = await statfs(path.dirname(copy));
+    if (bavail * bsize < 2 * all + RESERVE_BYTES) return file;
+    await write(file, unfinished, layout);
+    await rename(unfinished, copy);
+    return copy;
+  } catch {
+    // The model works without.
+    await rm(unfinished, { force: true }).catch(() => undefined);
+    return file;
+  }
+}
+
+/** The tensors of a file as they lie there, and what every offset is a multiple of: 32 bytes unless the file says else. */
+interface Layout {
+  readonly tensors: readonly GgufTensorInfo[];
+  readonly alignment: number;
+}
+
+async function layoutOf(file: string): Promise<Layout> {
+  const { readGgufFileInfo } = await import("node-llama-cpp");
+  const info = await readGgufFileInfo(file, {
+    sourceType: "filesystem",
+    spliceSplitFiles: false,
+    logWarnings: false,
+    ignoreKeys: ["tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.token_type"],
+  });
+  const { alignment } = info.metadata.general as { readonly alignment?: number };
+  return {
+    tensors: [...(info.tensorInfo ?? [])].sort((a, b) => Number(a.offset) - Number(b.offset)),
+    alignment: alignment ?? 32,
+  };
+}
+
+/** Writes the copy: header and tensors in their order, those in Q5_0 as Q8_0. */
+async function write(file: string, copy: string, { tensors, alignment }: Layout): Promise<void> {
+  const [first] = tensors;
+  if (first === undefined) throw new Error("no tensors");
+  const dataStart = Number(first.fileOffset) - Number(first.offset);
+  const from = await open(file, "r");
+  try {
+    const to = await open(copy, "w");
+    try {
+      const header = Buffer.alloc(dataStart);
+      await from.read(header, 0, dataStart, 0);
+      let end = 0;
+      for (const tensor of tensors) {
+        const type = isNarrow(tensor) ? Q8_0 : tensor.ggmlType;
+        const entry = entryOf(tensor, tensor.ggmlType, tensor.offset);
+        const at = header.indexOf(entry);
+        if (at < 0) throw new Error(`the entry of ${tensor.name} is not where it should be`);
+        entryOf(tensor, type, end).copy(header, at);
+        await copyTensor(from, to, tensor, dataStart + end);
+        end = Math.ceil((end + sizeIn(tensor, type)) / alignment) * alignment;
+      }
+      await to.truncate(dataStart + end);
+      await to.write(header, 0, dataStart, 0);
+      await to.sync();
+    } finally {
+      await to.close();
+    }
+  } finally {
+    await from.close();
+  }
+}
+
+async function copyTensor(
+  from: FileHandle,
+  to: FileHandle,
+  tensor: GgufTensorInfo,
+  target: number,
+): Promise<void> {
+  const size = sizeIn(tensor, tensor.ggmlType);
+  const chunk = Buffer.alloc(BLOCKS_AT_ONCE * Q5_0_BLOCK);
+  let written = target;
+  for (let done = 0; done < size; done += chunk.length) {
+    const length = Math.min(chunk.length, size - done);
+    const { bytesRead } = await from.read(chunk, 0, length, Number(tensor.fileOffset) + done);
+    if (bytesRead < length) throw new Error(`${tensor.name} is not whole`);
+    const out = isNarrow(tensor) ? widenBlocks(chunk.subarray(0, length)) : chunk.subarray(0, length);
+    await to.write(out, 0, out.length, written);
+    written += out.length;
+  }
+}
+
+/**
+ * Q5_0 blocks as Q8_0 blocks. A Q5_0 block is a 16-bit scale d, 32 fifth bits and 16 bytes with two low halves each, and
+ * stands for d (q - 16), q from 0 to 31; a Q8_0 block is d and 32 signed bytes, and stands for d q: with the same d and
+ * q - 16 nothing is rounded.
+ */
+export function widenBlocks(blocks: Uint8Array): Buffer {
+  const count = blocks.length / Q5_0_BLOCK;
+  const view = new DataView(blocks.buffer, blocks.byteOffset, blocks.byteLength);
+  const wide = Buffer.alloc(count * Q8_0_BLOCK);
+  for (let block = 0; block < count; block++) {
+    const source = block * Q5_0_BLOCK;
+    const target = block * Q8_0_BLOCK;
+    wide[target] = blocks[source] ?? 0;
+    wide[target + 1] = blocks[source + 1] ?? 0;
+    const fifths = view.getUint32(source + 2, true);
+    for (let i = 0; i < WEIGHTS / 2; i++) {
+      const halves = blocks[source + 6 + i] ?? 0;
+      wide[target + 2 + i] = ((halves & 15) | (((fifths >>> i) & 1) << 4)) - 16;
+      wide[target + 18 + i] = ((halves >> 4) | (((fifths >>> (i + 16)) & 1) << 4)) - 16;
+    }
+  }
+  return wide;
+}
+
+function isNarrow(tensor: GgufTensorInfo): boolean {
+  const type: number = tensor.ggmlType;
+  return type === Q5_0;
+}
+
+function sizeIn(tensor: GgufTensorInfo, type: number): number {
+  return tensorBytes(
+    type,
+    tensor.dimensions.reduce<number>((product, n) => product * Number(n), 1),
+  );
+}
+
+/** A tensor's entry in the header: name, dimensions, type, offset (the GGUF specification). */
+function entryOf(tensor: GgufTensorInfo, type: number, offset: number | bigint): Buffer {
+  const name = Buffer.from(tensor.name, "utf8");
+  const entry = Buffer.alloc(8 + name.length + 4 + 8 * tensor.dimensions.length + 4 + 8);
+  entry.writeBigUInt64LE(BigInt(name.length), 0);
+  name.copy(entry, 8);
+  let at = entry.writeUInt32LE(tensor.dimensions.length, 8 + name.length);
+  for (const size of tensor.dimensions) at = entry.writeBigUInt64LE(BigInt(size), at);
+  at = entry.writeUInt32LE(type, at);
+  entry.writeBigUInt64LE(BigInt(offset), at);
+  return entry;
+}
