@@ -30,7 +30,7 @@ export async function hasAmx(): Promise<boolean> {
 
 /** Where the copy of a model file lies: beside it. */
 export function widenedPath(file: string): string {
-  return `${file.replace(/\.gguf$/u, "")}.widened.gguf`;
+  return `${file}.widened`;
 }
 
 /**
@@ -40,8 +40,9 @@ export function widenedPath(file: string): string {
 export async function widened(file: string): Promise<string> {
   const copy = widenedPath(file);
   if (existsSync(copy)) return copy;
-  // Of this process alone: another may make the same copy, and the one that is renamed last stays.
-  const unfinished = `${copy}.${String(process.pid)}.part`;
+  // Of this process alone: another may make the same copy, and the one that is renamed last stays. One that was left
+  // behind goes with the model, as its other partial files do.
+  const unfinished = `${copy}.${String(process.pid)}.partial`;
   try {
     const layout = await layoutOf(file);
     const { tensors } = layout;

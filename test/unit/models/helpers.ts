@@ -58,8 +58,20 @@ export function zipOf(members: Readonly<Record<string, Buffer>>, method: "stored
   return Buffer.concat([...body, entries, end]);
 }
 
+/** A tensor of a GGUF file; `type` is llama.cpp's number. */
+export interface TinyTensor {
+  readonly name: string;
+  readonly dimensions: readonly number[];
+  readonly type: number;
+  readonly data: Buffer;
+}
+
+const TINY_TENSORS: readonly TinyTensor[] = ["token_embd.weight", "output.weight"].map((name) => ({
+  ...{ name, dimensions: [8, 4], type: 0, data: Buffer.alloc(128, 7) },
+}));
+
 /** A whole, tiny GGUF file. */
-export function ggufOf({ architecture = "llama", contextLength = 512 } = {}): Buffer {
+export function ggufOf({ architecture = "llama", contextLength = 512, tensors = TINY_TENSORS } = {}): Buffer {
   const u32 = (value: number) => Buffer.from(new Uint32Array([value]).buffer);
   const u64 = (value: number) => Buffer.from(new BigUint64Array([BigInt(value)]).buffer);
   const text = (value: string) => Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)]);
@@ -68,16 +80,21 @@ export function ggufOf({ architecture = "llama", contextLength = 512 } = {}): Bu
     [text("general.name"), u32(8), text("Tiny")],
     [text(`${architecture}.context_length`), u32(4), u32(contextLength)],
   ];
-  const tensors = ["token_embd.weight", "output.weight"].map((name, index) =>
-    Buffer.concat([text(name), u32(2), u64(8), u64(4), u32(0), u64(index * 128)]),
-  );
+  const padded = (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc((32 - (bytes.length % 32)) % 32)]);
+  const data: Buffer[] = [];
+  const entries = tensors.map(({ name, dimensions, type, data: bytes }) => {
+    const offset = data.reduce((sum, { length }) => sum + length, 0);
+    data.push(padded(bytes));
+    return Buffer.concat([
+      ...[text(name), u32(dimensions.length), ...dimensions.map(u64), u32(type), u64(offset)],
+    ]);
+  });
   const head = Buffer.concat([
     ...[Buffer.from("GGUF"), u32(3), u64(tensors.length), u64(pairs.length)],
     ...pairs.flat(),
-    ...tensors,
+    ...entries,
   ]);
-  const padding = Buffer.alloc((32 - (head.length % 32)) % 32);
-  return Buffer.concat([head, padding, Buffer.alloc(256, 7)]);
+  return Buffer.concat([padded(head), ...data]);
 }
 
 /** The parts of the model that {@link tinyManifest} describes, and the file that they make. */

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test, vi } from "vitest";
+import { widenedPath } from "../../../server/engine/widened.ts";
 import { partialName, type FetchOutcome } from "../../../server/models/sources.ts";
 import {
   deferred,
@@ -29,12 +30,14 @@ test("the list tells what is here, how much of it, and whose file a model uses",
   expect(manager.defaultId("ppm")).toBeNull();
 });
 
-test("removing a model frees its bytes, unfinished ones too", async () => {
+test("removing a model frees its bytes, those of its widened copy and of unfinished ones too", async () => {
   const { manager, file } = setUp();
   await manager.resolve("tiny", { signal: never() });
   writeFileSync(path.join(path.dirname(file), partialName(FILE, "wheels")), "12345");
+  writeFileSync(widenedPath(file), "1234567");
+  writeFileSync(`${widenedPath(file)}.1.partial`, "123");
   const removal = await manager.remove("tiny");
-  expect(removal).toEqual({ kind: "removed", bytes: WEIGHTS.length + 5 });
+  expect(removal).toEqual({ kind: "removed", bytes: WEIGHTS.length + 5 + 7 + 3 });
   expect(readdirSync(path.dirname(file))).toEqual([]);
   expect(await manager.remove("tiny")).toMatchObject({ kind: "failed", reason: { kind: "nothing-there" } });
 });
