@@ -115,8 +115,12 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
         errors.splice(0, errors.length - LOG_LINES);
       },
     });
-    const backend = await describe(llama, wanted, threads);
-    const widenIn = backend.gpu === false && (await hasAmx()) ? (options.widenIn ?? null) : null;
+    const described = await describe(llama, wanted, threads);
+    const widenIn = described.gpu === false && (await hasAmx()) ? (options.widenIn ?? null) : null;
+    const backend =
+      widenIn === null
+        ? described
+        : { ...described, why: `${described.why}; with AMX, Q5_0 weights stored as Q8_0` };
     return { kind: "ready", engine: new Engine(llama, backend, { ...options, widenIn }, errors) };
   } catch (error) {
     if (error instanceof NoBinaryFoundError && (wanted === "cuda" || wanted === "vulkan"))
