@@ -1,10 +1,11 @@
 /** The trainer's Python: a private virtual environment with pinned packages, made once, on request. */
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, statfs, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import lockfile from "proper-lockfile";
 import * as z from "zod";
+import { freeBytesOf } from "../models/ensure.ts";
 import { packageRoot } from "../models/manifest.ts";
 import { findPython } from "../models/python.ts";
 import {
@@ -103,7 +104,7 @@ async function make(
   const variables = options.variables ?? process.env;
   const found = await findPython(signal, variables);
   if (found.kind === "missing") return missingPython(found.tried);
-  const free = await (options.freeBytes ?? freeBytes)(folder);
+  const free = await (options.freeBytes ?? freeBytesOf)(folder);
   if (free < NEEDED.small) return noSpace(folder, NEEDED.small, free);
 
   const python = interpreter(folder);
@@ -205,11 +206,6 @@ async function planned(
     .safeParse(JSON.parse(lines.join("\n")));
   if (!report.success) return null;
   return report.data.install.some(({ metadata }) => metadata.name.startsWith("nvidia-")) ? "cuda" : "cpu";
-}
-
-async function freeBytes(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
 }
 
 /** Waits until no other process is making the same environment. */
