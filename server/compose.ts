@@ -172,8 +172,7 @@ export async function openRuntime(
         ...(options.threads === undefined ? {} : { threads: options.threads }),
         ...(options.idleUnloadMs === undefined ? {} : { idleUnloadMs: options.idleUnloadMs }),
         reproducible: options.reproducible === true,
-        binaries: gpuBinaries(dataHome(options.folder)),
-        widenIn: modelFolder(dataHome(options.folder)),
+        ...fromDataFolder(options.folder),
       });
       if (opening.kind === "failed")
         return await failed(
@@ -338,12 +337,15 @@ export async function openEvolution(
   };
 }
 
+/** What the engine takes from the data folder: binaries for a GPU, and models whose copies may lie beside them. */
+function fromDataFolder(folder?: string): Pick<EngineOptions, "binaries" | "widenIn"> {
+  const home = dataHome(folder);
+  return { binaries: gpuBinaries(home), widenIn: modelFolder(home) };
+}
+
 /** @throws ServiceUnavailable when the engine cannot be opened. */
 async function engineOrFailure(): Promise<Engine> {
-  const opening = await openEngine({
-    binaries: gpuBinaries(dataHome()),
-    widenIn: modelFolder(dataHome()),
-  });
+  const opening = await openEngine(fromDataFolder());
   if (opening.kind === "ready") return opening.engine;
   throw new ServiceUnavailable(
     `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,

@@ -1,4 +1,5 @@
-/** Counts the physical processor cores that this process may use; decoding with more threads than that nearly stops. */
+/** What the processors are: the physical cores that this process may use (decoding with more threads than that nearly
+ * stops), and whether they multiply matrices. */
 import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import os from "node:os";
@@ -25,6 +26,11 @@ export function physicalCores(sources: CoreSources = readSources()): number {
   const counted = fromSysctl(sources.sysctl) ?? fromCpuinfo(sources) ?? sources.available;
   const limits = [counted, sources.available, cgroupLimit(sources)];
   return Math.max(1, Math.min(...limits));
+}
+
+/** Whether the processors have AMX for integers, by `/proc/cpuinfo`; only Linux tells, and elsewhere it is false. */
+export function hasAmx(cpuinfo: string | null = readOnLinux("/proc/cpuinfo")): boolean {
+  return /^flags\b.*\bamx_int8\b/m.test(cpuinfo ?? "");
 }
 
 /** Expands a kernel list such as `0-3,8` to its numbers. */
@@ -72,22 +78,22 @@ function cgroupLimit({ cpuMax, cfsQuota, cfsPeriod }: CoreSources): number {
   return Number.isFinite(cores) && cores > 0 ? Math.ceil(cores) : Infinity;
 }
 
+function readOnLinux(path: string): string | null {
+  if (process.platform !== "linux") return null;
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return null; // The file's absence is an answer: this kernel or container does not say.
+  }
+}
+
 function readSources(): CoreSources {
-  const linux = process.platform === "linux";
-  const read = (path: string): string | null => {
-    if (!linux) return null;
-    try {
-      return readFileSync(path, "utf8");
-    } catch {
-      return null; // The file's absence is an answer: this kernel or container does not say.
-    }
-  };
   return {
-    cpuinfo: read("/proc/cpuinfo"),
-    status: read("/proc/self/status"),
-    cpuMax: read("/sys/fs/cgroup/cpu.max"),
-    cfsQuota: read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
-    cfsPeriod: read("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+    cpuinfo: readOnLinux("/proc/cpuinfo"),
+    status: readOnLinux("/proc/self/status"),
+    cpuMax: readOnLinux("/sys/fs/cgroup/cpu.max"),
+    cfsQuota: readOnLinux("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"),
+    cfsPeriod: readOnLinux("/sys/fs/cgroup/cpu/cpu.cfs_period_us"),
     sysctl: process.platform === "darwin" ? readSysctl() : null,
     available: os.availableParallelism(),
   };

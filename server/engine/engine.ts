@@ -10,12 +10,11 @@ import {
 import type { ModelIdentity, ResolvedModel } from "../services.ts";
 import { abortion, ContextHost, type OpenContext } from "./context-host.ts";
 import { type ContextInfo, type ContextOptions, ModelContexts, type Surroundings } from "./contexts.ts";
-import { physicalCores } from "./cores.ts";
+import { hasAmx, physicalCores } from "./cores.ts";
 import { useGpuBinaries } from "./gpu-binaries.ts";
 import { type DecoderStats, NO_DECODING } from "./decoder.ts";
 import { LogitReader } from "./logits.ts";
 import { ModelFiles, OpenError, type OpenFailure } from "./model-files.ts";
-import { hasAmx } from "./widened.ts";
 import { Policy, type PolicyCounters } from "./policy.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
 import { Ppm, type PpmCounters, scoreTokens } from "./ppm.ts";
@@ -115,13 +114,12 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
         errors.splice(0, errors.length - LOG_LINES);
       },
     });
-    const described = await describe(llama, wanted, threads);
-    const widenIn = described.gpu === false && (await hasAmx()) ? (options.widenIn ?? null) : null;
-    const backend =
-      widenIn === null
-        ? described
-        : { ...described, why: `${described.why}; with AMX, Q5_0 weights stored as Q8_0` };
-    return { kind: "ready", engine: new Engine(llama, backend, { ...options, widenIn }, errors) };
+    const backend = await describe(llama, wanted, threads);
+    const { widenIn, ...others } = options;
+    if (widenIn === undefined || backend.gpu !== false || !hasAmx())
+      return { kind: "ready", engine: new Engine(llama, backend, others, errors) };
+    const why = `${backend.why}; with AMX, Q5_0 weights stored as Q8_0`;
+    return { kind: "ready", engine: new Engine(llama, { ...backend, why }, options, errors) };
   } catch (error) {
     if (error instanceof NoBinaryFoundError && (wanted === "cuda" || wanted === "vulkan"))
       return {
@@ -147,12 +145,7 @@ export class Engine {
   #last: Promise<unknown> = Promise.resolve();
 
   /** Use `openEngine`. */
-  constructor(
-    llama: Llama,
-    backend: BackendInfo,
-    options: Omit<EngineOptions, "widenIn"> & { readonly widenIn: string | null },
-    errors: string[],
-  ) {
+  constructor(llama: Llama, backend: BackendInfo, options: EngineOptions, errors: string[]) {
     this.backend = backend;
     this.#llama = llama;
     this.#idleUnloadMs = options.idleUnloadMs ?? IDLE_UNLOAD_MS;

@@ -1,6 +1,6 @@
 /** Reads what a GGUF file says about itself, and whether all of it is there, without loading the model. */
 import { open } from "node:fs/promises";
-import type { GgufFileInfo } from "node-llama-cpp";
+import type { GgufFileInfo, GgufTensorInfo } from "node-llama-cpp";
 
 /** What a GGUF file's header says. */
 export interface GgufFacts {
@@ -52,17 +52,9 @@ export async function readGguf(file: string, signal: AbortSignal): Promise<GgufR
   if (tensors * SMALLEST_TENSOR + pairs * SMALLEST_PAIR > BigInt(size))
     return { kind: "damaged", detail: "its header announces more than the file can hold" };
 
-  const library = await import("node-llama-cpp");
   let info: GgufFileInfo;
   try {
-    info = await library.readGgufFileInfo(file, {
-      sourceType: "filesystem",
-      spliceSplitFiles: false,
-      logWarnings: false,
-      // Of the tokenizer nothing is needed here, and it is most of the header.
-      ignoreKeys: ["tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.token_type"],
-      signal: AbortSignal.any([signal, AbortSignal.timeout(READ_LIMIT_MS)]),
-    });
+    info = await readHeader(file, signal);
   } catch (error) {
     signal.throwIfAborted();
     const detail = error instanceof Error ? error.message : String(error);
@@ -83,10 +75,11 @@ export async function readGguf(file: string, signal: AbortSignal): Promise<GgufR
       detail: "it is one part of a split model; join the parts with llama-gguf-split --merge",
     };
   // Declared as a const enum, which TypeScript does not let one list; at run time it is an object.
-  const { GgufArchitectureType: known, GgufFileType: fileTypes } = library as unknown as {
-    GgufArchitectureType: Record<string, string>;
-    GgufFileType: Record<number, string>;
-  };
+  const { GgufArchitectureType: known, GgufFileType: fileTypes } =
+    (await import("node-llama-cpp")) as unknown as {
+      GgufArchitectureType: Record<string, string>;
+      GgufFileType: Record<number, string>;
+    };
   if (!Object.values(known).includes(architecture))
     return {
       kind: "unknown-architecture",
@@ -112,6 +105,18 @@ export async function readGguf(file: string, signal: AbortSignal): Promise<GgufR
   };
 }
 
+/** The header as the library reads it, without the tokenizer's lists: most of it, and nobody here needs them. */
+export async function readHeader(file: string, signal: AbortSignal): Promise<GgufFileInfo> {
+  const { readGgufFileInfo } = await import("node-llama-cpp");
+  return await readGgufFileInfo(file, {
+    sourceType: "filesystem",
+    spliceSplitFiles: false,
+    logWarnings: false,
+    ignoreKeys: ["tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.token_type"],
+    signal: AbortSignal.any([signal, AbortSignal.timeout(READ_LIMIT_MS)]),
+  });
+}
+
 async function begin(file: string): Promise<{ start: Buffer; size: number }> {
   const handle = await open(file, "r");
   try {
@@ -126,8 +131,8 @@ async function begin(file: string): Promise<{ start: Buffer; size: number }> {
 function missingBytes(info: GgufFileInfo, size: number): string | null {
   if ((info.infoEndOffset ?? 0) > size) return "its header is not whole";
   for (const tensor of info.tensorInfo ?? []) {
-    const elements = tensor.dimensions.reduce<number>((product, n) => product * Number(n), 1);
-    const end = Number(tensor.fileOffset) + tensorBytes(tensor.ggmlType, elements);
+    // Of a type that is not in the table at least a byte must be there.
+    const end = Number(tensor.fileOffset) + (tensorBytes(tensor) ?? 1);
     if (end > size) return `${tensor.name} should end at byte ${end}, the file has ${size}`;
   }
   return null;
@@ -142,10 +147,14 @@ const BLOCKS: Readonly<Record<number, readonly [bytes: number, weights: number]>
   ...{ 29: [56, 256], 30: [2, 1], 34: [54, 256], 35: [66, 256], 39: [17, 32] },
 };
 
-/** Size of a tensor's data; for a type that is not in the table the least it can be. */
-export function tensorBytes(type: number, elements: number): number {
+/** Size of a tensor's data, stored as it is or as another of llama.cpp's types; null for a type that is not known here. */
+export function tensorBytes(tensor: GgufTensorInfo, type: number = tensor.ggmlType): number | null {
   const block = BLOCKS[type];
-  return block === undefined ? 1 : Math.ceil(elements / block[1]) * block[0];
+  return block === undefined ? null : Math.ceil(elementsOf(tensor) / block[1]) * block[0];
+}
+
+function elementsOf({ dimensions }: GgufTensorInfo): number {
+  return dimensions.reduce<number>((product, n) => product * Number(n), 1);
 }
 
 function parametersOf(info: GgufFileInfo): number {
@@ -153,10 +162,7 @@ function parametersOf(info: GgufFileInfo): number {
   const untied = tensors.some((tensor) => tensor.name === "output.weight");
   return tensors
     .filter((tensor) => !(untied && tensor.name === "token_embd.weight"))
-    .reduce(
-      (sum, tensor) => sum + tensor.dimensions.reduce<number>((product, n) => product * Number(n), 1),
-      0,
-    );
+    .reduce((sum, tensor) => sum + elementsOf(tensor), 0);
 }
 
 function textOf(value: unknown): string | null {

@@ -38,14 +38,14 @@ interface Loaded {
 export class ModelFiles {
   readonly #llama: Llama;
   readonly #lastErrors: () => string;
-  readonly #widenIn: string | null;
+  readonly #widenIn: string | undefined;
   readonly #loaded = new Map<string, Loaded>();
 
   /**
    * @param lastErrors What llama.cpp logged as errors lately; goes into messages.
    * @param widenIn Files in this folder are loaded as their widened copies.
    */
-  constructor(llama: Llama, lastErrors: () => string, widenIn: string | null) {
+  constructor(llama: Llama, lastErrors: () => string, widenIn?: string) {
     this.#llama = llama;
     this.#lastErrors = lastErrors;
     this.#widenIn = widenIn;
@@ -74,9 +74,7 @@ export class ModelFiles {
 
   async #load(path: string): Promise<LlamaModel> {
     await check(path);
-    const model = await this.#loadAnywhere(
-      this.#widenIn !== null && dirname(path) === this.#widenIn ? await widened(path) : path,
-    );
+    const model = await this.#loadAnywhere(dirname(path) === this.#widenIn ? await widened(path) : path);
     if (model.fileInsights.isRecurrent || model.fileInsights.isHybrid) {
       await model.dispose();
       const message = `${path} is a recurrent model, whose state cannot be cut back to a prefix`;

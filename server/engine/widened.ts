@@ -4,10 +4,10 @@
  * default model is mostly made.
  */
 import { existsSync } from "node:fs";
-import { type FileHandle, open, readFile, rename, rm, statfs } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, statfs } from "node:fs/promises";
 import path from "node:path";
 import type { GgufTensorInfo } from "node-llama-cpp";
-import { tensorBytes } from "./gguf.ts";
+import { readHeader, tensorBytes } from "./gguf.ts";
 
 /** llama.cpp's numbers of the two types (ggml.h); both store 32 weights a block. */
 const Q5_0 = 6;
@@ -21,12 +21,6 @@ const BLOCKS_AT_ONCE = 1 << 15;
 const WORTHWHILE = 0.25;
 /** Bytes of the disk that stay free. */
 const RESERVE_BYTES = 1e9;
-
-/** Whether this processor has AMX for integers. Only Linux tells; elsewhere false. */
-export async function hasAmx(): Promise<boolean> {
-  const about = process.arch === "x64" ? await readFile("/proc/cpuinfo", "utf8").catch(() => "") : "";
-  return /^flags\b.*\bamx_int8\b/mu.test(about);
-}
 
 /** Where the copy of a model file lies: beside it. */
 export function widenedPath(file: string): string {
@@ -45,11 +39,8 @@ export async function widened(file: string): Promise<string> {
   const unfinished = `${copy}.${String(process.pid)}.partial`;
   try {
     const layout = await layoutOf(file);
-    const { tensors } = layout;
-    const sizes = tensors.map((tensor) => sizeIn(tensor, tensor.ggmlType));
-    const narrow = tensors.reduce((sum, tensor, i) => sum + (isNarrow(tensor) ? (sizes[i] ?? 0) : 0), 0);
-    const all = sizes.reduce((sum, size) => sum + size, 0);
-    if (narrow < WORTHWHILE * all) return file;
+    const all = total(layout.tensors);
+    if (total(layout.tensors.filter(isNarrow)) < WORTHWHILE * all) return file;
     const { bavail, bsize } = await statfs(path.dirname(copy));
     if (bavail * bsize < 2 * all + RESERVE_BYTES) return file;
     await write(file, unfinished, layout);
@@ -62,29 +53,27 @@ export async function widened(file: string): Promise<string> {
   }
 }
 
-/** The tensors of a file as they lie there, and what every offset is a multiple of: 32 bytes unless the file says else. */
 interface Layout {
+  /** As they lie in the file. */
   readonly tensors: readonly GgufTensorInfo[];
+  /** What every offset is a multiple of: 32 bytes unless the file says else. */
   readonly alignment: number;
+  /** The tensors' entries in the header begin here or later. */
+  readonly entries: number;
 }
 
 async function layoutOf(file: string): Promise<Layout> {
-  const { readGgufFileInfo } = await import("node-llama-cpp");
-  const info = await readGgufFileInfo(file, {
-    sourceType: "filesystem",
-    spliceSplitFiles: false,
-    logWarnings: false,
-    ignoreKeys: ["tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.token_type"],
-  });
+  const info = await readHeader(file, new AbortController().signal);
   const { alignment } = info.metadata.general as { readonly alignment?: number };
   return {
     tensors: [...(info.tensorInfo ?? [])].sort((a, b) => Number(a.offset) - Number(b.offset)),
     alignment: alignment ?? 32,
+    entries: info.totalMetadataSize,
   };
 }
 
 /** Writes the copy: header and tensors in their order, those in Q5_0 as Q8_0. */
-async function write(file: string, copy: string, { tensors, alignment }: Layout): Promise<void> {
+async function write(file: string, copy: string, { tensors, alignment, entries }: Layout): Promise<void> {
   const [first] = tensors;
   if (first === undefined) throw new Error("no tensors");
   const dataStart = Number(first.fileOffset) - Number(first.offset);
@@ -98,7 +87,7 @@ async function write(file: string, copy: string, { tensors, alignment }: Layout)
       for (const tensor of tensors) {
         const type = isNarrow(tensor) ? Q8_0 : tensor.ggmlType;
         const entry = entryOf(tensor, tensor.ggmlType, tensor.offset);
-        const at = header.indexOf(entry);
+        const at = header.indexOf(entry, entries);
         if (at < 0) throw new Error(`the entry of ${tensor.name} is not where it should be`);
         entryOf(tensor, type, end).copy(header, at);
         await copyTensor(from, to, tensor, dataStart + end);
@@ -121,7 +110,7 @@ async function copyTensor(
   tensor: GgufTensorInfo,
   target: number,
 ): Promise<void> {
-  const size = sizeIn(tensor, tensor.ggmlType);
+  const size = sizeIn(tensor);
   const chunk = Buffer.alloc(BLOCKS_AT_ONCE * Q5_0_BLOCK);
   let written = target;
   for (let done = 0; done < size; done += chunk.length) {
@@ -163,11 +152,15 @@ function isNarrow(tensor: GgufTensorInfo): boolean {
   return type === Q5_0;
 }
 
-function sizeIn(tensor: GgufTensorInfo, type: number): number {
-  return tensorBytes(
-    type,
-    tensor.dimensions.reduce<number>((product, n) => product * Number(n), 1),
-  );
+/** @throws for a type that is not known here: where such a tensor ends nobody can say. */
+function sizeIn(tensor: GgufTensorInfo, type?: number): number {
+  const size = tensorBytes(tensor, type);
+  if (size === null) throw new Error(`${tensor.name} is stored in an unknown type`);
+  return size;
+}
+
+function total(tensors: readonly GgufTensorInfo[]): number {
+  return tensors.reduce((sum, tensor) => sum + sizeIn(tensor), 0);
 }
 
 /** A tensor's entry in the header: name, dimensions, type, offset (the GGUF specification). */

@@ -95,6 +95,13 @@ describe("a widened copy", () => {
     expect(readdirSync(path.dirname(file))).toEqual(["model.gguf"]);
   });
 
+  test("is not made of a model with a tensor of a type that is not known here", async () => {
+    const strange = { name: "blk.0.attn_q.weight", dimensions: [32, 1], type: 99, data: noise(40) };
+    const file = fileOf(ggufOf({ tensors: [...QUANTISED, strange] }));
+    expect(await widened(file)).toBe(file);
+    expect(readdirSync(path.dirname(file))).toEqual(["model.gguf"]);
+  });
+
   test.each([
     ["is cut off", ggufOf({ tensors: QUANTISED }).subarray(0, -150)],
     ["is no model", Buffer.from("<html>not found</html>")],
