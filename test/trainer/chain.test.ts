@@ -51,13 +51,17 @@ async function read(
   return { kind: "ready", reader: load.reader, close: () => load.reader.dispose() };
 }
 
+/**
+ * Enough for the model to say the one text by heart, no more: at 2e-3 it is so sure of itself that what quantisation
+ * rounds makes 0.27 nats on average, and parity is refused.
+ */
 const HYPER: HyperParameters = {
   epochs: 20,
   maxSteps: null,
   batchSize: 1,
   microBatchSize: 1,
   maxTokens: 256,
-  learningRate: 2e-3,
+  learningRate: 7e-4,
   schedule: "constant",
   warmupShare: 0,
   weightDecay: 0,

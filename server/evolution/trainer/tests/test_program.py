@@ -151,7 +151,9 @@ def test_two_processes_learn_what_one_does(
     assert metrics(out, "data")[0]["processes"] == 2
     whole, spread = (load_file(folder / "adapter" / "adapter_model.safetensors") for folder in (one.out, out))
     assert whole.keys() == spread.keys()
-    assert all(torch.allclose(tensor, spread[name], atol=1e-3) for name, tensor in whole.items())
+    # Together, not one by one: Adam moves a weight whose gradient is next to zero by a whole step of either sign.
+    far = {name: float((spread[name] - tensor).norm() / tensor.norm()) for name, tensor in whole.items()}
+    assert max(far.values()) < 0.05, far
     # The last checkpoint's optimiser goes on to the same end, in one process where it can.
     forget_the_end(out)
     again = start(path, bases) if goes_on_alone else start(path, bases, *launcher(config), program=program)
