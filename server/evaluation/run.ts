@@ -59,6 +59,9 @@ export interface Cell extends CellKey {
   readonly tokens: number;
 }
 
+/** Searches of a method in a row, as a multiple of those side by side: where a method ends, the next one runs beside it. */
+const BATCHES_IN_A_BLOCK = 4;
+
 /** Failures in a row after which going on would only fill the report with failures. */
 const FAILURES_IN_A_ROW = 10;
 
@@ -79,18 +82,24 @@ export function greedyCells(plan: EvaluationPlan): Cell[] {
 }
 
 /**
- * All other searches: seed by seed and problem by problem, so that an evaluation stopped early has compared all methods
- * on the same problems.
+ * All other searches: seed by seed and block of problems by block, so that an evaluation stopped early has compared all
+ * methods on nearly the same problems. Within a block the searches of one method come together: side by side with those
+ * of another, both would seem to take the same time, and the second would find prompts and scores of the first cached.
  */
-export function otherCells(plan: EvaluationPlan, greedyMean: number): Cell[] {
+export function otherCells(plan: EvaluationPlan, greedyMean: number, block: number): Cell[] {
   const methods = plan.methods.filter((method) => !method.isGreedy);
+  const blocks = Array.from({ length: Math.ceil(plan.problems.length / block) }, (_, index) =>
+    plan.problems.slice(index * block, (index + 1) * block),
+  );
   return plan.seeds.flatMap((seed) =>
-    plan.problems.flatMap((at) =>
+    blocks.flatMap((problems) =>
       plan.budgets.flatMap((budget) =>
-        methods.map((by) => ({
-          ...{ method: by.name, budget: budgetName(budget), seed, problem: at.id },
-          ...{ at, by, tokens: budgetTokens(budget, greedyMean) },
-        })),
+        methods.flatMap((by) =>
+          problems.map((at) => ({
+            ...{ method: by.name, budget: budgetName(budget), seed, problem: at.id },
+            ...{ at, by, tokens: budgetTokens(budget, greedyMean) },
+          })),
+        ),
       ),
     ),
   );
@@ -98,7 +107,7 @@ export function otherCells(plan: EvaluationPlan, greedyMean: number): Cell[] {
 
 /** How many searches the plan has. */
 export function cellCount(plan: EvaluationPlan): number {
-  return greedyCells(plan).length + otherCells(plan, 1).length;
+  return greedyCells(plan).length + otherCells(plan, 1, 1).length;
 }
 
 /** Whether a search need not be done again. One that failed is tried again. */
@@ -120,7 +129,8 @@ export async function evaluate(
   const greedy = greedyCells(plan);
   const first = await runCells(plan, greedy, done, services, options, signal);
   if (first.kind !== "finished") return first;
-  return runCells(plan, otherCells(plan, greedyTokens(greedy, done)), done, services, options, signal);
+  const others = otherCells(plan, greedyTokens(greedy, done), BATCHES_IN_A_BLOCK * options.concurrency);
+  return runCells(plan, others, done, services, options, signal);
 }
 
 /** Tokens that greedy generated for a problem, on average; of several greedy methods the first one listed counts. */
