@@ -94,10 +94,12 @@ function failures(rows: readonly ReportRow[]): string[] {
   ];
 }
 
-function resultTable({ rows, measured }: EvaluationReport): string {
+function resultTable({ complete, rows, measured }: EvaluationReport): string {
   return table(
     [
       "method",
+      // In a whole report every row stands on all problems.
+      ...(complete ? [] : ["problems"]),
       "strict",
       "95%",
       "seeds",
@@ -117,9 +119,12 @@ function resultTable({ rows, measured }: EvaluationReport): string {
       const cost = measured.rows[index];
       return [
         row.name,
+        ...(complete ? [] : [String(row.problems)]),
         percent(row.strict.mean),
         interval(row.strict.interval),
-        row.strict.bySeed.length > 1 ? row.strict.bySeed.map(percent).join(" ") : "",
+        row.strict.bySeed.length > 1
+          ? row.strict.bySeed.map((one) => (one === null ? "–" : percent(one))).join(" ")
+          : "",
         percent(row.lenient.mean),
         percent(row.passAtN.mean),
         row.trajectories.started.toFixed(1),

@@ -4,7 +4,7 @@ import { SearchConfig } from "../search/config.ts";
 import { EvaluationSettings, Session } from "./settings.ts";
 
 /** The version of `report.json`. */
-export const REPORT_VERSION = 1;
+export const REPORT_VERSION = 2;
 
 const share = z.number().min(0).max(1);
 
@@ -18,7 +18,11 @@ const Accuracy = z
       .describe(
         "95% percentile-bootstrap interval over problems. Of no width where every problem has the same result.",
       ),
-    bySeed: z.array(share).describe("One share for each seed, in the order of `seeds`."),
+    bySeed: z
+      .array(share.nullable())
+      .describe(
+        "One share for each seed, in the order of `seeds`; null where none was searched under it yet.",
+      ),
   })
   .describe("Shares of problems.");
 export type Accuracy = z.infer<typeof Accuracy>;

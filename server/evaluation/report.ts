@@ -113,7 +113,10 @@ function accuracy(row: RowData, positions: readonly number[], solved: Solved): A
   return {
     mean: mean(perProblem),
     interval: [...bootstrapMean(perProblem, BOOTSTRAP_SEED)],
-    bySeed: results.map((seed) => mean(seed.filter((one) => one !== null))),
+    bySeed: results.map((seed) => {
+      const done = seed.filter((one) => one !== null);
+      return done.length === 0 ? null : mean(done);
+    }),
   };
 }
 

@@ -153,10 +153,13 @@ describe("a report", () => {
     );
     expect(partial.complete).toBe(false);
     const [, mcts, auto] = partial.rows;
-    expect(mcts).toMatchObject({ problems: 3, missing: 5, strict: { mean: 2 / 3 } });
+    expect(mcts).toMatchObject({ problems: 3, missing: 5, strict: { mean: 2 / 3, bySeed: [2 / 3, null] } });
     expect(auto).toMatchObject({ problems: 2, missing: 6, strict: { mean: 1 } });
     const both = partial.comparisons.find(({ first, second }) => first === "auto 4x" && second === "mcts 4x");
     expect(both).toMatchObject({ problems: 2, difference: 0 });
+    const text = toMarkdown(partial, []);
+    expect(text).toMatch(/\| mcts 4x +\| 3 +\| 66\.7% /u);
+    expect(text).toContain("66.7% –");
   });
 
   it("of nothing at all is still a report", async () => {
