@@ -4,6 +4,9 @@ import type { EvaluationReport, ReportRow } from "./report-schema.ts";
 import type { EvaluationSettings } from "./settings.ts";
 import { percent } from "./statistics.ts";
 
+/** Stands for the share of no searches: 0% would be a result. */
+const NOTHING_YET = "–";
+
 /** The pictures beside a report, by file name; those of which nothing can be drawn are left out. */
 export interface Picture {
   readonly file: string;
@@ -123,7 +126,7 @@ function resultTable({ complete, rows, measured }: EvaluationReport): string {
         percent(row.strict.mean),
         interval(row.strict.interval),
         row.strict.bySeed.length > 1
-          ? row.strict.bySeed.map((one) => (one === null ? "–" : percent(one))).join(" ")
+          ? row.strict.bySeed.map((one) => (one === null ? NOTHING_YET : percent(one))).join(" ")
           : "",
         percent(row.lenient.mean),
         percent(row.passAtN.mean),
@@ -151,7 +154,9 @@ function levelTables(rows: readonly ReportRow[]): string[] {
       ["method", ...levels.map(({ level, problems }) => `${level} (${problems})`)],
       rows.map((row) => [
         row.name,
-        ...row.byLevel.map(({ strict, passAtN }) => `${percent(strict.mean)} / ${percent(passAtN.mean)}`),
+        ...row.byLevel.map(({ problems, strict, passAtN }) =>
+          problems === 0 ? NOTHING_YET : `${percent(strict.mean)} / ${percent(passAtN.mean)}`,
+        ),
       ]),
     ),
   ];

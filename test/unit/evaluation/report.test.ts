@@ -167,6 +167,7 @@ describe("a report", () => {
     expect(empty.rows.every(({ problems }) => problems === 0)).toBe(true);
     expect(await drawPictures(empty)).toEqual([]);
     expect(toMarkdown(empty, [])).toContain("Not complete");
+    expect(toMarkdown(empty, [])).toContain("| mcts 4x | – | – |");
   });
 
   it("in words names every row and all that is needed to run it again", () => {
