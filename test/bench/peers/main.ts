@@ -30,7 +30,10 @@ const { values: options } = parseArgs({
     data: { type: "string" },
     limit: { type: "string" },
     offset: { type: "string", default: "0" },
-    /** Methods of `rstar eval`, each with its own profile's budget. */
+    /**
+     * Methods of `rstar eval`, each with its own profile's budget: `auto`, or `auto@MODEL` with another model of the
+     * same file, so one with an adapter.
+     */
     ours: { type: "string", default: "auto" },
     /** `sampling`, `sampling-code` and names of OptiLLM's approaches. */
     rivals: { type: "string", default: ["sampling", "sampling-code", ...APPROACH_NAMES].join(",") },
@@ -72,9 +75,37 @@ async function measureInto(folder: string): Promise<void> {
   );
   if (problems === null) throw new Error(`${set} has ${all.length} problems; --offset leaves none of them.`);
   const python = openPython();
+  const opened: Runtime[] = [];
+  const open = async (model: string | undefined): Promise<Runtime> => {
+    const runtime = await openModel(model, python);
+    opened.push(runtime);
+    return runtime;
+  };
+  try {
+    const runtime = await open(options.model);
+    const server = await startServer(runtime);
+    const optillm = new OptiLlm(server.url);
+    try {
+      const rivalPrograms = (): number[] => [server.pid, ...(optillm.pid === null ? [] : [optillm.pid])];
+      const contestants = [
+        ...(await ourSide(runtime, open, rivalPrograms)),
+        ...rivalSide(server, optillm, rivalPrograms, python.sandbox),
+      ];
+      await measure({ folder, set, problems, runtime, contestants });
+    } finally {
+      await optillm.stop();
+      await server.stop();
+    }
+  } finally {
+    for (const runtime of opened) await runtime.dispose();
+    await python.dispose();
+  }
+}
+
+async function openModel(model: string | undefined, python: ReturnType<typeof openPython>): Promise<Runtime> {
   const opening = await openRuntime(
     {
-      ...(options.model === undefined ? {} : { model: options.model }),
+      ...(model === undefined ? {} : { model }),
       ...(options.ppm === undefined ? {} : { ppm: options.ppm === "none" ? null : options.ppm }),
       gpu: false,
       python,
@@ -83,18 +114,7 @@ async function measureInto(folder: string): Promise<void> {
     { say: tell, download: () => undefined },
   );
   if (opening.kind === "failed") throw new Error(opening.message);
-  const { runtime } = opening;
-  const server = await startServer(runtime);
-  const optillm = new OptiLlm(server.url);
-  try {
-    const contestants = contestantsFor(runtime, server, optillm, python.sandbox);
-    await measure({ folder, set, problems, runtime, contestants });
-  } finally {
-    await optillm.stop();
-    await server.stop();
-    await runtime.dispose();
-    await python.dispose();
-  }
+  return opening.runtime;
 }
 
 function startServer(runtime: Runtime): Promise<LlamaServer> {
@@ -106,24 +126,40 @@ function startServer(runtime: Runtime): Promise<LlamaServer> {
   ]);
 }
 
-function contestantsFor(
+/** What `--ours` names; a model of its own is opened once. */
+async function ourSide(
   runtime: Runtime,
+  open: (model: string) => Promise<Runtime>,
+  rivalPrograms: () => readonly number[],
+): Promise<Contestant[]> {
+  const file = localParts(runtime).models.policy.path;
+  const others = new Map<string, Runtime>();
+  const contestants: Contestant[] = [];
+  for (const name of options.ours.split(",")) {
+    const [method = "", model] = name.split("@");
+    const reading = readMethod(method);
+    if (reading.kind === "bad") throw new Error(reading.message);
+    if (model !== undefined && !others.has(model)) others.set(model, await open(model));
+    const own = (model === undefined ? undefined : others.get(model)) ?? runtime;
+    const { policy } = localParts(own).models;
+    if (policy.path !== file) throw new Error(`${policy.id} is another model file than the rivals'.`);
+    contestants.push(ourContestant(reading.method, own, Number(options.seed), rivalPrograms, model));
+  }
+  return contestants;
+}
+
+function rivalSide(
   server: LlamaServer,
   optillm: OptiLlm,
+  rivalPrograms: () => readonly number[],
   sandbox: ReturnType<typeof openPython>["sandbox"],
 ): Contestant[] {
-  const rivalPrograms = (): number[] => [server.pid, ...(optillm.pid === null ? [] : [optillm.pid])];
   const interpreters = (): number[] =>
     childrenOf(process.pid).filter((pid) => !rivalPrograms().includes(pid));
   const seed = Number(options.seed);
   const maxTokens = Number(options["max-tokens"]);
   const place = { serverUrl: server.url, samples: Number(options.samples), maxTokens, seed };
-  const ours = options.ours.split(",").map((name) => {
-    const reading = readMethod(name);
-    if (reading.kind === "bad") throw new Error(reading.message);
-    return ourContestant(reading.method, runtime, seed, rivalPrograms);
-  });
-  const rivals = options.rivals.split(",").map((name) => {
+  return options.rivals.split(",").map((name) => {
     if (name === "sampling") return chatSampling({ ...place, processes: () => [server.pid] });
     if (name === "sampling-code")
       return programSampling({ ...place, processes: () => [server.pid, ...interpreters()] }, sandbox);
@@ -132,7 +168,6 @@ function contestantsFor(
       throw new Error(`There is no rival "${name}": sampling, sampling-code, ${APPROACH_NAMES.join(", ")}.`);
     return optillm.contestant(approach, maxTokens, rivalPrograms);
   });
-  return [...ours, ...rivals];
 }
 
 interface Measurement {

@@ -131,7 +131,7 @@ export function peerMarkdown(report: PeerReport): string {
           `**Small:** with ${problems} problems only very large differences can be told from chance (15 points need about 85 problems, 8 points about 300). This shows that the comparison runs, not who is better.`,
         ]
       : []),
-    "The same model file, problems and grader; one attempt after another on the same processor, problem by problem, each problem with another contestant first. Strict accuracy with its 95% bootstrap interval over problems. Tokens are all that the model generated, counted by the engine or by llama-server itself. Seconds are wall time, one problem at a time; every engine keeps its prompt cache, and all rivals share llama-server's. Memory is the sum of the peaks of the processes at work, the model file's pages included.",
+    "The same model file, problems and grader; one attempt after another on the same processor, problem by problem, each problem with another contestant first. Strict accuracy with its 95% bootstrap interval over problems. Tokens are all that the model generated, counted by the engine or by llama-server itself. Seconds are wall time, one problem at a time; every engine keeps its prompt cache, and all rivals share llama-server's. Memory is the sum of the peaks of the processes at work, the model file's pages included; where several of ours have a model of their own, one process holds all of them.",
     table(
       [
         "",
