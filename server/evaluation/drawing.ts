@@ -14,6 +14,8 @@ const LIGHT = [
   "#a83232",
   "#3f7d20",
   "#8c5a2b",
+  "#1b2a8f",
+  "#7b1f3a",
 ];
 const DARK = [
   "#56b4e9",
@@ -27,6 +29,8 @@ const DARK = [
   "#ff8f8f",
   "#9be27a",
   "#e0b080",
+  "#6f8bff",
+  "#d9799a",
 ];
 
 /** How many different colours a drawing can use, as `var(--c0)` and so on. */
