@@ -1,5 +1,4 @@
-/** What the processors are: the physical cores that this process may use (decoding with more threads than that nearly
- * stops), and whether they multiply matrices. */
+/** The physical cores that this process may use: decoding with more threads than that nearly stops. */
 import { readFileSync } from "node:fs";
 import { execFileSync } from "node:child_process";
 import os from "node:os";
@@ -26,11 +25,6 @@ export function physicalCores(sources: CoreSources = readSources()): number {
   const counted = fromSysctl(sources.sysctl) ?? fromCpuinfo(sources) ?? sources.available;
   const limits = [counted, sources.available, cgroupLimit(sources)];
   return Math.max(1, Math.min(...limits));
-}
-
-/** Whether the processors have AMX for integers, by `/proc/cpuinfo`; only Linux tells, and elsewhere it is false. */
-export function hasAmx(cpuinfo: string | null = readOnLinux("/proc/cpuinfo")): boolean {
-  return /^flags\b.*\bamx_int8\b/m.test(cpuinfo ?? "");
 }
 
 /** Expands a kernel list such as `0-3,8` to its numbers. */

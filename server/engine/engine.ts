@@ -10,7 +10,7 @@ import {
 import type { ModelIdentity, ResolvedModel } from "../services.ts";
 import { abortion, ContextHost, type OpenContext } from "./context-host.ts";
 import { type ContextInfo, type ContextOptions, ModelContexts, type Surroundings } from "./contexts.ts";
-import { hasAmx, physicalCores } from "./cores.ts";
+import { physicalCores } from "./cores.ts";
 import { useGpuBinaries } from "./gpu-binaries.ts";
 import { type DecoderStats, NO_DECODING } from "./decoder.ts";
 import { LogitReader } from "./logits.ts";
@@ -18,6 +18,7 @@ import { ModelFiles, OpenError, type OpenFailure } from "./model-files.ts";
 import { Policy, type PolicyCounters } from "./policy.ts";
 import { ThreadGovernor } from "./thread-governor.ts";
 import { Ppm, type PpmCounters, scoreTokens } from "./ppm.ts";
+import { whyWiden } from "./widened.ts";
 
 /** How the engine is opened; every field has a default that suits most machines. */
 export interface EngineOptions {
@@ -116,9 +117,12 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
     });
     const backend = await describe(llama, wanted, threads);
     const { widenIn, ...others } = options;
-    if (widenIn === undefined || backend.gpu !== false || !hasAmx())
-      return { kind: "ready", engine: new Engine(llama, backend, others, errors) };
-    const why = `${backend.why}; with AMX, Q5_0 weights stored as Q8_0`;
+    const widen =
+      widenIn === undefined || backend.gpu !== false
+        ? null
+        : whyWiden(llama.systemInfo, options.reproducible === true);
+    if (widen === null) return { kind: "ready", engine: new Engine(llama, backend, others, errors) };
+    const why = `${backend.why}; ${widen}`;
     return { kind: "ready", engine: new Engine(llama, { ...backend, why }, options, errors) };
   } catch (error) {
     if (error instanceof NoBinaryFoundError && (wanted === "cuda" || wanted === "vulkan"))

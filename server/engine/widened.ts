@@ -1,7 +1,7 @@
 /**
- * Copies of models whose Q5_0 weights are stored as Q8_0: the very same numbers, in the form that a processor with AMX
- * multiplies fastest. llama.cpp has AMX kernels for Q8_0, Q4_K, Q6_K and others, and none for Q5_0, of which the
- * default model is mostly made.
+ * Copies of models whose Q5_0 weights are stored as Q8_0: the very same numbers, in the form that some processors
+ * multiply faster. llama.cpp has AMX kernels for Q8_0, Q4_K, Q6_K and others, and none for Q5_0, of which the default
+ * model is mostly made; with AVX2 alone it takes Q5_0 apart anew for every two columns of a batch.
  */
 import { existsSync } from "node:fs";
 import { type FileHandle, open, rename, rm, statfs } from "node:fs/promises";
@@ -21,6 +21,20 @@ const BLOCKS_AT_ONCE = 1 << 15;
 const WORTHWHILE = 0.25;
 /** Bytes of the disk that stay free. */
 const RESERVE_BYTES = 1e9;
+
+/**
+ * Why a copy pays, in a few words; null where it does not. A copy takes room on the disk, so that a few percent are not
+ * enough (the figures are in ARCHITECTURE.md, "The engine").
+ * @param systemInfo What llama.cpp says of the processor and of its own build: `AVX2 = 1 | AVX512 = 1 | …`.
+ * @param manyAtOnce Whether long work with full batches is ahead, not a person's one problem.
+ */
+export function whyWiden(systemInfo: string, manyAtOnce: boolean): string | null {
+  const has = (feature: string): boolean => new RegExp(`\\b${feature} = 1\\b`, "u").test(systemInfo);
+  if (has("AMX_INT8")) return "with AMX, Q5_0 weights stored as Q8_0";
+  if (manyAtOnce && has("AVX2") && !has("AVX512"))
+    return "with AVX2 and full batches, Q5_0 weights stored as Q8_0";
+  return null;
+}
 
 /** Where the copy of a model file lies: beside it. */
 export function widenedPath(file: string): string {

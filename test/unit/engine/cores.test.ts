@@ -1,6 +1,6 @@
 /** Physical cores are counted within what affinity and containers allow. */
 import { describe, expect, it } from "vitest";
-import { type CoreSources, hasAmx, parseCpuList, physicalCores } from "../../../server/engine/cores.ts";
+import { type CoreSources, parseCpuList, physicalCores } from "../../../server/engine/cores.ts";
 
 const none: CoreSources = {
   cpuinfo: null,
@@ -69,21 +69,5 @@ describe("physicalCores", () => {
 describe("parseCpuList", () => {
   it("expands ranges and single numbers and ignores anything else", () => {
     expect([...parseCpuList("0-2,5,x\n")]).toEqual([0, 1, 2, 5]);
-  });
-});
-
-describe("hasAmx", () => {
-  it.each([
-    [
-      "a Xeon's flags",
-      "processor\t: 0\nflags\t\t: fpu avx512f amx_bf16 amx_tile amx_int8 amx_complex\n",
-      true,
-    ],
-    ["a processor with tiles and no integers", "flags\t\t: fpu amx_bf16 amx_tile\n", false],
-    ["a longer name", "flags\t\t: amx_int8x\n", false],
-    ["a model's name", "model name\t: amx_int8\nflags\t\t: fpu\n", false],
-    ["no such file", null, false],
-  ])("reads %s", (_, cpuinfo, expected) => {
-    expect(hasAmx(cpuinfo)).toBe(expected);
   });
 });

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { readGgufFileInfo } from "node-llama-cpp";
 import { describe, expect, test } from "vitest";
 import { readGguf } from "../../../server/engine/gguf.ts";
-import { widenBlocks, widened, widenedPath } from "../../../server/engine/widened.ts";
+import { whyWiden, widenBlocks, widened, widenedPath } from "../../../server/engine/widened.ts";
 import { ggufOf, never, temporaryFolder, type TinyTensor } from "./helpers.ts";
 
 /** The weights of Q5_0 blocks in units of each block's scale, as the format defines them, and the scales. */
@@ -110,5 +110,23 @@ describe("a widened copy", () => {
     expect(await widened(file)).toBe(file);
     expect(existsSync(widenedPath(file))).toBe(false);
     expect(readdirSync(path.dirname(file))).toEqual(["model.gguf"]);
+  });
+});
+
+describe("a copy pays", () => {
+  const alone = "CPU : SSE3 = 1 | AVX = 1 | AVX2 = 1 | F16C = 1 | FMA = 1 | LLAMAFILE = 1 | REPACK = 1 | ";
+  const wide = `${alone}AVX512 = 1 | AVX512_VNNI = 1 | `;
+  test.each([
+    ["with AMX, for one problem", `${wide}AMX_INT8 = 1 | `, false, "with AMX"],
+    ["with AMX, for many", `${wide}AMX_INT8 = 1 | `, true, "with AMX"],
+    ["with AVX2 alone, for many", alone, true, "with AVX2"],
+    ["with AVX2 alone, for one problem", alone, false, null],
+    ["with AVX-512 and no AMX", wide, true, null],
+    ["with AMX switched off", `${wide}AMX_INT8 = 0 | `, true, null],
+    ["on ARM", "CPU : NEON = 1 | ARM_FMA = 1 | DOTPROD = 1 | REPACK = 1 | ", true, null],
+  ])("%s", (_, systemInfo, manyAtOnce, expected) => {
+    const why = whyWiden(systemInfo, manyAtOnce);
+    if (expected === null) expect(why).toBeNull();
+    else expect(why).toContain(expected);
   });
 });
