@@ -7,7 +7,7 @@ import { filesOf, openFolder } from "../evaluation/folder.ts";
 import { budgetName, methodList } from "../evaluation/methods.ts";
 import { ofLevels, problemsHash, slice, type EvaluationProblem } from "../evaluation/problems.ts";
 import { openRecords, readRecords } from "../evaluation/records.ts";
-import { cellCount, evaluate, type EvaluationEnd, type EvaluationPlan } from "../evaluation/run.ts";
+import { cellCount, evaluate, isDone, type EvaluationEnd, type EvaluationPlan } from "../evaluation/run.ts";
 import { settingsHash, type EvaluationSettings } from "../evaluation/settings.ts";
 import { writeReports } from "../evaluation/write.ts";
 import { promptTemplate } from "../search/prompt.ts";
@@ -151,7 +151,7 @@ async function evaluateInto(
     const done = new Map(outcomes);
     const writer = await openRecords(traces);
     const named = { ...plan, name: settingsHash(settings).slice(0, 12) };
-    progress.begin(cellCount(named), done.size);
+    progress.begin(cellCount(named), [...done.values()].filter(isDone).length);
     try {
       return await evaluate(
         named,

@@ -1,8 +1,7 @@
 /** Files of records, one JSON object a line: appended durably, read back whole or named as unreadable. */
 import { createReadStream, createWriteStream, existsSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
-import { createInterface } from "node:readline";
-import { pipeline } from "node:stream";
+import { pipeline, type Readable } from "node:stream";
 import { pipeline as pipelined } from "node:stream/promises";
 import { createBrotliDecompress } from "node:zlib";
 import type * as z from "zod";
@@ -17,10 +16,24 @@ export async function* eachLine<T>(
   const bytes = createReadStream(isPacked ? `${file}.br` : file);
   const input = isPacked ? pipeline(bytes, createBrotliDecompress(), () => undefined) : bytes;
   let number = 0;
-  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
+  for await (const line of linesOf(input)) {
     number++;
     if (line !== "") yield { number, record: parseLine(line, schema) };
   }
+}
+
+/** Lines end at a line feed only: `readline` also ends them at U+2028 (from Node 24 on), which JSON has within texts. */
+async function* linesOf(input: Readable): AsyncGenerator<string> {
+  const unfinished: string[] = [];
+  for await (const chunk of input.setEncoding("utf8") as AsyncIterable<string>) {
+    const [first = "", ...others] = chunk.split("\n");
+    unfinished.push(first);
+    for (const next of others) {
+      yield unfinished.splice(0).join("");
+      unfinished.push(next);
+    }
+  }
+  yield unfinished.join("");
 }
 
 function parseLine<T>(line: string, schema: z.ZodType<T>): T | null {

@@ -20,18 +20,9 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
   const seeds = settings.seeds.length === 1 ? "seed" : `${settings.seeds.length} seeds`;
   return [
     `# ${settings.set}: ${problemCount(settings)}`,
-    ...(report.complete
-      ? []
-      : [
-          `**Not complete:** ${rows.reduce((sum, { missing }) => sum + missing, 0)} searches are still to do. Rows may stand on different problems; comparisons never do.`,
-        ]),
-    `Strict accuracy is the headline; the lenient grader forgives units, words around the value and rounding. Intervals are 95% bootstrap intervals over problems. pass@N is the share of problems that any trajectory solved: what a perfect choice among them would reach. ◆ marks rows that no other row beats in accuracy at as few generated tokens, ◇ in as little time.`,
-    ...(settings.sharedDraws
-      ? [
-          `What several methods and budgets of a problem have in common was drawn and scored once, so times and what was computed are no method's own and are left out. Answers and generated tokens are what each would have had alone.`,
-        ]
-      : []),
-    ...failures(rows),
+    ...notices(report),
+    HOW_TO_READ,
+    ...(settings.sharedDraws ? [SHARED_DRAWS] : []),
     resultTable(report),
     ...pictures.map(({ file, title }) => `![${title}](${file})`),
     ...levelTables(rows),
@@ -43,6 +34,34 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
     settingsTable(rows),
     "",
   ].join("\n\n");
+}
+
+/** What every table of results says with the same words. */
+const HOW_TO_READ = `Strict accuracy is the headline; the lenient grader forgives units, words around the value and rounding. Intervals are 95% bootstrap intervals over problems. pass@N is the share of problems that any trajectory solved: what a perfect choice among them would reach. A budget says when no further wave of candidates is begun; what the last wave took beyond is in the tokens. ◆ marks rows that no other row beats in accuracy at as few generated tokens, ◇ in as little time.`;
+const SHARED_DRAWS = `What several methods and budgets of a problem have in common was drawn and scored once, so times and what was computed are no method's own and are left out. Answers and generated tokens are what each would have had alone.`;
+
+/** What a reader must know before the table: that searches are missing or failed, and that machines or programs differ. */
+function notices({ complete, rows, measured }: EvaluationReport): string[] {
+  const missing = rows.reduce((sum, row) => sum + row.missing, 0);
+  const programs = new Set(measured.sessions.map(({ version, commit }) => `${version} ${commit ?? ""}`)).size;
+  const machines = new Set(measured.sessions.map(({ machine, engine }) => `${machine} ${engine}`)).size;
+  const mixed = [
+    ...(programs > 1 ? [`${programs} commits of the program`] : []),
+    ...(machines > 1 ? [`${machines} machines`] : []),
+  ];
+  return [
+    ...(complete
+      ? []
+      : [
+          `**Not complete:** ${missing} searches are still to do. Rows and seeds may stand on different problems (how many is in brackets); comparisons never do.`,
+        ]),
+    ...failures(rows),
+    ...(mixed.length === 0
+      ? []
+      : [
+          `**Mixed:** ${mixed.join(" and ")} took part, one after another; they are listed below. Processors of different kinds round differently, which can change a search.`,
+        ]),
+  ];
 }
 
 /** An evaluation on the results page. */
@@ -58,8 +77,11 @@ export function resultsPage(runs: readonly PublishedRun[]): string {
   return [
     `# Results`,
     `Made by \`npm run results\` from the traces that lie, compressed, beside each report; nothing here is written by hand, and rows that lose stay in. Statements and reference answers are left out of the traces: the sets' homes are in \`server/evaluation/benchmarks.json\`.`,
+    HOW_TO_READ,
     ...runs.flatMap(({ name, report, pictures }) => [
       `## ${name}: ${report.settings.set}, ${problemCount(report.settings)}`,
+      ...notices(report),
+      ...(report.settings.sharedDraws ? [SHARED_DRAWS] : []),
       resultTable(report),
       ...pictures.slice(0, 2).map(({ file, title }) => `![${title}](${name}/${file})`),
       runTable(report),
@@ -120,18 +142,17 @@ function resultTable({ complete, rows, measured }: EvaluationReport): string {
     ],
     rows.map((row, index) => {
       const cost = measured.rows[index];
+      const some = (shown: string): string => (row.problems === 0 ? NOTHING_YET : shown);
       return [
         row.name,
         ...(complete ? [] : [String(row.problems)]),
-        percent(row.strict.mean),
-        interval(row.strict.interval),
-        row.strict.bySeed.length > 1
-          ? row.strict.bySeed.map((one) => (one === null ? NOTHING_YET : percent(one))).join(" ")
-          : "",
-        percent(row.lenient.mean),
-        percent(row.passAtN.mean),
-        row.trajectories.started.toFixed(1),
-        row.generatedTokens.mean.toFixed(0),
+        some(percent(row.strict.mean)),
+        some(interval(row.strict.interval)),
+        row.strict.bySeed.length > 1 ? seedCell(row, complete) : "",
+        some(percent(row.lenient.mean)),
+        some(percent(row.passAtN.mean)),
+        some(row.trajectories.started.toFixed(1)),
+        some(row.generatedTokens.mean.toFixed(0)),
         cost?.evaluatedTokens.toFixed(0) ?? "",
         cost?.ppmTokens.toFixed(0) ?? "",
         cost?.sandboxSeconds.toFixed(2) ?? "",
@@ -142,6 +163,16 @@ function resultTable({ complete, rows, measured }: EvaluationReport): string {
       ];
     }),
   );
+}
+
+/** `37.0% 36.0%`; while searches are missing with the problems that each seed stands on. */
+function seedCell({ strict, searchedBySeed }: ReportRow, complete: boolean): string {
+  return strict.bySeed
+    .map((one, seed) => {
+      if (one === null) return NOTHING_YET;
+      return complete ? percent(one) : `${percent(one)} (${searchedBySeed[seed] ?? 0})`;
+    })
+    .join(" ");
 }
 
 function levelTables(rows: readonly ReportRow[]): string[] {

@@ -1,13 +1,21 @@
 /** One line of a problem file: a JSON object with an id, a statement and an answer, or what is wrong with it. */
 import * as z from "zod";
 
+/** A number as its text; beyond 2^53 another one would be read than the one that was written. */
+const number = z
+  .number()
+  .transform(String)
+  .refine(
+    (value) => Math.abs(Number(value)) <= Number.MAX_SAFE_INTEGER,
+    "is too large a number: write it in quotes",
+  );
 const text = z.string().refine((value) => value.trim() !== "", "is empty");
 
 /** What every problem has. Fields beyond these are allowed: public sets carry more. */
 export const ProblemLine = z.looseObject({
   id: text,
   problem: text,
-  answer: z.union([text, z.number().transform(String)]),
+  answer: z.union([text, number]),
   level: z.union([z.string(), z.number().transform(String)]).optional(),
 });
 

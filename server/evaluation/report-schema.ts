@@ -4,7 +4,7 @@ import { SearchConfig } from "../search/config.ts";
 import { EvaluationSettings, Session } from "./settings.ts";
 
 /** The version of `report.json`. */
-export const REPORT_VERSION = 2;
+export const REPORT_VERSION = 3;
 
 const share = z.number().min(0).max(1);
 
@@ -40,7 +40,12 @@ export const ReportRow = z.strictObject({
   name: z.string().describe("Method and budget: `mcts 8x`."),
   method: z.string(),
   budget: z.string().nullable().describe("As asked for; null for greedy, which keeps to none."),
-  budgetTokens: z.int().nullable().describe("Tokens that the policy might generate for one problem."),
+  budgetTokens: z
+    .int()
+    .nullable()
+    .describe(
+      "When no further wave of candidates is begun: with less than half a usual trajectory left. What the last wave took beyond is in `generatedTokens`.",
+    ),
   settings: SearchConfig.omit({ budgetTokens: true, seed: true }),
   ppm: z.boolean().describe("Whether a process preference model took part."),
   seeds: z.array(z.int()),
@@ -49,6 +54,7 @@ export const ReportRow = z.strictObject({
     .describe(
       "Problems that were searched under at least one seed of this row: all of them, once the run is complete.",
     ),
+  searchedBySeed: z.array(z.int()).describe("Problems searched under each of `seeds`, in their order."),
   missing: z.int().describe("Searches still to do: not 0 in the report of a run that was stopped."),
   failed: z.int().describe("Searches in which a model or Python failed; they count as not solved."),
   strict: Accuracy.describe("The chosen answer equals the reference by the strict grader."),

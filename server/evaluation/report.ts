@@ -34,16 +34,19 @@ export function makeReport(run: RunFile, outcomes: ReadonlyMap<string, SearchOut
   const { settings } = run;
   const rows = rowsOf(settings, outcomes);
   const greedy = rows.find(({ method }) => method.config.strategy === "greedy");
-  const greedySearches = greedy === undefined ? [] : searchesOf(greedy);
+  const greedySearches = (greedy === undefined ? [] : searchesOf(greedy)).filter(
+    ({ stop }) => stop !== "failed",
+  );
   const greedyTokens =
     greedySearches.length === 0 ? null : mean(greedySearches.map(({ cost }) => cost.generatedTokens));
   const reported = rows.map((row) => reportRow(row, settings, greedyTokens));
-  const strict = reported.map((row) => row.strict.mean);
-  const tokens = reported.map((row) => row.generatedTokens.mean);
+  // A row without searches is beaten by every other: its zeros are no results.
+  const strict = reported.map((row) => (row.problems === 0 ? -1 : row.strict.mean));
+  const tokens = reported.map((row) => (row.problems === 0 ? Infinity : row.generatedTokens.mean));
   const onFrontier = frontier(tokens, strict);
   const measured = measuredRows(rows, settings);
   const inTime = frontier(
-    measured.rows.map(({ seconds }) => seconds),
+    measured.rows.map(({ searches, seconds }) => (searches === 0 ? Infinity : seconds)),
     strict,
   );
   return {
@@ -52,12 +55,18 @@ export function makeReport(run: RunFile, outcomes: ReadonlyMap<string, SearchOut
     complete: reported.every(({ missing }) => missing === 0),
     settings,
     greedyTokens,
-    rows: reported.map((row, index) => ({ ...row, onFrontier: onFrontier[index] ?? false })),
+    rows: reported.map((row, index) => ({
+      ...row,
+      onFrontier: row.problems > 0 && (onFrontier[index] ?? false),
+    })),
     comparisons: compareRows(rows, settings),
     measured: {
       sessions: run.sessions,
       seconds: measured.total,
-      rows: measured.rows.map((row, index) => ({ ...row, onTimeFrontier: inTime[index] ?? false })),
+      rows: measured.rows.map((row, index) => ({
+        ...row,
+        onTimeFrontier: row.searches > 0 && (inTime[index] ?? false),
+      })),
     },
   };
 }
@@ -93,9 +102,9 @@ function searchOf(row: RowData, seed: number, at: number): SearchOutcome | undef
   return (row.budget === null ? row.table[0] : row.table[seed])?.[at];
 }
 
-/** 1 for solved, 0 for not. */
-function score(outcome: SearchOutcome, solved: Solved): number {
-  return solved(outcome.grading) ? 1 : 0;
+/** 1 for solved, 0 for not. A search that failed has solved nothing, whatever it had found before. */
+function score({ stop, grading }: SearchOutcome, solved: Solved): number {
+  return stop !== "failed" && solved(grading) ? 1 : 0;
 }
 
 /** Shares over the problems at `positions` that were searched; a problem's value is its mean over the seeds done. */
@@ -138,6 +147,7 @@ function reportRow(row: RowData, settings: EvaluationSettings, greedyTokens: num
     ppm: row.method.ppm !== "none" && settings.models.ppm !== null,
     seeds: [...row.seeds],
     problems: positions.length,
+    searchedBySeed: row.table.map((seed) => seed.filter((outcome) => outcome !== undefined).length),
     missing: row.seeds.length * all.length - searches.length,
     failed: searches.filter(({ stop }) => stop === "failed").length,
     strict: accuracy(row, positions, STRICT),

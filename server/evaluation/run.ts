@@ -85,8 +85,14 @@ export function greedyCells(plan: EvaluationPlan): Cell[] {
  * All other searches: seed by seed and block of problems by block, so that an evaluation stopped early has compared all
  * methods on nearly the same problems. Within a block the searches of one method come together: side by side with those
  * of another, both would seem to take the same time, and the second would find prompts and scores of the first cached.
+ * @param given Budgets that are settled already, in tokens.
  */
-export function otherCells(plan: EvaluationPlan, greedyMean: number, block: number): Cell[] {
+export function otherCells(
+  plan: EvaluationPlan,
+  greedyMean: number,
+  block: number,
+  given: ReadonlyMap<string, number> = new Map(),
+): Cell[] {
   const methods = plan.methods.filter((method) => !method.isGreedy);
   const blocks = Array.from({ length: Math.ceil(plan.problems.length / block) }, (_, index) =>
     plan.problems.slice(index * block, (index + 1) * block),
@@ -97,7 +103,7 @@ export function otherCells(plan: EvaluationPlan, greedyMean: number, block: numb
         methods.flatMap((by) =>
           problems.map((at) => ({
             ...{ method: by.name, budget: budgetName(budget), seed, problem: at.id },
-            ...{ at, by, tokens: budgetTokens(budget, greedyMean) },
+            ...{ at, by, tokens: given.get(budgetName(budget)) ?? budgetTokens(budget, greedyMean) },
           })),
         ),
       ),
@@ -111,7 +117,7 @@ export function cellCount(plan: EvaluationPlan): number {
 }
 
 /** Whether a search need not be done again. One that failed is tried again. */
-function isDone(outcome: SearchOutcome | undefined): boolean {
+export function isDone(outcome: SearchOutcome | undefined): boolean {
   return outcome !== undefined && outcome.stop !== "failed";
 }
 
@@ -129,14 +135,34 @@ export async function evaluate(
   const greedy = greedyCells(plan);
   const first = await runCells(plan, greedy, done, services, options, signal);
   if (first.kind !== "finished") return first;
-  const others = otherCells(plan, greedyTokens(greedy, done), BATCHES_IN_A_BLOCK * options.concurrency);
+  const tried = greedy.map((cell) => done.get(cellName(cell)));
+  if (tried.length > 0 && tried.every((outcome) => outcome?.stop === "failed"))
+    return { kind: "failing", reason: tried.at(-1)?.failure ?? "" };
+  const block = BATCHES_IN_A_BLOCK * options.concurrency;
+  const others = otherCells(plan, greedyTokens(greedy, done), block, budgetsOf(done));
   return runCells(plan, others, done, services, options, signal);
 }
 
-/** Tokens that greedy generated for a problem, on average; of several greedy methods the first one listed counts. */
+/**
+ * Tokens that greedy generated for a problem, on average; of several greedy methods the first one listed counts. Searches
+ * that failed do not count.
+ */
 function greedyTokens(cells: readonly Cell[], done: ReadonlyMap<string, SearchOutcome>): number {
   const own = cells.filter(({ method }) => method === cells[0]?.method);
-  return mean(own.map((cell) => done.get(cellName(cell))?.cost.generatedTokens ?? 0));
+  return mean(
+    own.flatMap((cell) => {
+      const outcome = done.get(cellName(cell));
+      return outcome === undefined || outcome.stop === "failed" ? [] : [outcome.cost.generatedTokens];
+    }),
+  );
+}
+
+/** Tokens by budget, as searches had them before: greedy's mean may change when one of it that failed is tried again. */
+function budgetsOf(done: ReadonlyMap<string, SearchOutcome>): ReadonlyMap<string, number> {
+  const given = new Map<string, number>();
+  for (const { budget, budgetTokens: tokens } of done.values())
+    if (budget !== null && !given.has(budget)) given.set(budget, tokens);
+  return given;
 }
 
 async function runCells(

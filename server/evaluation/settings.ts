@@ -18,7 +18,10 @@ const Model = z.strictObject({
   quantisation: z.string().nullable(),
 });
 
-/** Everything that decides what an evaluation finds. */
+/**
+ * Everything that a person chooses and that decides what an evaluation finds. The program and the processor do so too;
+ * they are in the sessions, and a report of several kinds of them says so first.
+ */
 export const EvaluationSettings = z.strictObject({
   /** The set's name, or the file's. */
   set: z.string(),
@@ -76,10 +79,13 @@ export function settingsHash(settings: EvaluationSettings): string {
 /** The names of the settings that differ, with both values where they are short; empty when nothing does. */
 export function differences(before: EvaluationSettings, now: EvaluationSettings): string[] {
   const keys = Object.keys(EvaluationSettings.shape) as (keyof EvaluationSettings)[];
-  return keys
-    .map((key) => ({ key, a: JSON.stringify(before[key]), b: JSON.stringify(now[key]) }))
-    .filter(({ a, b }) => a !== b)
-    .map(({ key, a, b }) =>
-      a.length + b.length > 300 ? `${key} (too long to show)` : `${key}: was ${a}, is now ${b}`,
-    );
+  return (
+    keys
+      // A setting may be absent.
+      .map((key) => ({ key, a: JSON.stringify(before[key] ?? null), b: JSON.stringify(now[key] ?? null) }))
+      .filter(({ a, b }) => a !== b)
+      .map(({ key, a, b }) =>
+        a.length + b.length > 300 ? `${key} (too long to show)` : `${key}: was ${a}, is now ${b}`,
+      )
+  );
 }

@@ -53,6 +53,8 @@ if (options.traces.length === 0 && options.answers === undefined)
 
 const all = [...(await answerPairs(options.traces)), ...(await namedAnswers())];
 const pairs = draw(all, Number(options.count), Number(options.seed));
+if (pairs.length === 0)
+  throw new Error("The named files hold no answer, or are not there; nothing was written.");
 process.stderr.write(`${pairs.length} of ${all.length} different answers\n`);
 const own = await ownVerdicts(pairs);
 const { versions, verdicts } = theirVerdicts(pairs);

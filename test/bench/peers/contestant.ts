@@ -9,6 +9,8 @@ export interface Contestant {
   readonly side: "ours" | "rival";
   /** What it does, with every setting, and where these are documented. For people. */
   readonly settings: string;
+  /** Starts what it needs, outside of any attempt's time and memory. */
+  ready?(): Promise<void>;
   /** The processes that work for it; their peak memory is its. */
   processes(): readonly number[];
   /**

@@ -127,9 +127,9 @@ export class OptiLlm {
       side: "rival",
       settings: `${APPROACHES[approach]}. At most ${maxTokens} tokens an answer (request; without it 4096, which costs a small model that does not stop time only); top-p, top-k and min-p are llama-server's, the same as ours. The problem in one user message after "${CHAT_INSTRUCTION.replaceAll("\n", " ")}", as the project's own evaluation scripts ask for \\boxed{}.`,
       processes,
-      solve: async (problem, signal) => {
-        await this.start();
-        return metered(
+      ready: () => this.start(),
+      solve: (problem, signal) =>
+        metered(
           this.#serverUrl,
           async () => {
             const answer = await postJson(
@@ -144,8 +144,7 @@ export class OptiLlm {
             return { answer: chatAnswer(text), raw: text };
           },
           signal,
-        );
-      },
+        ),
       // It goes on with a request whose client has gone.
       reset: () => this.stop(),
     };

@@ -71,6 +71,7 @@ async function takeTurn(
   options: PeerOptions,
   signal: AbortSignal,
 ): Promise<Turn | null> {
+  await contestant.ready?.();
   const isStopped = (): boolean => signal.aborted;
   const limit = AbortSignal.timeout(options.limitMs);
   const peak = options.measureMemory(contestant.processes());

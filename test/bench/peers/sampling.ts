@@ -112,10 +112,17 @@ export function majority(answers: readonly (string | null)[]): string | null {
   return best?.answer ?? null;
 }
 
-/** The last fenced block of Python, one that was cut off included; null where there is none. */
+/**
+ * The last fenced block of Python, one that was cut off included; without one the last block that names no language.
+ * Null where there is neither.
+ */
 export function lastProgram(text: string): string | null {
-  const blocks = [...text.matchAll(/```(?:python|py)?[^\S\n]*\n(.*?)(?:```|$)/gsu)];
-  const program = blocks.at(-1)?.[1] ?? "";
+  const blocks = [...text.matchAll(/```([^\n`]*)\n(.*?)(?:```|$)/gsu)].map(([, name = "", code = ""]) => ({
+    name: name.trim().toLowerCase(),
+    code,
+  }));
+  const named = blocks.filter(({ name }) => /^(?:python3?|py)\b/u.test(name));
+  const program = (named.at(-1) ?? blocks.findLast(({ name }) => name === ""))?.code ?? "";
   return program.trim() === "" ? null : program;
 }
 

@@ -97,6 +97,31 @@ describe("turns", () => {
     expect(orderAt(["a", "b", "c"], 4)).toEqual(["b", "c", "a"]);
   });
 
+  it("begin when the contestant is ready: its start is neither in its time nor in its memory", async () => {
+    const told: string[] = [];
+    const slow: Contestant = {
+      ...right,
+      ready: () => {
+        told.push("ready");
+        return Promise.resolve();
+      },
+    };
+    const asked = options(() => undefined);
+    const measured: PeerOptions = {
+      ...asked,
+      now: () => {
+        told.push("time");
+        return asked.now();
+      },
+      measureMemory: (processes) => {
+        told.push("memory");
+        return asked.measureMemory(processes);
+      },
+    };
+    await compare(PROBLEMS.slice(0, 1), [slow], new Map(), measured, never);
+    expect(told.slice(0, 3)).toEqual(["ready", "memory", "time"]);
+  });
+
   it("are taken once, and again only after a failure", async () => {
     const done = new Map<string, Turn>();
     let broken = true;
@@ -265,6 +290,11 @@ describe("plain sampling", () => {
     expect(lastProgram("```python\nprint(3)")).toBe("print(3)");
     expect(lastProgram("The answer is \\boxed{4}.")).toBeNull();
     expect(lastProgram("```python\n```")).toBeNull();
+    const program = "```python\nprint(4)\n```\n";
+    for (const more of ["Output:\n```\n4\n```", "```plaintext\n4\n```\nSo the answer is 4.", "It prints 4."])
+      expect(lastProgram(`${program}${more}`)).toBe("print(4)\n");
+    expect(lastProgram("```Python\nprint(5)\n```\nThis prints 5.")).toBe("print(5)\n");
+    expect(lastProgram("```\nprint(6)\n```")).toBe("print(6)\n");
   });
 
   it("reads what a program printed last", () => {

@@ -39,6 +39,11 @@ describe("a file of problems", () => {
     ["a list", "[1, 2]", "line 1: it is not an object"],
     ["a missing answer", line({ id: "a", problem: "?" }), 'line 1: the field "answer" is missing'],
     ["an empty answer", line({ id: "a", problem: "?", answer: " " }), 'the field "answer"'],
+    [
+      "a number that would be read as another",
+      '{"id": "a", "problem": "?", "answer": 9007199254740993}',
+      "in quotes",
+    ],
     ["a missing statement", line({ id: "a", answer: "1" }), 'the field "problem" is missing'],
     ["an id used twice", `${good("a")}\n${good("b")}\n${good("a")}`, 'line 3: the id "a" is taken by line 1'],
   ])("%s is refused", (_name, text, words) => {

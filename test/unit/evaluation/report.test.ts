@@ -159,11 +159,41 @@ describe("a report", () => {
     expect(both).toMatchObject({ problems: 2, difference: 0 });
     const text = toMarkdown(partial, []);
     expect(text).toMatch(/\| mcts 4x +\| 3 +\| 66\.7% /u);
-    expect(text).toContain("66.7% –");
+    expect(text).toContain("66.7% (3) –");
+  });
+
+  it("counts a search that failed as not solved, whatever it had found", () => {
+    const failed = outcome("mcts", 1, 0, "S", 400);
+    const mixed = makeReport(run, new Map([...DONE, [cellName(failed), { ...failed, stop: "failed" }]]));
+    const mcts = mixed.rows.find(({ method }) => method === "mcts");
+    expect(mcts?.failed).toBe(1);
+    expect(mcts?.strict.bySeed).toEqual([0.25, 0.25]);
+    expect(mcts?.passAtN.bySeed).toEqual([0.5, 0.25]);
+  });
+
+  it("says with each seed on how many problems it stands while searches are missing", () => {
+    const half = makeReport(
+      run,
+      outcomes([
+        ["mcts", 1, "SS..", 400],
+        ["mcts", 2, "S???", 400],
+      ]),
+    );
+    expect(half.rows.find(({ method }) => method === "mcts")?.searchedBySeed).toEqual([4, 1]);
+    expect(toMarkdown(half, [])).toContain("50.0% (4) 100.0% (1)");
+  });
+
+  it("says first when several machines or commits took part", () => {
+    expect(toMarkdown(report, [])).not.toContain("**Mixed:**");
+    const sessions = [sessionOf(), { ...sessionOf(), machine: "another", commit: "def" }];
+    const text = toMarkdown(makeReport({ ...run, sessions }, DONE), []);
+    expect(text).toContain("**Mixed:** 2 commits of the program and 2 machines");
   });
 
   it("of nothing at all is still a report", async () => {
     const empty = makeReport(run, new Map());
+    expect(empty.rows.some(({ onFrontier }) => onFrontier)).toBe(false);
+    expect(empty.measured.rows.some(({ onTimeFrontier }) => onTimeFrontier)).toBe(false);
     expect(empty.rows.every(({ problems }) => problems === 0)).toBe(true);
     expect(await drawPictures(empty)).toEqual([]);
     expect(toMarkdown(empty, [])).toContain("Not complete");

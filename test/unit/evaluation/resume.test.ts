@@ -3,7 +3,9 @@ import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import * as z from "zod";
 import { filesOf, openFolder } from "../../../server/evaluation/folder.ts";
+import { eachLine } from "../../../server/evaluation/json-lines.ts";
 import { readRecords } from "../../../server/evaluation/records.ts";
 import { cellCount } from "../../../server/evaluation/run.ts";
 import { writeReports } from "../../../server/evaluation/write.ts";
@@ -93,6 +95,19 @@ describe("an evaluation", () => {
     expect(await resultsOf(folder)).toBe(await resultsOf(whole));
   });
 
+  it("reads lines that hold a line separator of Unicode, in pieces of any size", async () => {
+    const file = path.join(temporaryFolder(), "lines.jsonl");
+    const texts = ["a\u2028b\u2029c", "é".repeat(100_000), ""];
+    writeFileSync(file, texts.map((text) => `${JSON.stringify(text)}\n`).join("\n"));
+    const read: unknown[] = [];
+    for await (const { number, record } of eachLine(file, z.string())) read.push([number, record]);
+    expect(read).toEqual([
+      [1, texts[0]],
+      [3, texts[1]],
+      [5, texts[2]],
+    ]);
+  });
+
   it("says how many lines could not be read, and does their searches again", async () => {
     const folder = temporaryFolder();
     await evaluateInto(folder, plan);
@@ -163,10 +178,26 @@ describe("a search that fails", () => {
     expect(readFileSync(path.join(folder, "report.md"), "utf8")).toContain("Failed searches");
     const again = await evaluateInto(folder, plan);
     expect(again.searched).toBeGreaterThanOrEqual(failed);
-    const whole = temporaryFolder();
-    await evaluateInto(whole, plan);
     const after = await writeReports(folder);
     expect(after.kind === "written" && after.report.rows.every((row) => row.failed === 0)).toBe(true);
+  });
+
+  it("of greedy leaves the budgets of a row one and the same on resume", async () => {
+    const folder = temporaryFolder();
+    const broken = namingPolicy();
+    const propose = broken.propose.bind(broken);
+    let calls = 0;
+    broken.propose = (requests, signal) =>
+      ++calls === 1 || calls === 20
+        ? Promise.resolve(requests.map(() => ({ kind: "failed" as const, reason: "scripted" })))
+        : propose(requests, signal);
+    const relative = planFor(problemsOf(4), { budget: "3x" });
+    await evaluateInto(folder, relative, servicesOf(broken));
+    await evaluateInto(folder, relative);
+    const { outcomes } = await readRecords(filesOf(folder).traces);
+    const others = [...outcomes.values()].filter(({ budget }) => budget !== null);
+    expect(others.every(({ stop }) => stop !== "failed")).toBe(true);
+    expect(new Set(others.map(({ budgetTokens }) => budgetTokens)).size).toBe(1);
   });
 
   it("ten times in a row stops the evaluation: it would only fill with failures", async () => {
@@ -202,6 +233,13 @@ describe("the folder of an evaluation", () => {
     expect(message).toContain("seeds: was [1,2], is now [1]");
     expect(message).not.toContain("models");
     expect(readFileSync(filesOf(folder).run, "utf8")).toBe(before);
+  });
+
+  it("is not resumed with other levels, where one of the two names none", async () => {
+    const folder = temporaryFolder();
+    await evaluateInto(folder, plan);
+    const opening = await openFolder(folder, { ...settings, levels: ["1"] }, sessionOf(), true);
+    expect(opening.kind === "refused" ? opening.message : "").toContain('levels: was null, is now ["1"]');
   });
 
   it("belongs to one process at a time", async () => {
