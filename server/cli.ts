@@ -5,6 +5,7 @@ import { doctorCommand } from "./cli/doctor.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { evolveCommand, finetuneCommand } from "./cli/evolve.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
+import { Interruption } from "./cli/interrupt.ts";
 import { gpuCommand } from "./cli/gpu.ts";
 import { mcpCommand } from "./cli/mcp.ts";
 import { modelsCommand } from "./cli/models.ts";
@@ -45,6 +46,8 @@ try {
   } else if (error instanceof ServiceUnavailable) {
     process.stderr.write(`${error.message}\n`);
     process.exitCode = EXIT.unavailable;
+  } else if (error instanceof Interruption) {
+    process.exitCode = EXIT.cancelled;
   } else if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   } else {

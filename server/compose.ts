@@ -81,8 +81,9 @@ export interface RuntimeOptions {
   readonly gpu?: EngineOptions["gpu"];
   readonly threads?: number;
   readonly idleUnloadMs?: number;
-  /** As in `EngineOptions`: for what is measured or trained on. */
+  /** These two as in `EngineOptions`: for what is measured or trained on. */
   readonly reproducible?: boolean;
+  readonly manyAtOnce?: boolean;
   /** Python that is open already; whoever opened it closes it. */
   readonly python?: Python;
 }
@@ -172,6 +173,7 @@ export async function openRuntime(
         ...(options.threads === undefined ? {} : { threads: options.threads }),
         ...(options.idleUnloadMs === undefined ? {} : { idleUnloadMs: options.idleUnloadMs }),
         reproducible: options.reproducible === true,
+        manyAtOnce: options.manyAtOnce === true,
         ...fromDataFolder(options.folder),
       });
       if (opening.kind === "failed")
@@ -316,7 +318,11 @@ export async function openEvolution(
       now: () => new Date(),
       trainer,
       openSearch: async ({ policy, ppm }, signal) => {
-        const opening = await openRuntime({ model: policy, ppm, reproducible: true }, signal, listener);
+        const opening = await openRuntime(
+          { model: policy, ppm, reproducible: true, manyAtOnce: true },
+          signal,
+          listener,
+        );
         if (opening.kind === "failed") return opening;
         const { runtime } = opening;
         return { kind: "ready", services: runtime.services, dispose: () => runtime.dispose() };

@@ -73,6 +73,26 @@ function text(value: string): vscode.LanguageModelToolResult {
   return new vscode.LanguageModelToolResult([new vscode.LanguageModelTextPart(value)]);
 }
 
+/**
+ * The models and the data folder of the settings, as the program takes them; what is left empty is its own default. A
+ * server's policy takes the place of one of this machine.
+ */
+function modelsOfProgram(hasServer: boolean): {
+  readonly models: readonly string[];
+  readonly home: Readonly<Record<string, string>>;
+} {
+  const settings = vscode.workspace.getConfiguration("rstarMath.model");
+  const named = (option: string, id: string): string[] => (id === "" ? [] : [option, id]);
+  const folder = settings.get<string>("dataFolder", "");
+  return {
+    models: [
+      ...(hasServer ? [] : named("--model", settings.get<string>("policy", ""))),
+      ...named("--ppm", settings.get<string>("ppm", "")),
+    ],
+    home: folder === "" ? {} : { RSTAR_HOME: folder },
+  };
+}
+
 /** The MCP server over stdio that the package carries; the host starts it when it is first used. */
 function mcpProvider(
   context: vscode.ExtensionContext,
@@ -89,8 +109,11 @@ function mcpProvider(
       const runtime = vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", "");
       const node = runtime === "" ? process.execPath : runtime;
       const { options, environment } = await endpointOfProgram(context, log);
-      const variables = { ELECTRON_RUN_AS_NODE: "1", ...environment };
-      return [new Definition("rStar Math", node, [program, "mcp", ...options], variables, version)];
+      const { models, home } = modelsOfProgram(options.length > 0);
+      const variables = { ELECTRON_RUN_AS_NODE: "1", ...home, ...environment };
+      return [
+        new Definition("rStar Math", node, [program, "mcp", ...models, ...options], variables, version),
+      ];
     },
   };
   try {

@@ -63,11 +63,14 @@ export function adaptersCommand(): Command {
               new AbortController().signal,
             ),
           );
-      process.stdout.write(
-        entry === undefined
-          ? "The untouched base is in use. Searches that are running keep what they began with.\n"
-          : `${id} is in use as ${entry.role} on ${entry.base.id}. Searches that are running keep what they began with.\n`,
-      );
+      const running = "Searches that are running keep what they began with.";
+      if (entry === undefined) process.stdout.write(`The untouched base is in use. ${running}\n`);
+      else if (entry.base.sha256 === (await modelManager()).defaultBase()?.sha256)
+        process.stdout.write(`${id} is in use as ${entry.role} on ${entry.base.id}. ${running}\n`);
+      else
+        process.stdout.write(
+          `${id} is what training on ${entry.base.id} compares with. That is not the base used by default: a search takes it when it is named (\`${entry.role === "ppm" ? "--ppm" : "--model"} ${id}\`, or in the editor's settings).\n`,
+        );
     });
   command
     .command("rollback")
@@ -78,9 +81,13 @@ export function adaptersCommand(): Command {
       const after = lineageOf(await rollBack(dataHome(), options.role ?? null, new AbortController().signal));
       const undone = before.uses.find((use) => !after.uses.some((kept) => same(kept, use)));
       if (undone === undefined) return;
-      const now = inUse(after, undone.role, undone.baseSha256);
+      const chosen = inUse(after, undone.role, undone.baseSha256);
+      // With no choice left it is the manifest's default, which has an adapter of its own.
+      const now =
+        chosen === undefined ? (await modelManager()).defaultFor(undone.role, undone.baseSha256) : chosen;
+      const none = undone.role === "ppm" ? "no PPM" : "the untouched base";
       process.stdout.write(
-        `${undone.adapter ?? "The untouched base"} is out of use; in use as ${undone.role} is ${now ?? "the untouched base"} again.\n`,
+        `${undone.adapter ?? none} is out of use; in use as ${undone.role} is ${now ?? none} again.\n`,
       );
     });
   command
@@ -142,5 +149,5 @@ export async function listText(lineage: Lineage, home: string): Promise<string> 
       ].join("\n");
     }),
   );
-  return `${blocks.join("\n")}\n\n* in use when no model is named.\n`;
+  return `${blocks.join("\n")}\n\n* in use when no model is named, on the default base; on another base: name it by --model or --ppm.\n`;
 }

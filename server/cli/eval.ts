@@ -116,6 +116,7 @@ async function open(options: EvalOptions, signal: AbortSignal): Promise<Runtime>
         ...(options.model === undefined ? {} : { model: options.model }),
         ...(options.ppm === undefined ? {} : { ppm: options.ppm === "none" ? null : options.ppm }),
         reproducible: true,
+        manyAtOnce: true,
       },
       signal,
       { say: (line) => void process.stderr.write(`${line}\n`), download: download.onProgress },

@@ -163,11 +163,14 @@ async function baseOf(
   if (resolution.kind === "failed")
     throw new CommandFailure(EXIT.unavailable, describeFailure(resolution.reason));
   const { adapter, sha256 } = resolution.model;
-  if (adapter !== undefined)
+  if (adapter !== undefined) {
+    const base = manager.defaultBase();
+    const below = base?.sha256 === sha256 ? base.id : "the model below it (`rstar models list`)";
     throw new CommandFailure(
       EXIT.input,
-      `${id} has an adapter on it already. Training always starts from an untouched base: name ${resolution.model.id}.`,
+      `${id} has an adapter on it already. Training always starts from an untouched base: name ${below}.`,
     );
+  }
   return { id, sha256 };
 }
 

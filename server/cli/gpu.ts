@@ -29,7 +29,9 @@ export function gpuCommand(): Command {
   command
     .command("fetch")
     .addArgument(kind())
-    .description("Fetches binaries with npm and checks them; `--gpu auto` then uses them.")
+    .description(
+      "Fetches binaries with npm and checks them; the next run computes on the GPU where its driver works.",
+    )
     .action(async (name: GpuKind) => {
       const { signal, release } = interruptSignal();
       const view = modelProgressView(process.stderr);

@@ -37,6 +37,8 @@ export interface EngineOptions {
   readonly reproducible?: boolean;
   /** Packages with binaries for a GPU that were fetched: the URL of each one's entry, by its name. */
   readonly binaries?: Readonly<Record<string, string>>;
+  /** Whether long work with full batches is ahead, not a person's few problems. Default false. */
+  readonly manyAtOnce?: boolean;
   /**
    * A folder whose models may have copies beside them in a form that this processor computes faster, the same weights
    * (widened.ts). Without it, or where that would not be faster, none is made.
@@ -120,7 +122,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
     const widen =
       widenIn === undefined || backend.gpu !== false
         ? null
-        : whyWiden(llama.systemInfo, options.reproducible === true);
+        : whyWiden(llama.systemInfo, options.manyAtOnce === true);
     if (widen === null) return { kind: "ready", engine: new Engine(llama, backend, others, errors) };
     const why = `${backend.why}; ${widen}`;
     return { kind: "ready", engine: new Engine(llama, { ...backend, why }, options, errors) };
@@ -338,6 +340,9 @@ async function whyNoGpu(llama: Llama): Promise<string> {
 }
 
 function howToFetch(kind: string): string {
+  // As in models/gpu-packages.json, which this room does not read.
+  if (process.platform !== "linux" || process.arch !== "x64")
+    return "There are none to fetch for this platform; its package has what there is";
   return `\`rstar gpu fetch ${kind}\`, or GPU Support in the editor, fetches them`;
 }
 

@@ -10,7 +10,8 @@ export async function adaptersInUse(session: Session): Promise<{ uses: AdapterUs
   const { readLineage } = await import("../models/adapters.ts");
   const read = await readLineage(homeOf(session));
   if (read.kind !== "lineage") return { uses: [] };
-  return { uses: (["policy", "ppm"] as const).flatMap((role) => newestOf(read.lineage, role)) };
+  const fallback = await fallbackOf(session);
+  return { uses: (["policy", "ppm"] as const).flatMap((role) => newestOf(read.lineage, role, fallback)) };
 }
 
 /** `rstar/adapters/rollBack`: searches that run keep what they began with, the next one has what was before. */
@@ -22,7 +23,8 @@ export async function rollBackAdapter(session: Session, role: AdapterUse["role"]
   const after = await rollBack(home, role, new AbortController().signal);
   switch (after.kind) {
     case "lineage": {
-      const [undone] = before.kind === "lineage" ? newestOf(before.lineage, role) : [];
+      const [undone] =
+        before.kind === "lineage" ? newestOf(before.lineage, role, await fallbackOf(session)) : [];
       const name = role === "ppm" ? "PPM" : "policy";
       const none = role === "ppm" ? "no PPM" : "the untouched base";
       return {
@@ -44,11 +46,28 @@ export async function rollBackAdapter(session: Session, role: AdapterUse["role"]
   }
 }
 
-function newestOf({ uses }: Lineage, role: AdapterUse["role"]): AdapterUse[] {
+/** What is in use where nothing was chosen: the manifest's default, which may have an adapter of its own. */
+type Fallback = (role: AdapterUse["role"], baseSha256: string) => string | null;
+
+async function fallbackOf(session: Session): Promise<Fallback> {
+  const { modelManager } = await import("../compose.ts");
+  const manager = await modelManager(undefined, homeOf(session));
+  return (role, baseSha256) => manager.defaultFor(role, baseSha256);
+}
+
+function newestOf({ uses }: Lineage, role: AdapterUse["role"], fallback: Fallback): AdapterUse[] {
   const use = uses.findLast((one) => one.role === role);
   if (use === undefined) return [];
   const earlier = uses.slice(0, uses.lastIndexOf(use));
   const before = earlier.findLast((one) => one.role === role && one.baseSha256 === use.baseSha256);
   const { adapter, at, why } = use;
-  return [{ role, adapter, before: before?.adapter ?? null, at, why }];
+  return [
+    {
+      role,
+      adapter,
+      before: before === undefined ? fallback(role, use.baseSha256) : before.adapter,
+      at,
+      why,
+    },
+  ];
 }

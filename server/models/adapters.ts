@@ -163,7 +163,7 @@ export function describeRefusal(refusal: AdapterRefusal): string {
     case "adapter-in-use":
       return `${refusal.id} is in use. Roll back or use another one first (rstar adapters rollback); nothing was removed.`;
     case "nothing-to-roll-back":
-      return "Nothing was put to use that could be rolled back: the untouched base is in use.";
+      return "Nothing was put to use that could be rolled back: the default is in use.";
     case "changed-file":
       return `${refusal.path} changed after it was trained, so it was not taken over. Train again; nothing else was changed.`;
     default:

@@ -84,6 +84,8 @@ export interface ModelManager {
   defaultId(role: "policy" | "ppm"): string | null;
   /** The file that the default policy runs on: what adapters are trained on unless another base is named. */
   defaultBase(): { readonly id: string; readonly sha256: string } | null;
+  /** What is used on this base where nothing was chosen: the default of the role on the default base, else nothing. */
+  defaultFor(role: "policy" | "ppm", baseSha256: string): string | null;
   /**
    * What a role uses when no model is named: the adapter in use on the manifest's default base, else that default. For
    * a PPM null when there is none.
@@ -138,6 +140,10 @@ class Manager implements ModelManager {
     if (policy === undefined) return null;
     const { id, sha256 } = this.#baseOf(policy);
     return { id, sha256 };
+  }
+
+  defaultFor(role: "policy" | "ppm", baseSha256: string): string | null {
+    return this.defaultBase()?.sha256 === baseSha256 ? this.defaultId(role) : null;
   }
 
   async idInUse(role: "policy" | "ppm"): Promise<string | null> {

@@ -16,7 +16,7 @@ import { modelManager } from "../../server/compose.ts";
 import { dataHome } from "../../server/models/home.ts";
 import { packageRoot } from "../../server/models/manifest.ts";
 import { Trace } from "../../server/protocol/trace.ts";
-import { runCommand, type OnError, type Ran } from "./command.ts";
+import { runCommand, type OnOutput, type Ran } from "./command.ts";
 
 const SMALL = ["--model", "smollm2-135m"];
 
@@ -37,7 +37,8 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const rstar = (args: readonly string[], onError?: OnError): Promise<Ran> => runCommand(home, args, onError);
+const rstar = (args: readonly string[], onOutput?: OnOutput): Promise<Ran> =>
+  runCommand(home, args, onOutput);
 
 function file(name: string, text: string): string {
   const full = path.join(folder, name);
@@ -80,6 +81,18 @@ describe("rstar solve with the default model", () => {
     // Code that was changed by hand no longer prints what is stored.
     writeFileSync(notes, after.replace("print(", "print(1, "));
     expect((await rstar(["verify", notes])).code).toBe(EXIT.unverified);
+
+    // Ctrl-C while a step of the second solution runs for ever.
+    const last = after.lastIndexOf("print(");
+    writeFileSync(notes, `${after.slice(0, last)}while True: pass\n${after.slice(last)}`);
+    let sent = false;
+    const stopped = await rstar(["verify", notes], (text, kill) => {
+      if (sent || !text.includes("Problem 1:")) return;
+      sent = true;
+      kill("SIGINT");
+    });
+    expect(stopped.code).toBe(EXIT.cancelled);
+    expect(stopped.err).not.toContain("bug");
   });
 });
 

@@ -12,11 +12,11 @@ export interface Ran {
   readonly err: string;
 }
 
-/** Sees standard error as it grows, and may signal the process. */
-export type OnError = (text: string, kill: (signal: NodeJS.Signals) => void) => void;
+/** Sees all that was said, on standard error and then on standard output, as it grows, and may signal the process. */
+export type OnOutput = (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 
 /** Runs the command with `home` as its data folder. */
-export function runCommand(home: string, args: readonly string[], onError?: OnError): Promise<Ran> {
+export function runCommand(home: string, args: readonly string[], onOutput?: OnOutput): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [CLI, ...args], {
       env: { ...process.env, RSTAR_HOME: home },
@@ -24,10 +24,14 @@ export function runCommand(home: string, args: readonly string[], onError?: OnEr
     });
     let out = "";
     let err = "";
-    child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+    const told = (): void => onOutput?.(err + out, (signal) => child.kill(signal));
+    child.stdout.on("data", (chunk: Buffer) => {
+      out += chunk.toString();
+      told();
+    });
     child.stderr.on("data", (chunk: Buffer) => {
       err += chunk.toString();
-      onError?.(err, (signal) => child.kill(signal));
+      told();
     });
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, out, err }));

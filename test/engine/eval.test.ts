@@ -6,14 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EXIT } from "../../server/cli/exit.ts";
 import { EvaluationReport } from "../../server/evaluation/report-schema.ts";
 import { dataHome } from "../../server/models/home.ts";
-import { runCommand, type OnError } from "./command.ts";
+import { runCommand, type OnOutput } from "./command.ts";
 import { testModel } from "./engine-model.ts";
 
 // Whose kernels round by batches, unlike those for the quantisation of the small test model.
 const MODEL = "rstar-coder-0.5b";
 let folder = "";
 let problems = "";
-const rstar = (args: readonly string[], onError?: OnError) => runCommand(dataHome(), args, onError);
+const rstar = (args: readonly string[], onOutput?: OnOutput) => runCommand(dataHome(), args, onOutput);
 
 beforeAll(async () => {
   await testModel(MODEL);

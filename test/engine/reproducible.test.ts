@@ -16,7 +16,10 @@ const SLOW = 300_000;
 
 let engine: Engine;
 beforeAll(async () => {
-  engine = await testEngine({ reproducible: true, gpu: false, widenIn: modelFolder(dataHome()) });
+  engine = await testEngine({
+    ...{ reproducible: true, manyAtOnce: true, gpu: false },
+    widenIn: modelFolder(dataHome()),
+  });
   await testModel(MODEL);
 }, SLOW);
 
