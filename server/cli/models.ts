@@ -92,7 +92,7 @@ export function listText(models: readonly ListedModel[], home: string): string {
   const table = [["MODEL", "ROLE", "SIZE", "STATE", "LICENCE"], ...rows];
   const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => (row[column] ?? "").length)));
   const lines = table.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
-  return `${lines.map((line) => line.trimEnd()).join("\n")}\n\n* used when no model is named. Data folder: ${home}\n`;
+  return `${lines.map((line) => line.trimEnd()).join("\n")}\n\n* the default: used when no model is named and no adapter is in use (rstar adapters list). Data folder: ${home}\n`;
 }
 
 function stateOf(model: ListedModel): string {

@@ -39,7 +39,7 @@ test("the list is a table with what is installed, what is shared and what is hal
     "tiny *   policy  89.0 kB  not fetched                     MIT",
     "verdict  ppm     89.0 kB  not fetched (the file of tiny)  MIT",
     "",
-    `* used when no model is named. Data folder: ${home}`,
+    `* the default: used when no model is named and no adapter is in use (rstar adapters list). Data folder: ${home}`,
     "",
   ]);
 });
