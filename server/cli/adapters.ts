@@ -81,10 +81,7 @@ export function adaptersCommand(): Command {
       const after = lineageOf(await rollBack(dataHome(), options.role ?? null, new AbortController().signal));
       const undone = before.uses.find((use) => !after.uses.some((kept) => same(kept, use)));
       if (undone === undefined) return;
-      const chosen = inUse(after, undone.role, undone.baseSha256);
-      // With no choice left it is the manifest's default, which has an adapter of its own.
-      const now =
-        chosen === undefined ? (await modelManager()).defaultFor(undone.role, undone.baseSha256) : chosen;
+      const now = (await modelManager()).usedOn(after, undone.role, undone.baseSha256);
       const none = undone.role === "ppm" ? "no PPM" : "the untouched base";
       process.stdout.write(
         `${undone.adapter ?? none} is out of use; in use as ${undone.role} is ${now ?? none} again.\n`,

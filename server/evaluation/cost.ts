@@ -1,4 +1,17 @@
 /** What searches cost when several run side by side, and which methods are worth their cost. Pure. */
+import type { SearchOutcome } from "./records.ts";
+import { mean } from "./statistics.ts";
+
+/**
+ * Tokens that greedy generated for a problem, on average: the unit of budgets such as `8x`. Searches that failed do not
+ * count; null where none is left.
+ */
+export function greedyTokens(searches: readonly (SearchOutcome | undefined)[]): number | null {
+  const tokens = searches.flatMap((search) =>
+    search === undefined || search.stop === "failed" ? [] : [search.cost.generatedTokens],
+  );
+  return tokens.length === 0 ? null : mean(tokens);
+}
 
 /** A search's time: epoch milliseconds of its begin, and how long it took. */
 interface Timed {

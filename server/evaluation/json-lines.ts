@@ -18,7 +18,7 @@ export async function* eachLine<T>(
   let number = 0;
   for await (const line of linesOf(input)) {
     number++;
-    if (line !== "") yield { number, record: parseLine(line, schema) };
+    if (line !== "" && line !== "\r") yield { number, record: parseLine(line, schema) };
   }
 }
 

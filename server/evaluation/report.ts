@@ -1,5 +1,5 @@
 /** Makes the report of an evaluation from its records: rows, intervals, comparisons, and what was measured. */
-import { frontier, sharedSeconds } from "./cost.ts";
+import { frontier, greedyTokens, sharedSeconds } from "./cost.ts";
 import { budgetTokens, readBudget } from "./methods.ts";
 import { cellName, type Grading, type SearchOutcome } from "./records.ts";
 import {
@@ -34,12 +34,8 @@ export function makeReport(run: RunFile, outcomes: ReadonlyMap<string, SearchOut
   const { settings } = run;
   const rows = rowsOf(settings, outcomes);
   const greedy = rows.find(({ method }) => method.config.strategy === "greedy");
-  const greedySearches = (greedy === undefined ? [] : searchesOf(greedy)).filter(
-    ({ stop }) => stop !== "failed",
-  );
-  const greedyTokens =
-    greedySearches.length === 0 ? null : mean(greedySearches.map(({ cost }) => cost.generatedTokens));
-  const reported = rows.map((row) => reportRow(row, settings, greedyTokens));
+  const unit = greedy === undefined ? null : greedyTokens(searchesOf(greedy));
+  const reported = rows.map((row) => reportRow(row, settings, unit));
   // A row without searches is beaten by every other: its zeros are no results.
   const strict = reported.map((row) => (row.problems === 0 ? -1 : row.strict.mean));
   const tokens = reported.map((row) => (row.problems === 0 ? Infinity : row.generatedTokens.mean));
@@ -54,7 +50,7 @@ export function makeReport(run: RunFile, outcomes: ReadonlyMap<string, SearchOut
     settingsSha256: run.settingsSha256,
     complete: reported.every(({ missing }) => missing === 0),
     settings,
-    greedyTokens,
+    greedyTokens: unit,
     rows: reported.map((row, index) => ({
       ...row,
       onFrontier: row.problems > 0 && (onFrontier[index] ?? false),
@@ -129,7 +125,7 @@ function accuracy(row: RowData, positions: readonly number[], solved: Solved): A
   };
 }
 
-function reportRow(row: RowData, settings: EvaluationSettings, greedyTokens: number | null): ReportRow {
+function reportRow(row: RowData, settings: EvaluationSettings, unit: number | null): ReportRow {
   const all = settings.problems.map((_, index) => index);
   const positions = all.filter((at) => row.table.some((seed) => seed[at] !== undefined));
   const searches = searchesOf(row);
@@ -141,8 +137,7 @@ function reportRow(row: RowData, settings: EvaluationSettings, greedyTokens: num
     method: row.method.name,
     budget: row.budget,
     budgetTokens:
-      searches[0]?.budgetTokens ??
-      (budget === null || greedyTokens === null ? null : budgetTokens(budget, greedyTokens)),
+      searches[0]?.budgetTokens ?? (budget === null || unit === null ? null : budgetTokens(budget, unit)),
     settings: ReportRow.shape.settings.strip().parse(row.method.config),
     ppm: row.method.ppm !== "none" && settings.models.ppm !== null,
     seeds: [...row.seeds],

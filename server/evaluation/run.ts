@@ -5,6 +5,7 @@ import { remembering, replaying } from "../search/replay.ts";
 import type { SearchServices } from "../search/search.ts";
 import { solve } from "../search/solve.ts";
 import { ServiceUnavailable, type Grader } from "../services.ts";
+import { greedyTokens } from "./cost.ts";
 import { budgetName, budgetTokens, type Budget, type Method } from "./methods.ts";
 import type { EvaluationProblem } from "./problems.ts";
 import {
@@ -16,7 +17,6 @@ import {
   type Grading,
   type SearchOutcome,
 } from "./records.ts";
-import { mean } from "./statistics.ts";
 
 /** What is to be searched. */
 export interface EvaluationPlan {
@@ -135,26 +135,15 @@ export async function evaluate(
   const greedy = greedyCells(plan);
   const first = await runCells(plan, greedy, done, services, options, signal);
   if (first.kind !== "finished") return first;
-  const tried = greedy.map((cell) => done.get(cellName(cell)));
-  if (tried.length > 0 && tried.every((outcome) => outcome?.stop === "failed"))
-    return { kind: "failing", reason: tried.at(-1)?.failure ?? "" };
+  // Of several greedy methods the first one listed counts.
+  const tried = greedy
+    .filter(({ method }) => method === greedy[0]?.method)
+    .map((cell) => done.get(cellName(cell)));
+  const unit = greedyTokens(tried);
+  if (unit === null && tried.length > 0) return { kind: "failing", reason: tried.at(-1)?.failure ?? "" };
   const block = BATCHES_IN_A_BLOCK * options.concurrency;
-  const others = otherCells(plan, greedyTokens(greedy, done), block, budgetsOf(done));
+  const others = otherCells(plan, unit ?? 0, block, budgetsOf(done));
   return runCells(plan, others, done, services, options, signal);
-}
-
-/**
- * Tokens that greedy generated for a problem, on average; of several greedy methods the first one listed counts. Searches
- * that failed do not count.
- */
-function greedyTokens(cells: readonly Cell[], done: ReadonlyMap<string, SearchOutcome>): number {
-  const own = cells.filter(({ method }) => method === cells[0]?.method);
-  return mean(
-    own.flatMap((cell) => {
-      const outcome = done.get(cellName(cell));
-      return outcome === undefined || outcome.stop === "failed" ? [] : [outcome.cost.generatedTokens];
-    }),
-  );
 }
 
 /** Tokens by budget, as searches had them before: greedy's mean may change when one of it that failed is tried again. */

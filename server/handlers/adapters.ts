@@ -10,8 +10,8 @@ export async function adaptersInUse(session: Session): Promise<{ uses: AdapterUs
   const { readLineage } = await import("../models/adapters.ts");
   const read = await readLineage(homeOf(session));
   if (read.kind !== "lineage") return { uses: [] };
-  const fallback = await fallbackOf(session);
-  return { uses: (["policy", "ppm"] as const).flatMap((role) => newestOf(read.lineage, role, fallback)) };
+  const newest = (["policy", "ppm"] as const).map((role) => newestOf(session, read.lineage, role));
+  return { uses: (await Promise.all(newest)).flat() };
 }
 
 /** `rstar/adapters/rollBack`: searches that run keep what they began with, the next one has what was before. */
@@ -23,8 +23,7 @@ export async function rollBackAdapter(session: Session, role: AdapterUse["role"]
   const after = await rollBack(home, role, new AbortController().signal);
   switch (after.kind) {
     case "lineage": {
-      const [undone] =
-        before.kind === "lineage" ? newestOf(before.lineage, role, await fallbackOf(session)) : [];
+      const [undone] = before.kind === "lineage" ? await newestOf(session, before.lineage, role) : [];
       const name = role === "ppm" ? "PPM" : "policy";
       const none = role === "ppm" ? "no PPM" : "the untouched base";
       return {
@@ -46,28 +45,13 @@ export async function rollBackAdapter(session: Session, role: AdapterUse["role"]
   }
 }
 
-/** What is in use where nothing was chosen: the manifest's default, which may have an adapter of its own. */
-type Fallback = (role: AdapterUse["role"], baseSha256: string) => string | null;
-
-async function fallbackOf(session: Session): Promise<Fallback> {
+/** The newest choice of a role, and what was in use before it. */
+async function newestOf(session: Session, lineage: Lineage, role: AdapterUse["role"]): Promise<AdapterUse[]> {
+  const use = lineage.uses.findLast((one) => one.role === role);
+  if (use === undefined) return [];
   const { modelManager } = await import("../compose.ts");
   const manager = await modelManager(undefined, homeOf(session));
-  return (role, baseSha256) => manager.defaultFor(role, baseSha256);
-}
-
-function newestOf({ uses }: Lineage, role: AdapterUse["role"], fallback: Fallback): AdapterUse[] {
-  const use = uses.findLast((one) => one.role === role);
-  if (use === undefined) return [];
-  const earlier = uses.slice(0, uses.lastIndexOf(use));
-  const before = earlier.findLast((one) => one.role === role && one.baseSha256 === use.baseSha256);
+  const uses = lineage.uses.filter((one) => one !== use);
   const { adapter, at, why } = use;
-  return [
-    {
-      role,
-      adapter,
-      before: before === undefined ? fallback(role, use.baseSha256) : before.adapter,
-      at,
-      why,
-    },
-  ];
+  return [{ role, adapter, before: manager.usedOn({ ...lineage, uses }, role, use.baseSha256), at, why }];
 }

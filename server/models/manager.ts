@@ -5,6 +5,7 @@ import type { GgufReading } from "../engine/gguf.ts";
 import { widenedPath } from "../engine/widened.ts";
 import type { ResolvedModel } from "../services.ts";
 import { adapterPath, inUse, readLineage } from "./adapters.ts";
+import type { Lineage } from "../protocol/evolution.ts";
 import { CheckedFiles } from "./checked-files.ts";
 import {
   assetPath,
@@ -84,8 +85,11 @@ export interface ModelManager {
   defaultId(role: "policy" | "ppm"): string | null;
   /** The file that the default policy runs on: what adapters are trained on unless another base is named. */
   defaultBase(): { readonly id: string; readonly sha256: string } | null;
-  /** What is used on this base where nothing was chosen: the default of the role on the default base, else nothing. */
-  defaultFor(role: "policy" | "ppm", baseSha256: string): string | null;
+  /**
+   * What is used on this base by these choices: the newest one; where there is none the manifest's default on its own
+   * base. Null is the untouched base, or no PPM.
+   */
+  usedOn(lineage: Lineage, role: "policy" | "ppm", baseSha256: string): string | null;
   /**
    * What a role uses when no model is named: the adapter in use on the manifest's default base, else that default. For
    * a PPM null when there is none.
@@ -142,7 +146,9 @@ class Manager implements ModelManager {
     return { id, sha256 };
   }
 
-  defaultFor(role: "policy" | "ppm", baseSha256: string): string | null {
+  usedOn(lineage: Lineage, role: "policy" | "ppm", baseSha256: string): string | null {
+    const chosen = inUse(lineage, role, baseSha256);
+    if (chosen !== undefined) return chosen;
     return this.defaultBase()?.sha256 === baseSha256 ? this.defaultId(role) : null;
   }
 
@@ -153,9 +159,7 @@ class Manager implements ModelManager {
     const reading = await readLineage(this.home);
     // A list that cannot be read is told by whoever asks for one of its adapters.
     if (reading.kind !== "lineage") return fallback;
-    const chosen = inUse(reading.lineage, role, base.sha256);
-    if (chosen === undefined) return fallback;
-    return chosen ?? (role === "policy" ? base.id : null);
+    return this.usedOn(reading.lineage, role, base.sha256) ?? (role === "policy" ? base.id : null);
   }
 
   async list(): Promise<ModelList> {

@@ -129,18 +129,18 @@ function startServer(runtime: Runtime): Promise<LlamaServer> {
 /** What `--ours` names; a model of its own is opened once. */
 async function ourSide(
   runtime: Runtime,
-  open: (model: string) => Promise<Runtime>,
+  open: (model: string | undefined) => Promise<Runtime>,
   rivalPrograms: () => readonly number[],
 ): Promise<Contestant[]> {
   const file = localParts(runtime).models.policy.path;
-  const others = new Map<string, Runtime>();
+  const runtimes = new Map<string | undefined, Runtime>([[undefined, runtime]]);
   const contestants: Contestant[] = [];
   for (const name of options.ours.split(",")) {
     const [method = "", model] = name.split("@");
     const reading = readMethod(method);
     if (reading.kind === "bad") throw new Error(reading.message);
-    if (model !== undefined && !others.has(model)) others.set(model, await open(model));
-    const own = (model === undefined ? undefined : others.get(model)) ?? runtime;
+    const own = runtimes.get(model) ?? (await open(model));
+    runtimes.set(model, own);
     const { policy } = localParts(own).models;
     if (policy.path !== file) throw new Error(`${policy.id} is another model file than the rivals'.`);
     contestants.push(ourContestant(reading.method, own, Number(options.seed), rivalPrograms, model));

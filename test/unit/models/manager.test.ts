@@ -28,8 +28,9 @@ test("the list tells what is here, how much of it, and whose file a model uses",
   ]);
   expect(manager.defaultId("policy")).toBe("tiny");
   expect(manager.defaultId("ppm")).toBeNull();
-  expect(manager.defaultFor("policy", manager.defaultBase()?.sha256 ?? "")).toBe("tiny");
-  expect(manager.defaultFor("policy", "0".repeat(64))).toBeNull();
+  const nothing = { version: 1 as const, entries: [], uses: [] };
+  expect(manager.usedOn(nothing, "policy", manager.defaultBase()?.sha256 ?? "")).toBe("tiny");
+  expect(manager.usedOn(nothing, "policy", "0".repeat(64))).toBeNull();
 });
 
 test("removing a model frees its bytes, those of its widened copy and of unfinished ones too", async () => {
