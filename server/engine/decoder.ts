@@ -161,10 +161,25 @@ export class Decoder {
         await new Promise<void>((resolve) => setImmediate(resolve));
         continue;
       }
-      this.#pool.nextTurn();
-      await this.#place();
-      await this.#step();
+      await this.#exclusively(() => this.#turn());
     }
+  }
+
+  /**
+   * All native work of a turn is done under the lock: a fork beside another context's batch would wait until that is
+   * over, and each fork again for the next one.
+   */
+  async #turn(): Promise<void> {
+    // Much may have happened while the turn was waited for.
+    this.#dropCancelled();
+    if (this.#closing !== null) return;
+    this.#pool.nextTurn();
+    await this.#place();
+    await this.#step();
+  }
+
+  #exclusively(work: () => Promise<void>): Promise<void> {
+    return this.#options.exclusive?.(work) ?? work();
   }
 
   #dropCancelled(): void {
@@ -261,8 +276,7 @@ export class Decoder {
   }
 
   async #evaluate(items: readonly BatchItem[]): Promise<BatchResult["outputs"]> {
-    const run = (): Promise<BatchResult> => this.#backend.evaluate(items);
-    const result = await (this.#options.exclusive?.(run) ?? run());
+    const result = await this.#backend.evaluate(items);
     this.#stats.batches++;
     this.#stats.decodeMs += result.decodeMs;
     this.#stats.readMs += result.readMs;

@@ -84,11 +84,17 @@ export type EngineOpening =
 
 /** Sizes for a policy: many lanes, and room to cache the branches of several trees. */
 const POLICY_ON_CPU: ContextOptions = { lanes: 32, contextLength: 2048, kvBytes: 1_000_000_000 };
+/**
+ * With many problems side by side every lane is taken: the steps that wait for Python or the PPM have to be cached beside
+ * them, or each is computed again when its turn comes.
+ */
+const POLICY_ON_CPU_FOR_MANY: ContextOptions = { lanes: 64, contextLength: 2048, kvBytes: 4_000_000_000 };
 /** A GPU reads the weights once for all lanes of a batch, so that more of them are nearly free; memory is the limit. */
 const POLICY_ON_GPU: ContextOptions = { lanes: 64, contextLength: 2048, kvBytes: Infinity };
 
 /** Sizes for a PPM: it reads each step once, so that a few lanes keep the processor busy. */
 const PPM_ON_CPU: ContextOptions = { lanes: 8, contextLength: 2048, kvBytes: 500_000_000 };
+const PPM_ON_CPU_FOR_MANY: ContextOptions = { ...PPM_ON_CPU, kvBytes: 2_000_000_000 };
 const PPM_ON_GPU: ContextOptions = { lanes: 32, contextLength: 2048, kvBytes: 4_000_000_000 };
 
 /** Sizes for reading distributions: one prefix after the other, no cache worth the name. */
@@ -144,6 +150,7 @@ export class Engine {
   readonly #llama: Llama;
   readonly #around: Surroundings;
   readonly #idleUnloadMs: number;
+  readonly #manyAtOnce: boolean;
   readonly #policies: { readonly contexts: ModelContexts; readonly model: Policy }[] = [];
   readonly #ppms: { readonly contexts: ModelContexts; readonly model: Ppm }[] = [];
   readonly #readers: LogitReader[] = [];
@@ -155,6 +162,7 @@ export class Engine {
     this.backend = backend;
     this.#llama = llama;
     this.#idleUnloadMs = options.idleUnloadMs ?? IDLE_UNLOAD_MS;
+    this.#manyAtOnce = options.manyAtOnce === true;
     this.#around = {
       llama,
       files: new ModelFiles(llama, () => errors.splice(0).join("; "), options.widenIn),
@@ -178,7 +186,7 @@ export class Engine {
     signal: AbortSignal = NEVER,
   ): Promise<PolicyLoad> {
     const contexts = new ModelContexts(this.#around, model, {
-      ...(this.backend.gpu === false ? POLICY_ON_CPU : POLICY_ON_GPU),
+      ...this.#sizes(POLICY_ON_GPU, POLICY_ON_CPU, POLICY_ON_CPU_FOR_MANY),
       ...options,
     });
     try {
@@ -207,7 +215,7 @@ export class Engine {
       return { kind: "failed", reason: "bad-tokens", message };
     }
     const contexts = new ModelContexts(this.#around, model, {
-      ...(this.backend.gpu === false ? PPM_ON_CPU : PPM_ON_GPU),
+      ...this.#sizes(PPM_ON_GPU, PPM_ON_CPU, PPM_ON_CPU_FOR_MANY),
       ...options,
     });
     try {
@@ -260,6 +268,11 @@ export class Engine {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+
+  #sizes(onGpu: ContextOptions, onCpu: ContextOptions, onCpuForMany: ContextOptions): ContextOptions {
+    if (this.backend.gpu !== false) return onGpu;
+    return this.#manyAtOnce ? onCpuForMany : onCpu;
   }
 
   #governor(path: string): ThreadGovernor {
