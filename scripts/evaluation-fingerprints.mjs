@@ -1,28 +1,37 @@
 /**
- * Writes the fingerprints of the evaluation sets, by which selection keeps their problems out of training:
- * `node scripts/evaluation-fingerprints.mjs FOLDER`, where the folder holds SET.jsonl files with id and problem.
+ * Writes the fingerprints of the benchmarks' problems, by which selection keeps these out of training:
+ * `node scripts/evaluation-fingerprints.mjs FOLDER`, where the folder holds the sets as `rstar eval --data` takes them.
  */
-import { writeFile, readFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
-const SETS = ["gsm8k-test", "math500", "amc23", "aime2024"];
 const OUTPUT = "server/evolution/evaluation-problems.json";
 
 const folder = process.argv[2];
-if (folder === undefined) throw new Error("name the folder that holds the evaluation sets");
-const bundle = await build({
-  entryPoints: ["server/evolution/decontamination.ts"],
+if (folder === undefined) throw new Error("name the folder that holds the benchmarks");
+const outfile = path.resolve("node_modules/.cache/evaluation-fingerprints.mjs");
+await build({
+  stdin: {
+    contents: `
+      export { fingerprint } from "./server/evolution/decontamination.ts";
+      export { BENCHMARKS, loadBenchmark } from "./server/evaluation/benchmarks.ts";`,
+    resolveDir: ".",
+  },
   bundle: true,
-  write: false,
+  packages: "external",
   format: "esm",
   platform: "node",
+  outfile,
 });
-const code = Buffer.from(bundle.outputFiles[0].contents).toString("base64");
-const { fingerprint } = await import(`data:text/javascript;base64,${code}`);
+const { BENCHMARKS, fingerprint, loadBenchmark } = await import(pathToFileURL(outfile));
 const sets = [];
-for (const id of SETS) {
-  const lines = (await readFile(path.join(folder, `${id}.jsonl`), "utf8")).split("\n").filter(Boolean);
-  sets.push({ id, fingerprints: lines.map((line) => fingerprint(JSON.parse(line).problem)).sort() });
+for (const set of BENCHMARKS) {
+  const reading = await loadBenchmark(set, { data: folder }, new globalThis.AbortController().signal);
+  if (reading.kind === "failed") throw new Error(reading.message);
+  // Some sets hold a problem twice.
+  const fingerprints = [...new Set(reading.problems.map(({ text }) => fingerprint(text)))].sort();
+  sets.push({ id: set.local, fingerprints });
 }
 await writeFile(OUTPUT, `${JSON.stringify({ sets }, null, 2)}\n`);

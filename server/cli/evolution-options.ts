@@ -7,8 +7,9 @@ import { evaluationProblems } from "../evolution/decontamination.ts";
 import { finetuneMaterial } from "../evolution/finetune.ts";
 import { overridden } from "../evolution/overrides.ts";
 import { readTrainingProblems, type TrainingProblem } from "../evolution/problems.ts";
-import { paperRounds, settingsOf, smallRounds } from "../evolution/profiles.ts";
+import { paperRounds, SELECTION, settingsOf, smallRounds } from "../evolution/profiles.ts";
 import type { NewRun } from "../evolution/rounds.ts";
+import { readLineage } from "../models/adapters.ts";
 import { describeFailure, type ModelProgress } from "../models/outcomes.ts";
 import type { EvolutionSettings, TrainingProfile } from "../protocol/evolution.ts";
 import { isOptedOut, readConsent } from "../traces/consent.ts";
@@ -27,6 +28,7 @@ export interface CommonOptions {
   readonly heldOut?: number;
   readonly concurrency?: number;
   readonly set?: string[];
+  readonly microBatchSize?: number;
   readonly python?: string;
   readonly launch?: string;
   readonly json?: boolean;
@@ -79,7 +81,7 @@ export async function newFinetune(flags: FinetuneFlags, fetching: Fetching): Pro
     isOptedOut: (trace) => isOptedOut(consent.consent, trace),
   });
   if (material.kind === "failed") throw new CommandFailure(EXIT.input, material.message, material.refusal);
-  const settings = settingsFrom(flags, base.id, smallRounds(1), "given");
+  const settings = settingsFrom(flags, base.id, smallRounds(1), "given", {});
   return {
     ...{ id: newRunId(), settings, problems: material.problems, traces: material.traces },
     inUse: await inUseOn(base),
@@ -95,24 +97,21 @@ export async function newEvolution(flags: EvolveFlags, fetching: Fetching): Prom
     );
   const problems = await problemsOf(flags.problems, flags.limit);
   const base = await baseOf(flags, fetching);
-  const settings = settingsFrom(flags, base.id, roundsFrom(flags), "searched");
+  const settings = settingsFrom(flags, base.id, roundsFrom(flags, flags.profile), "searched", {
+    ...(flags.bootstrap === undefined ? {} : { bootstrap: flags.bootstrap }),
+    ...(flags.tokens === undefined ? {} : { tokensPerRollout: flags.tokens }),
+    ...(flags.trainOn === undefined ? {} : { selection: { ...SELECTION, rounds: flags.trainOn } }),
+  });
   return {
-    id: newRunId(),
-    settings: {
-      ...settings,
-      bootstrap: flags.bootstrap ?? base.id,
-      tokensPerRollout: flags.tokens ?? settings.tokensPerRollout,
-      selection: { ...settings.selection, rounds: flags.trainOn ?? settings.selection.rounds },
-    },
-    problems,
+    ...{ id: newRunId(), settings, problems },
     ...(flags.traces === undefined ? {} : { traces: await readTraceFiles(flags.traces) }),
     inUse: await inUseOn(base),
   };
 }
 
 /** The plans of the rounds asked for. */
-export function roundsFrom(flags: EvolveFlags): EvolutionSettings["rounds"] {
-  return (flags.profile === "paper" ? paperRounds : smallRounds)(flags.rounds).map((plan) => ({
+export function roundsFrom(flags: EvolveFlags, profile: TrainingProfile): EvolutionSettings["rounds"] {
+  return (profile === "paper" ? paperRounds : smallRounds)(flags.rounds).map((plan) => ({
     ...plan,
     ...(flags.rollouts === undefined ? {} : { rollouts: flags.rollouts }),
     ...(flags.ladder === undefined ? {} : { ladder: flags.ladder }),
@@ -120,15 +119,22 @@ export function roundsFrom(flags: EvolveFlags): EvolutionSettings["rounds"] {
   }));
 }
 
-/** What searches with this base now. A newcomer has to beat that, not only the untouched base. */
+/**
+ * What is used on this base now. A newcomer has to beat that, not only the untouched base.
+ * @throws CommandFailure where the list of adapters cannot be read.
+ */
 async function inUseOn(base: {
   readonly id: string;
   readonly sha256: string;
 }): Promise<NonNullable<NewRun["inUse"]>> {
   const manager = await modelManager();
-  if (manager.defaultBase()?.sha256 !== base.sha256) return { policy: null, ppm: null };
-  const policy = await manager.idInUse("policy");
-  return { policy: policy === base.id ? null : policy, ppm: await manager.idInUse("ppm") };
+  const reading = await readLineage(manager.home);
+  if (reading.kind !== "lineage") throw new CommandFailure(EXIT.unavailable, describeFailure(reading));
+  const policy = manager.usedOn(reading.lineage, "policy", base.sha256);
+  return {
+    policy: policy === base.id ? null : policy,
+    ppm: manager.usedOn(reading.lineage, "ppm", base.sha256),
+  };
 }
 
 async function problemsOf(file: string, limit: number | undefined): Promise<readonly TrainingProblem[]> {
@@ -179,10 +185,15 @@ function settingsFrom(
   base: string,
   rounds: EvolutionSettings["rounds"],
   traces: EvolutionSettings["traces"],
+  own: Partial<EvolutionSettings>,
 ): EvolutionSettings {
   const settings = settingsOf(flags.profile, { base, bootstrap: base, rounds, traces });
+  const smaller = flags.microBatchSize === undefined ? {} : { microBatchSize: flags.microBatchSize };
   const named = {
     ...settings,
+    ...own,
+    policyTraining: { ...settings.policyTraining, ...smaller },
+    ppmTraining: { ...settings.ppmTraining, ...smaller },
     seed: flags.seed,
     ppmLoss: flags.ppmLoss,
     gateLevel: flags.level ?? settings.gateLevel,

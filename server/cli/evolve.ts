@@ -33,7 +33,8 @@ export function finetuneCommand(): Command {
   )
     .option("--traces <file...>", "trace files (default: the traces you agreed to collect)")
     .option("--any-model", "take traces of other models than the base too")
-    .action(async (flags: FinetuneFlags) => {
+    .action(async (flags: FinetuneFlags, command: Command) => {
+      refuseOnResume(flags, command, []);
       await start(flags, async (fetching) => await newFinetune(flags, fetching));
     });
 }
@@ -68,19 +69,33 @@ export function evolveCommand(): Command {
     )
     .option("--train-now", "with --resume: leave out of this round what is not searched yet, and train")
     .action(async (flags: EvolveFlags, command: Command) => {
-      if (flags.resume === true && flags.problems !== undefined)
-        throw new CommandFailure(
-          EXIT.usage,
-          "A run that goes on keeps its own problems: leave --problems out, or begin a new run without --resume.",
-        );
+      const isGiven = command.getOptionValueSource("rounds") === "cli";
+      const ofRounds = isGiven ? ["rollouts", "ladder", "candidates"] : [];
+      refuseOnResume(flags, command, ["rounds", "trainNow", ...ofRounds]);
       if (flags.trainNow === true && flags.resume !== true)
         throw new CommandFailure(EXIT.usage, "--train-now is for a run that goes on: add --resume.");
-      const isGiven = command.getOptionValueSource("rounds") === "cli";
       await start(flags, async (fetching) => await newEvolution(flags, fetching), {
-        ...(flags.resume === true && isGiven ? { rounds: roundsFrom(flags) } : {}),
+        ...(isGiven ? { rounds: (profile) => roundsFrom(flags, profile) } : {}),
         trainNow: flags.trainNow === true,
       });
     });
+}
+
+/** What a run that goes on takes from the command line, whatever it is; the rest is in its folder. */
+const OF_ANY_START = ["out", "resume", "microBatchSize", "python", "launch", "json"];
+
+/** @throws CommandFailure for an option that a run which goes on would not heed. */
+function refuseOnResume(flags: CommonOptions, command: Command, heeded: readonly string[]): void {
+  if (flags.resume !== true) return;
+  const others = command.options
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === "cli")
+    .filter((option) => ![...OF_ANY_START, ...heeded].includes(option.attributeName()))
+    .map((option) => option.long);
+  if (others.length > 0)
+    throw new CommandFailure(
+      EXIT.usage,
+      `A run that goes on keeps its own problems and settings: leave ${others.join(", ")} out, or begin a new run without --resume.`,
+    );
 }
 
 function common(command: Command): Command {
@@ -105,6 +120,11 @@ function common(command: Command): Command {
     .option(
       "--set <name=value...>",
       "single settings of training, selection and gate, as the run's state.json names them: ppmTraining.learningRate=2e-4",
+    )
+    .option(
+      "--micro-batch-size <n>",
+      "examples computed at once: fewer need less memory, and what is learnt is the same; with --resume too",
+      wholeNumber,
     )
     .option("--python <command>", "the Python from which the training environment is made")
     .option("--launch <file>", "a configuration of `accelerate launch`, to train on many GPUs")
@@ -133,7 +153,8 @@ async function start(
     if (flags.python !== undefined) process.env["RSTAR_PYTHON"] = flags.python;
     runtime = await openEvolution(
       { say: (line) => void process.stderr.write(`${line}\n`), download: download.onProgress },
-      flags.launch,
+      // The trainer runs in a folder of its own.
+      flags.launch === undefined ? undefined : path.resolve(flags.launch),
     );
     const onEvent = (event: EvolutionEvent): void => {
       if (flags.json === true) tell(event);
@@ -143,7 +164,10 @@ async function start(
         if (line !== null) process.stderr.write(`${line}\n`);
       }
     };
-    const outcome = await continueRun(root, runtime.services, signal, onEvent, continuation);
+    const outcome = await continueRun(root, runtime.services, signal, onEvent, {
+      ...continuation,
+      ...(flags.microBatchSize === undefined ? {} : { microBatchSize: flags.microBatchSize }),
+    });
     switch (outcome.kind) {
       case "finished":
         tell({ kind: "end", outcome: "finished", message: summaryOf(outcome.reports.at(-1)) });

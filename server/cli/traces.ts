@@ -59,8 +59,10 @@ export function tracesCommand(): Command {
     .action(async (ids: string[], options: { all?: boolean }) => {
       if (ids.length === 0 && options.all !== true)
         throw new CommandFailure(EXIT.usage, "Name the traces to delete, or say --all.");
-      const removed = await createTraceStore(defaultTraceFile()).remove((trace) =>
-        options.all === true ? true : ids.some((id) => trace !== null && trace.id.startsWith(id)),
+      const named = new Set<string>();
+      if (options.all !== true) for (const id of ids) named.add((await findTrace(id)).id);
+      const removed = await createTraceStore(defaultTraceFile()).remove(
+        (trace) => options.all === true || (trace !== null && named.has(trace.id)),
       );
       process.stdout.write(`${removed} deleted.\n`);
     });
@@ -69,6 +71,7 @@ export function tracesCommand(): Command {
 
 /** The one stored trace whose id begins so. */
 export async function findTrace(id: string): Promise<Trace> {
+  if (id === "") throw new CommandFailure(EXIT.usage, "A trace's id is empty.");
   const { traces, bad } = await createTraceStore(defaultTraceFile()).query({ id });
   reportBad(bad);
   const [trace, other] = traces;

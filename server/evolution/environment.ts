@@ -104,6 +104,8 @@ async function make(
   const variables = options.variables ?? process.env;
   const found = await findPython(signal, variables);
   if (found.kind === "missing") return missingPython(found.tried);
+  // What an earlier try left behind is in the way of this one.
+  await rm(path.join(folder, "venv"), { recursive: true, force: true });
   const free = await (options.freeBytes ?? freeBytesOf)(folder);
   if (free < NEEDED.small) return noSpace(folder, NEEDED.small, free);
 
@@ -117,7 +119,6 @@ async function make(
       },
     });
   say(`Making an environment for training with Python ${found.version}.`);
-  await rm(path.join(folder, "venv"), { recursive: true, force: true });
   const venv = await run([...found.command, "-m", "venv", path.join(folder, "venv")]);
   if (!succeeded(venv))
     return failure(

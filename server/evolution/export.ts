@@ -1,10 +1,9 @@
 /** A trained adapter as GGUF, written by the converter of the very llama.cpp in use. */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { access, mkdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { lastLines } from "../models/last-lines.ts";
+import { sha256OfFile } from "../models/checked-files.ts";
 import { packageRoot } from "../models/manifest.ts";
+import { wordsOf } from "./environment-words.ts";
 import { trainerHome } from "./environment.ts";
 import { type ProgramEnd, runProgram } from "./program.ts";
 
@@ -67,10 +66,15 @@ export async function exportAdapter(request: ExportRequest, signal: AbortSignal)
       { environment: { HF_HUB_OFFLINE: "1", TRANSFORMERS_VERBOSITY: "error" } },
     );
     if (end.kind !== "ended" || end.code !== 0)
-      return failed(`The adapter could not be converted to GGUF: ${words(end)}.`, words(end));
+      return failed(`The adapter could not be converted to GGUF: ${wordsOf(end)}.`, wordsOf(end));
     const { size } = await stat(partial);
     await rename(partial, request.out);
-    return { kind: "exported", path: request.out, sha256: await sha256Of(request.out), bytes: size };
+    return {
+      kind: "exported",
+      path: request.out,
+      sha256: await sha256OfFile(request.out, signal),
+      bytes: size,
+    };
   } catch (error) {
     signal.throwIfAborted();
     const reason = error instanceof Error ? error.message : String(error);
@@ -93,8 +97,8 @@ async function converterFolder({ home, source }: ExportRequest, signal: AbortSig
   const partial = `${folder}.${process.pid}`;
   const failed = (end: ProgramEnd): Converter => ({
     kind: "failed",
-    message: `llama.cpp's converter could not be unpacked: ${words(end)}. It takes git; install it if it is missing.`,
-    log: words(end),
+    message: `llama.cpp's converter could not be unpacked: ${wordsOf(end)}. It takes git; install it if it is missing.`,
+    log: wordsOf(end),
   });
   try {
     await mkdir(path.dirname(folder), { recursive: true });
@@ -122,15 +126,4 @@ async function exists(file: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** The SHA-256 of a file, lower-case hex. */
-export async function sha256Of(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return hash.digest("hex");
-}
-
-function words(end: ProgramEnd): string {
-  return end.kind === "not-started" ? end.detail : lastLines(end.errors);
 }

@@ -164,8 +164,9 @@ async function tryHeldOut(
         all,
       );
       if (trace.stop === "cancelled") return;
-      if (trace.stop === "failed" && !signal.aborted) {
-        trouble.push(trace.failure ?? "");
+      if (trace.stop === "failed") {
+        // What fails while the run is being stopped is tried again.
+        if (!signal.aborted) trouble.push(trace.failure ?? "");
         halt.abort();
         return;
       }

@@ -17,7 +17,7 @@ import {
   type Share,
   type WithoutPpm,
 } from "./ppm-measures.ts";
-import { mergeTraces } from "./problem-tree.ts";
+import { mergeTraces, withoutContinued } from "./problem-tree.ts";
 
 /** The version of `ppm-report.json`. */
 export const PPM_REPORT_VERSION = 1;
@@ -36,7 +36,7 @@ export interface PpmReport {
 /** The problems of the traces that have a given answer. */
 export function problemsOf(traces: readonly Trace[], rule: PairRule): MeasuredProblem[] {
   const byText = new Map<string, Trace[]>();
-  for (const trace of traces) {
+  for (const trace of withoutContinued(traces)) {
     const key = fingerprint(trace.problem.text);
     byText.set(key, [...(byText.get(key) ?? []), trace]);
   }

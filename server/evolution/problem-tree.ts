@@ -72,6 +72,25 @@ export interface ProblemTree {
   readonly placeOf: ReadonlyMap<string, readonly (ProblemNode | null)[]>;
 }
 
+/**
+ * Without the searches that another one went on from: a trace holds all nodes of the one that it continues, and each
+ * would count again with every continuation. Of several that went on from the same search the newest stays.
+ */
+export function withoutContinued(traces: readonly Trace[]): readonly Trace[] {
+  const byId = new Map(traces.map((trace) => [trace.id, trace]));
+  const beginningOf = (trace: Trace): string => {
+    const earlier = trace.continues === undefined ? undefined : byId.get(trace.continues);
+    return earlier === undefined ? (trace.continues ?? trace.id) : beginningOf(earlier);
+  };
+  const newest = new Map<string, Trace>();
+  for (const trace of traces) {
+    const beginning = beginningOf(trace);
+    const other = newest.get(beginning);
+    if (other === undefined || other.createdAt < trace.createdAt) newest.set(beginning, trace);
+  }
+  return traces.filter((trace) => newest.get(beginningOf(trace)) === trace);
+}
+
 /** Merges the traces of one problem. `labelOf` says how an answer node of a trace counts. */
 export function mergeTraces(
   traces: readonly Trace[],

@@ -81,8 +81,10 @@ export interface Split {
 }
 
 /**
- * Holds a share of the problems out, chosen by a hash of their texts and the seed: the same text is held out whatever
- * else is in the file. Rounded up, so that any share holds out one at least; of a single problem none.
+ * Holds a share of the problems out: those that come first by a hash of their texts and the seed. Where the file grows
+ * from run to run, nearly all that was held out still is (of 1,000 problems that become 1,500, about 98 of 100); the few
+ * others have trained what is in use, which a newcomer then has to beat there too. Rounded up, so that any share holds
+ * out one at least; of a single problem none.
  */
 export function split(problems: readonly TrainingProblem[], share: number, seed: number): Split {
   const wanted = Math.min(Math.ceil(problems.length * share), problems.length - 1);

@@ -12,6 +12,7 @@ import {
   type RoundReport,
   type RunState,
   type Stage,
+  type TrainingProfile,
 } from "../protocol/evolution.ts";
 import type { EvolutionEvent } from "../protocol/run-output.ts";
 import type { Trace } from "../protocol/trace.ts";
@@ -109,10 +110,15 @@ const NOTHING_TRAINED = { policy: null, ppm: null, policyGate: null, ppmGate: nu
 
 /** What is to be different when a run goes on. */
 export interface Continuation {
-  /** The rounds that it is to have in the end: what they have beyond its own is added, and its own stay as they are. */
-  readonly rounds?: readonly RoundPlan[];
+  /**
+   * The rounds that a run of this profile is to have in the end: what they have beyond its own is added, and its own stay
+   * as they are.
+   */
+  readonly rounds?: (profile: TrainingProfile) => readonly RoundPlan[];
   /** Leaves unsearched what is not searched yet in the round under way, and trains on what there is. */
   readonly trainNow?: boolean;
+  /** Examples computed at once, where memory ran out; what is learnt does not depend on it. */
+  readonly microBatchSize?: number;
 }
 
 /** Goes on with the run in a folder, from wherever it stands, to its end, a stop or a failure. */
@@ -121,7 +127,7 @@ export async function continueRun(
   services: EvolutionServices,
   signal: AbortSignal,
   emit: (event: EvolutionEvent) => void = () => undefined,
-  { rounds = [], trainNow = false }: Continuation = {},
+  continuation: Continuation = {},
 ): Promise<EvolutionOutcome> {
   const folder = runFolder(root);
   const [state, problems] = [await readState(folder), await readProblems(folder)];
@@ -133,7 +139,7 @@ export async function continueRun(
     const attempt = await tryWithLock(path.join(services.home, "evolution"), signal, (own) =>
       run(
         { folder, problems: problems.value, services, signal: own, emit },
-        changed(state.value, rounds, trainNow),
+        changed(state.value, continuation),
       ),
     );
     if (attempt.kind === "done") return attempt.value;
@@ -156,19 +162,28 @@ export async function continueRun(
   }
 }
 
-/** The run with the rounds that it does not have yet, and with its search at an end if that is wanted. */
-function changed(state: RunState, rounds: readonly RoundPlan[], trainNow: boolean): RunState {
-  const own = state.settings.rounds;
+/** The run with the rounds that it does not have yet, with its search at an end, and with smaller batches, if wanted. */
+function changed(state: RunState, { rounds, trainNow, microBatchSize }: Continuation): RunState {
+  const { settings } = state;
+  const all = rounds?.(settings.profile) ?? [];
+  const smaller = microBatchSize === undefined ? {} : { microBatchSize };
   return {
     ...state,
-    stage: trainNow && state.stage === "search" ? "select" : state.stage,
-    settings: { ...state.settings, rounds: [...own, ...rounds.slice(own.length)] },
+    stage: trainNow === true && state.stage === "search" ? "select" : state.stage,
+    settings: {
+      ...settings,
+      rounds: [...settings.rounds, ...all.slice(settings.rounds.length)],
+      policyTraining: { ...settings.policyTraining, ...smaller },
+      ppmTraining: { ...settings.ppmTraining, ...smaller },
+    },
   };
 }
 
 async function run(context: RunContext, begun: RunState): Promise<EvolutionOutcome> {
   const { folder, services, signal, emit } = context;
   let state: RunState = { ...begun, status: "running", failure: null };
+  // A kill must find what the run was told to do, and that it is this one that runs.
+  await save(folder, state, services.now());
   const refusal = await prepare(context, state);
   if (refusal !== null) return await halt(context, state, refusal);
   while (state.round <= state.settings.rounds.length) {

@@ -5,7 +5,7 @@ import type { PreferencePair, SftExample } from "../protocol/training.ts";
 import { fingerprint, isEvaluationProblem, type EvaluationProblems } from "./decontamination.ts";
 import { labelProblem, type AgreementRule } from "./labels.ts";
 import { isMixed, personPairs, searchPairs, type PairRule } from "./pairs.ts";
-import { mergeTraces, type ProblemTree } from "./problem-tree.ts";
+import { mergeTraces, type ProblemTree, withoutContinued } from "./problem-tree.ts";
 import { sftExamples, type SftRule } from "./sft.ts";
 
 /** The rules of a selection. */
@@ -26,15 +26,6 @@ export interface SelectionRules {
   /** The groups of a problem in the coverage report. */
   readonly groupsOf: (problemId: string) => readonly string[];
 }
-
-/** The paper's rules, with the filters of its public code. */
-export const PAPER_RULES: Pick<SelectionRules, "sft" | "pairs" | "agreement" | "synthetic" | "groupsOf"> = {
-  sft: { trajectories: 2, withReasons: true },
-  pairs: { perSide: 2, minMargin: 0.5, minEdits: 20 },
-  agreement: { count: 3, share: 0.5 },
-  synthetic: new Set(),
-  groupsOf: (problemId) => [groupOf(problemId)],
-};
 
 /** What was selected, in the order of the problems' first traces. */
 export interface Selection {
@@ -59,7 +50,10 @@ export function selectTrainingData(traces: readonly Trace[], rules: SelectionRul
   const coverage = new CoverageTable();
   const trajectories = { all: 0, right: 0 };
   let used = 0;
-  for (const [id, own] of byProblem(admitted)) {
+  const last = withoutContinued(admitted);
+  if (last.length < admitted.length)
+    leaveOut("a later search went on from it", admitted.length - last.length);
+  for (const [id, own] of byProblem(last)) {
     const first = own[0];
     if (first === undefined) continue;
     const problem = { id, text: first.problem.text };

@@ -100,6 +100,8 @@ export async function trainStage(context: RunContext, state: RunState, role: Rol
 function failedTraining(role: Role, result: Extract<TrainingResult, { kind: "failed" }>): StageEnd {
   const { reason, message } = result;
   switch (reason) {
+    case "no-data":
+      return ended(role, { kind: "skipped", why: message });
     case "not-a-number":
     case "parity":
       return ended(role, { kind: "failed", reason, message });

@@ -55,7 +55,7 @@ export function withoutResult(end: ProgramEnd): ProgramResult {
     case "killed":
       return failed(
         "killed",
-        `The training was ended from outside (${end.signal})${end.signal === "SIGKILL" ? ", as systems do that run out of memory" : ""}. Resume goes on from the last checkpoint; smaller batches (microBatchSize) need less memory.`,
+        `The training was ended from outside (${end.signal})${end.signal === "SIGKILL" ? ", as systems do that run out of memory" : ""}. \`--resume\` goes on from the last checkpoint; with \`--micro-batch-size 1\` it needs less memory.`,
       );
     case "ended":
       return failed("other", `The trainer ended with code ${end.code}: ${lastLines(end.errors)}`);

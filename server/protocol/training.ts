@@ -277,6 +277,7 @@ export const TRAINING_FAILURES = [
   "no-network",
   "no-space",
   "bad-data",
+  "no-data",
   "bad-base",
   "corrupt-checkpoint",
   "out-of-memory",

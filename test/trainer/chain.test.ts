@@ -214,6 +214,6 @@ describe("training a real model", () => {
     const result = await openTrainer(() => Promise.resolve(engine)).train(sft, AbortSignal.abort());
     expect(result).toMatchObject({ kind: "stopped", step: 0, checkpoint: null });
     const failed = await trainer().train(sft, forever);
-    expect(failed).toMatchObject({ kind: "failed", reason: "bad-data", checkpoint: null });
+    expect(failed).toMatchObject({ kind: "failed", reason: "no-data", checkpoint: null });
   });
 });

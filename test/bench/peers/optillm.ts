@@ -67,7 +67,7 @@ export class OptiLlm {
 
   /** Starts the program unless it runs. @throws with what it said, when it does not start. */
   async start(): Promise<void> {
-    if (this.#child !== null && this.#child.exitCode === null) return;
+    if (this.#child !== null && isAlive(this.#child)) return;
     const python = benchPython({
       name: "optillm",
       variable: "RSTAR_OPTILLM_PYTHON",
@@ -98,7 +98,7 @@ export class OptiLlm {
     process.once("exit", this.#kill);
     this.#url = `http://127.0.0.1:${port}`;
     for (let attempt = 0; ; attempt++) {
-      if (child.exitCode !== null || attempt > 600) {
+      if (!isAlive(child) || attempt > 600) {
         await this.stop();
         throw new Error(`OptiLLM did not start:\n${log.join("").slice(-2000)}`);
       }
@@ -111,7 +111,7 @@ export class OptiLlm {
   async stop(): Promise<void> {
     const child = this.#child;
     this.#child = null;
-    if (child?.exitCode === null) {
+    if (child !== null && isAlive(child)) {
       const ended = once(child, "exit");
       child.kill("SIGKILL");
       await ended;
@@ -149,4 +149,9 @@ export class OptiLlm {
       reset: () => this.stop(),
     };
   }
+}
+
+/** One that a signal ended has no exit code. */
+function isAlive({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
 }

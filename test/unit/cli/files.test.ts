@@ -1,7 +1,8 @@
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import lockfile from "proper-lockfile";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { headingWords, readProblems, writeSolution } from "../../../server/cli/files.ts";
 import type { Problem } from "../../../server/document/problems.ts";
 import type { Solution } from "../../../server/document/solution.ts";
@@ -84,6 +85,19 @@ describe("a solution is kept aside, and the message says where,", () => {
     expect(written).toMatchObject({
       kind: "kept-aside",
       message: expect.stringContaining("read-only") as string,
+    });
+    expect(await readFile(file, "utf8")).toBe(TWO);
+  });
+
+  it("when no other file can be made beside it", async () => {
+    const [first] = await problemsOf(TWO);
+    // An administrator could write into any folder, so the refusal is made up.
+    const refused = Object.assign(new Error("EACCES: permission denied, mkdir"), { code: "EACCES" });
+    vi.spyOn(lockfile, "lock").mockRejectedValueOnce(refused);
+    const written = await writeSolution(file, first, solutionOf(first, "2"));
+    expect(written).toMatchObject({
+      kind: "kept-aside",
+      message: expect.stringContaining("permission denied") as string,
     });
     expect(await readFile(file, "utf8")).toBe(TWO);
   });

@@ -117,6 +117,16 @@ describe("prepareEnvironment", () => {
     expect(calls(/venv|pip/u)).toEqual([]);
   });
 
+  it("does not take what a failed try left behind for lack of space", async () => {
+    const broken = fakePython("3.11.7", "*install*torch*) exit 1 ;;");
+    const first = await prepareEnvironment(options(broken), forever, () => undefined);
+    expect(first.kind).toBe("failed");
+    const freeBytes = (folder: string): Promise<number> =>
+      Promise.resolve(existsSync(path.join(folder, "venv")) ? 1e9 : 50e9);
+    const second = options(fakePython("3.11.7"), { freeBytes });
+    expect(await prepareEnvironment(second, forever, () => undefined)).toMatchObject({ kind: "ready" });
+  });
+
   it("knows before it fetches that a build for CUDA does not fit", async () => {
     const report = '{"install":[{"metadata":{"name":"torch"}},{"metadata":{"name":"nvidia-cublas"}}]}';
     const python = fakePython("3.11.7", "", report);

@@ -1,7 +1,9 @@
 /** The problems of a run: every bad line named, evaluation problems left out, the held-out share the same everywhere. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { BENCHMARKS } from "../../../server/evaluation/benchmarks.ts";
 import { evaluationProblems } from "../../../server/evolution/decontamination.ts";
+import known from "../../../server/evolution/evaluation-problems.json" with { type: "json" };
 import { readTrainingProblems, split, type TrainingProblem } from "../../../server/evolution/problems.ts";
 import { toyProblems } from "./worlds.ts";
 
@@ -71,4 +73,12 @@ describe("the held-out share", () => {
       ),
     );
   });
+});
+
+it("keeps every set out of training that can be evaluated on by name", () => {
+  const sets = known.sets.map(({ id, fingerprints }) => ({ id, problems: fingerprints.length }));
+  expect(sets.map(({ id }) => id)).toEqual(BENCHMARKS.map(({ local }) => local));
+  // Less than all of them only where a set holds a problem twice.
+  for (const [index, { problems }] of BENCHMARKS.entries())
+    expect(sets[index]?.problems).toBeGreaterThan(0.97 * problems);
 });

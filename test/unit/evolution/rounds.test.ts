@@ -171,7 +171,7 @@ describe("a run", () => {
     await whole.go();
     const run = await begin({ rounds: rounds.slice(0, 1) });
     expect(await run.go()).toMatchObject({ kind: "finished", reports: [{ round: 1 }] });
-    const outcome = await run.go(undefined, never(), fakeTrainer(), { rounds });
+    const outcome = await run.go(undefined, never(), fakeTrainer(), { rounds: () => rounds });
     expect(outcome).toMatchObject({ kind: "finished", reports: [{ round: 1 }, { round: 2 }] });
     expect(await harvest(run)).toEqual(await harvest(whole));
   });

@@ -2,9 +2,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { evaluationProblems } from "../../../server/evolution/decontamination.ts";
-import { PAPER_RULES, selectTrainingData, type SelectionRules } from "../../../server/evolution/select.ts";
+import { groupOf, selectTrainingData, type SelectionRules } from "../../../server/evolution/select.ts";
 import { mergeTraces, nodesOf, qOf } from "../../../server/evolution/problem-tree.ts";
 import { labelProblem } from "../../../server/evolution/labels.ts";
+import { SELECTION } from "../../../server/evolution/profiles.ts";
 import { programOf } from "../../../server/evolution/sft.ts";
 import type { Trace } from "../../../server/protocol/trace.ts";
 import type { PairSide } from "../../../server/protocol/training.ts";
@@ -14,7 +15,11 @@ import { pathTo } from "../../../server/protocol/trace-path.ts";
 import { search, wayOf, worlds, type World } from "./searches.ts";
 
 const RULES: SelectionRules = {
-  ...PAPER_RULES,
+  sft: { trajectories: SELECTION.trajectories, withReasons: true },
+  pairs: SELECTION,
+  agreement: SELECTION.agreement,
+  synthetic: new Set(),
+  groupsOf: (id) => [groupOf(id)],
   evaluation: evaluationProblems(),
   isHeldOut: () => false,
   policies: null,
@@ -31,6 +36,12 @@ const searchTwice = async (world: World, n = 1): Promise<Trace[]> => [
   await search(world, problemOf(n), 1),
   await search(world, problemOf(n), 2),
 ];
+
+/** The search gone on with by a person, as it is stored: all nodes of the earlier one, under an id of its own. */
+const goneOn = (trace: Trace, id: string, createdAt: string): Trace => ({
+  ...trace,
+  ...{ id, createdAt, continues: trace.id },
+});
 
 /** What became of the trajectories through each way, counted without the code under test. */
 function outcomes(traces: readonly Trace[]): Map<string, { right: number; wrong: number; dead: number }> {
@@ -338,13 +349,6 @@ describe("what may not train", () => {
     expect(reasonOf({ ...trace, training: "agreed" }, { consent: "agreed" })).toBeUndefined();
     expect(reasonOf(trace, { policies: new Set(["f".repeat(64)]) })).toBe("other base model");
   });
-
-  it("includes every known evaluation problem, by fingerprint", () => {
-    const { texts, idPrefixes } = evaluationProblems();
-    expect(idPrefixes).toEqual(["gsm8k-test-", "math500-", "amc23-", "aime2024-"]);
-    // 1,319 + 500 + 40 + 30; some MATH-500 problem may share its text with another.
-    expect(texts.size).toBeGreaterThan(1_880);
-  });
 });
 
 describe("problems without a given answer", () => {
@@ -403,5 +407,29 @@ describe("the coverage report", () => {
       }),
       { numRuns: 20 },
     );
+  });
+});
+
+describe("a search that was gone on with", () => {
+  const world: World = {
+    ...{ salt: 3, wordings: 3, answers: 2, failing: 10, withPpm: false, deadEndValue: -1 },
+    rollout: "continuation",
+  };
+
+  it("counts once, however often it was gone on with", async () => {
+    const [first, other] = await searchTwice(world);
+    if (first === undefined || other === undefined) throw new Error("nothing was searched");
+    const second = goneOn(first, "second", "2026-03-01T00:00:00.000Z");
+    const third = goneOn(second, "third", "2026-04-01T00:00:00.000Z");
+    const branch = goneOn(first, "branch", "2026-02-01T00:00:00.000Z");
+    const chain = selectTrainingData([first, second, branch, third, other], RULES);
+    const { report, ...alone } = selectTrainingData([{ ...third, id: first.id }, other], RULES);
+    expect(chain.report).toMatchObject({
+      used: 2,
+      trajectories: report.trajectories,
+      leftOut: [{ reason: "a later search went on from it", traces: 3 }],
+    });
+    const withoutIds = (text: unknown): string => JSON.stringify(text).replaceAll("third", first.id);
+    expect(withoutIds({ sft: chain.sft, pairs: chain.pairs })).toBe(withoutIds(alone));
   });
 });

@@ -6,6 +6,7 @@ import torch
 
 # Values of `TRAINING_FAILURES` in server/protocol/training.ts.
 BAD_DATA = "bad-data"
+NO_DATA = "no-data"
 BAD_BASE = "bad-base"
 NO_SPACE = "no-space"
 NO_NETWORK = "no-network"
@@ -38,7 +39,8 @@ def classify(error: BaseException) -> TrainingError:
     ):
         return TrainingError(
             OUT_OF_MEMORY,
-            "The training ran out of memory. Lower microBatchSize or maxTokens, or close other programs, and resume.",
+            "The training ran out of memory. Close other programs, or compute fewer examples at once: "
+            "`--resume --micro-batch-size 1`.",
         )
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return TrainingError(

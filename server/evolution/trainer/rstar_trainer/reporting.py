@@ -36,5 +36,6 @@ def emit(text: str) -> None:
     try:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
-    except BrokenPipeError:
+    # Windows says EINVAL of a closed pipe, which Python does not call a broken one.
+    except OSError:
         pass

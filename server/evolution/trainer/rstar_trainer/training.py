@@ -15,7 +15,7 @@ from safetensors.torch import save
 from .base import PreparedBase, load_tokenizer, load_weights, prepare_base
 from .checkpoints import Checkpoint, Partial, discard, newest_checkpoint, replace_folder, write_file
 from .data import DataSet, Item, cut, epoch_order, read_examples, read_pairs, score_tokens
-from .failures import BAD_DATA, NOT_A_NUMBER, TrainingError
+from .failures import NO_DATA, NOT_A_NUMBER, TrainingError
 from .job import Job
 from .losses import Objective, weight_of
 from .model import add_adapter, choose_precision, load_adapter
@@ -112,7 +112,7 @@ class Training:
         if data is None or not data.items:
             left_out = 0 if data is None else data.left_out
             raise TrainingError(
-                BAD_DATA,
+                NO_DATA,
                 f"There is nothing to train on in {job.train}"
                 + (f": all {left_out} examples are longer than {limit} tokens." if left_out else ".")
                 + " Collect more traces first.",
@@ -136,7 +136,10 @@ class Training:
     def _run(self) -> str:
         """What must be the same for a checkpoint to be gone on from."""
         raw = self._job.raw
-        same = {key: raw[key] for key in ("kind", "loss", "base", "startFrom", "ppm", "hyperParameters", "seed")}
+        same = {key: raw[key] for key in ("kind", "loss", "base", "startFrom", "ppm", "seed")}
+        # How many examples are computed at once does not change what is learnt, and a run whose memory was too small for
+        # them must go on with fewer.
+        same["hyperParameters"] = {k: v for k, v in raw["hyperParameters"].items() if k != "microBatchSize"}
         return hashlib.sha256(json.dumps([same, self._data.sha256], sort_keys=True).encode()).hexdigest()
 
     def _resume_point(self) -> Checkpoint | None:
