@@ -228,8 +228,8 @@ export interface TraceStore {
 }
 
 export interface TraceFilter {
+  /** How the id begins. */
   readonly id?: string;
-  readonly problemHash?: string;
 }
 
 /* ---------------------------------------------------------------- training */

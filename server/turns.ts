@@ -32,12 +32,13 @@ export class Turns {
 
   /** Runs `work` when it is its turn. @throws the signal's reason when that is aborted while waiting. */
   async take<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    if (this.#inside >= this.#limit()) {
+    if (this.#waiting.length > 0 || this.#inside >= this.#limit()) {
       let enter: () => void = () => undefined;
       const turn = new Promise<void>((resolve) => {
         enter = resolve;
         this.#waiting.push(enter);
       });
+      this.#admit();
       try {
         await unlessAborted(turn, signal);
       } catch (error) {
@@ -55,10 +56,16 @@ export class Turns {
     }
   }
 
-  /** The place is handed on, never given back and taken again, so nobody slips in between. */
   #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#inside--;
-    else next();
+    this.#inside--;
+    this.#admit();
+  }
+
+  /** Lets in as many as the limit, which may have changed, has room for. Their places are taken before they know. */
+  #admit(): void {
+    while (this.#waiting.length > 0 && this.#inside < this.#limit()) {
+      this.#inside++;
+      this.#waiting.shift()?.();
+    }
   }
 }

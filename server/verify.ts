@@ -1,8 +1,9 @@
 /** Re-checks what is stored, without any model: every step is run again and its output compared. */
-import { EMPTY_STATE, type Grader, type Sandbox } from "./services.ts";
+import { EMPTY_STATE, type Grader, type RunResult, type Sandbox } from "./services.ts";
 import type { Solution } from "./document/solution.ts";
 import { extractAnswer } from "./grading/extract.ts";
 import { plainValue } from "./search/final-answer.ts";
+import { printedBy } from "./search/pieces.ts";
 import { rejectionOf } from "./search/verdict.ts";
 import type { Trace } from "./protocol/trace.ts";
 
@@ -28,7 +29,7 @@ export async function verifySolution(
 ): Promise<SolutionCheck> {
   const steps: StepCheck[] = [];
   let state = EMPTY_STATE;
-  let printed = "";
+  const ran: Pick<Extract<RunResult, { kind: "ok" }>, "output" | "value">[] = [];
   for (const step of solution.steps) {
     const result = await sandbox.run(state, step.code, signal);
     if (result.kind !== "ok") {
@@ -42,10 +43,9 @@ export async function verifySolution(
         : { kind: "different", stored: step.output, now },
     );
     state = result.state;
-    if (now !== "") printed = now;
-    else if (result.value !== null) printed = result.value;
+    ran.push(result);
   }
-  const answer = await checkAnswer(solution.answer?.text ?? null, printed, grader, signal);
+  const answer = await checkAnswer(solution.answer?.text ?? null, printedBy(ran), grader, signal);
   return {
     steps,
     answer,

@@ -40,8 +40,14 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   [COMMANDS.solve]: solveProblem,
   [COMMANDS.solveWith]: solveProblemWith,
   "rstarMath.solveAllProblems": async (parts, argument) => {
-    const uri = argument instanceof vscode.Uri ? argument : activeDocument();
-    if (uri !== null) await solveAllProblems(parts, uri);
+    // The list of problems stays while another file is active, and its button means what it shows.
+    const uri = argument instanceof vscode.Uri ? argument : (activeDocument() ?? parts.lists.shown);
+    if (uri === null) {
+      await vscode.window.showInformationMessage(vscode.l10n.t("Open a Markdown file with problems first."));
+      return;
+    }
+    await vscode.workspace.openTextDocument(uri);
+    await solveAllProblems(parts, uri);
   },
   [COMMANDS.stop]: async (parts, argument) => {
     await stop(parts, await traceOf(parts, argument));
@@ -138,19 +144,29 @@ async function resume(parts: Parts, argument: unknown): Promise<void> {
   }
   const found = await tracedProblem(parts, argument);
   if (found === null) return;
-  await resumeTrace(parts, found.traceId, found.place);
+  await resumeTrace(parts, found.newest, found.place);
 }
 
-/** A problem that has a trace, or null after saying that it has none. */
+/** A problem that has a trace, with the newest of its text as it is; or null after saying that there is none. */
 async function tracedProblem(
   parts: Parts,
   argument: unknown,
-): Promise<{ readonly place: ProblemPlace; readonly item: ProblemItem; readonly traceId: string } | null> {
+): Promise<{ readonly place: ProblemPlace; readonly item: ProblemItem; readonly newest: string } | null> {
   const place = await resolvePlace(argument, parts.lists);
-  const item = place === null ? null : await problemOf(place, parts.lists);
-  if (place === null || item === null) return null;
-  const { traceId } = item.problem;
-  if (traceId !== null) return { place, item, traceId };
+  if (place === null) return null;
+  const item = await problemOf(place, parts.lists);
+  if (item === null) {
+    await vscode.window.showInformationMessage(
+      vscode.l10n.t(
+        "This is none of the problems of the file, so no stored search is known of it. Put the cursor into one of them.",
+      ),
+    );
+    return null;
+  }
+  const { traceId, storedTraceId } = item.problem;
+  // The solution in the text may be an older one, also of another text.
+  const newest = storedTraceId ?? traceId;
+  if (newest !== null) return { place, item, newest };
   await vscode.window.showInformationMessage(
     vscode.l10n.t("This problem was not solved yet: nothing is stored of it."),
   );
@@ -179,7 +195,7 @@ async function insertSolution(parts: Parts, argument: unknown): Promise<void> {
   else {
     const found = await tracedProblem(parts, argument);
     if (found === null) return;
-    params = { traceId: found.traceId, place: found.place };
+    params = { traceId: found.newest, place: found.place };
   }
   await tellEdit(await parts.server.ask("insertSolution", params));
 }

@@ -34,12 +34,16 @@ export function activate(context: vscode.ExtensionContext): void {
   );
 }
 
-/** Starts the server for the first visible text that may hold a problem, and keeps it told about the display. */
-function watch(server: Server, lists: ProblemLists): Disposes[] {
+/** Starts the server, unless that failed, for the first visible text that may hold a problem; tells it of the display. */
+export function watch(server: Server, lists: ProblemLists): Disposes[] {
   const look = (): void => {
     const editors = vscode.window.visibleTextEditors.filter(({ document }) => isMarkdown(document));
     for (const { document } of editors) {
-      if (server.state === "stopped" && !mayHoldProblem(document.getText(), wordsFor(document.uri))) continue;
+      if (
+        server.state === "stopped" &&
+        (server.hasFailed || !mayHoldProblem(document.getText(), wordsFor(document.uri)))
+      )
+        continue;
       if (lists.known(document.uri).length === 0) void lists.refresh(document.uri);
     }
   };

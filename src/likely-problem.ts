@@ -18,5 +18,5 @@ export function mayHoldProblem(text: string, { headings, fences }: ProblemWords)
 }
 
 function escape(word: string): string {
-  return word.replace(/[\\^$.*+?()[\]{}|/-]/gu, "\\$&");
+  return word.replace(/[.*+?^${}()|[\]\\]/gu, "\\$&");
 }

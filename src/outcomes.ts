@@ -51,7 +51,10 @@ export async function tellOutcome(
       const chosen = await vscode.window.showInformationMessage(outcome.message, insert, showTree);
       if (chosen === showTree) await open(outcome.traceId);
       if (chosen === insert)
-        await vscode.commands.executeCommand("rstarMath.insertSolution", { traceId: outcome.traceId });
+        await vscode.commands.executeCommand("rstarMath.insertSolution", {
+          traceId: outcome.traceId,
+          place: placeOfRequest(request),
+        });
       return;
     }
     case "unsolved": {
@@ -78,6 +81,16 @@ export async function tellOutcome(
   }
 }
 
+/** The questions that are open, by their words. */
+const asked = new Map<string, Promise<boolean>>();
+
+/** Asks what is not being asked already: the problems of Solve All meet an obstacle together, and go on together. */
+async function once(message: string, ask: () => Promise<boolean>): Promise<boolean> {
+  const open = asked.get(message) ?? ask().finally(() => asked.delete(message));
+  asked.set(message, open);
+  return await open;
+}
+
 /** Why there was no search, with the way on. */
 async function explain(
   parts: Parts,
@@ -87,20 +100,25 @@ async function explain(
 ): Promise<void> {
   switch (reason) {
     case "model-missing": {
-      const download = vscode.l10n.t("Download");
-      const select = vscode.l10n.t("Select Model…");
-      const chosen = await vscode.window.showInformationMessage(message, download, select);
-      if (chosen === select) await vscode.commands.executeCommand("rstarMath.selectModel");
-      if (chosen === download && model !== undefined && (await downloadModel(parts, model.id)))
-        await again(request);
+      const isThere = await once(message, async () => {
+        const download = vscode.l10n.t("Download");
+        const select = vscode.l10n.t("Select Model…");
+        const chosen = await vscode.window.showInformationMessage(message, download, select);
+        if (chosen === select) await vscode.commands.executeCommand("rstarMath.selectModel");
+        return chosen === download && model !== undefined && (await downloadModel(parts, model.id));
+      });
+      if (isThere) await again(request);
       return;
     }
     case "key-missing": {
-      const set = vscode.l10n.t("Set Endpoint Key…");
-      const settings = vscode.l10n.t("Open Settings");
-      const chosen = await vscode.window.showErrorMessage(message, set, settings);
-      if (chosen === set && (await setEndpointKey(parts))) await again(request);
-      if (chosen === settings) await openEndpointSettings();
+      const isSet = await once(message, async () => {
+        const set = vscode.l10n.t("Set Endpoint Key…");
+        const settings = vscode.l10n.t("Open Settings");
+        const chosen = await vscode.window.showErrorMessage(message, set, settings);
+        if (chosen === settings) await openEndpointSettings();
+        return chosen === set && (await setEndpointKey(parts));
+      });
+      if (isSet) await again(request);
       return;
     }
     case "untrusted": {
@@ -131,6 +149,7 @@ async function explain(
 /** What asking for a stored solution to be written, or taken out, came to. */
 export async function tellEdit(outcome: EditOutcome | null): Promise<void> {
   if (outcome === null) return;
-  if (outcome.kind === "done") vscode.window.setStatusBarMessage(outcome.message, PASSING_MS);
+  if (outcome.kind === "done" && outcome.unfinished !== true)
+    vscode.window.setStatusBarMessage(outcome.message, PASSING_MS);
   else await vscode.window.showWarningMessage(outcome.message);
 }

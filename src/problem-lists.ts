@@ -12,6 +12,8 @@ export class ProblemLists implements vscode.Disposable {
   readonly #changed = new vscode.EventEmitter<vscode.Uri>();
   /** Fires with the document whose list is another one now. */
   readonly onDidChange = this.#changed.event;
+  /** The document whose problems the tree shows. */
+  shown: vscode.Uri | null = null;
   readonly #subscriptions: Disposes[] = [this.#changed];
 
   constructor(server: Server) {

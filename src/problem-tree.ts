@@ -13,7 +13,6 @@ export class ProblemTree implements vscode.TreeDataProvider<ProblemItem>, vscode
   readonly onDidChangeTreeData = this.#changed.event;
   readonly #view: vscode.TreeView<ProblemItem>;
   readonly #subscriptions: readonly Disposes[];
-  #shown: vscode.Uri | null = null;
 
   constructor(lists: ProblemLists) {
     this.#lists = lists;
@@ -22,12 +21,12 @@ export class ProblemTree implements vscode.TreeDataProvider<ProblemItem>, vscode
       this.#view,
       this.#changed,
       lists.onDidChange((uri) => {
-        if (uri.toString() === this.#shown?.toString()) this.#changed.fire();
+        if (uri.toString() === lists.shown?.toString()) this.#changed.fire();
       }),
       vscode.window.onDidChangeActiveTextEditor(() => this.#follow()),
       vscode.window.tabGroups.onDidChangeTabs(() => this.#follow()),
     ];
-    this.#shown = activeDocument();
+    lists.shown = activeDocument();
   }
 
   dispose(): void {
@@ -35,7 +34,7 @@ export class ProblemTree implements vscode.TreeDataProvider<ProblemItem>, vscode
   }
 
   getChildren(item?: ProblemItem): ProblemItem[] {
-    const uri = this.#shown;
+    const uri = this.#lists.shown;
     if (item !== undefined || uri === null) return [];
     const problems = this.#lists.known(uri);
     void vscode.commands.executeCommand("setContext", "rstarMath.listing", problems.length > 0);
@@ -63,8 +62,8 @@ export class ProblemTree implements vscode.TreeDataProvider<ProblemItem>, vscode
 
   #follow(): void {
     const uri = activeDocument();
-    if (uri === null || uri.toString() === this.#shown?.toString()) return;
-    this.#shown = uri;
+    if (uri === null || uri.toString() === this.#lists.shown?.toString()) return;
+    this.#lists.shown = uri;
     this.#changed.fire();
   }
 }
@@ -100,10 +99,13 @@ function iconOf(state: ProblemState): vscode.ThemeIcon {
 }
 
 /** Words that the menus of the manifest look for. */
-function contextOf({ state, traceId, resumable, answer, solutionRange }: ListedProblem): string {
+function contextOf(problem: ListedProblem): string {
+  const { state, traceId, storedTraceId, resumable, answer, solutionRange } = problem;
   const words = [
     state,
     ...(traceId === null ? [] : ["traced"]),
+    // Another search than the one in the text can be inserted, as one that is in none.
+    ...(storedTraceId !== null && storedTraceId !== traceId ? ["kept"] : []),
     ...(resumable && state !== "searching" ? ["resumable"] : []),
     ...(solutionRange === null ? [] : ["written"]),
     ...(answer === null || solutionRange === null ? [] : ["answered"]),

@@ -10,7 +10,7 @@ import { toRange } from "./problem-lists.ts";
 import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import type { PageRequest } from "./page-panel.ts";
-import type { Subject } from "./session.ts";
+import { problemAmong, type Subject } from "./session.ts";
 import { resumeTrace, search, stop } from "./solving.ts";
 
 /** What is shown when a request comes. */
@@ -33,8 +33,6 @@ export async function answer(
   const place = placeOf(subject);
   const onward = place === undefined ? {} : { place };
   switch (message.kind) {
-    case "selected":
-      return null;
     case "reveal":
       return await reveal(subject, trace, message.node, parts);
     case "use-alternative": {
@@ -50,9 +48,12 @@ export async function answer(
     }
     case "pin":
     case "reject":
-      return await choose({ kind: message.kind, at: { kind: "node", node: message.node } });
+      return await choose(message.traceId, {
+        kind: message.kind,
+        at: { kind: "node", node: message.node },
+      });
     case "edit":
-      return await choose({
+      return await choose(message.traceId, {
         kind: "edit",
         at: { kind: "node", node: message.node },
         text: stepText(message.reason, message.code),
@@ -63,7 +64,7 @@ export async function answer(
     case "solve": {
       const strategy = STRATEGIES.find((name) => name === message.strategy);
       if (place === undefined || strategy === undefined) return notStored();
-      await search(parts, { kind: "solve", params: { ...place, overrides: { strategy } } });
+      await search(parts, { kind: "solve", params: { ...place, overrides: { strategy }, insert: false } });
       return null;
     }
     case "cancel":
@@ -73,16 +74,16 @@ export async function answer(
       return message satisfies never;
   }
 
-  async function choose(choice: PersonChoice): Promise<string | null> {
-    const traceId = trace?.id ?? subject.traceId;
+  /** The node is one of the trace that the page showed, whatever is shown by now. */
+  async function choose(traceId: string | null, choice: PersonChoice): Promise<string | null> {
     if (traceId === null) return notStored();
     await search(parts, { kind: "continue", params: { traceId, choice, ...onward } });
     return null;
   }
 }
 
-function placeOf({ uri, hash }: Subject): ProblemPlace | undefined {
-  return uri === null || hash === null ? undefined : { uri, problem: { kind: "hash", hash } };
+function placeOf({ uri, problem }: Subject): ProblemPlace | undefined {
+  return uri === null || problem === null ? undefined : { uri, problem: { kind: "hash", ...problem } };
 }
 
 const notStored = (): string =>
@@ -107,7 +108,7 @@ async function reveal(
 ): Promise<string | null> {
   if (subject.uri === null) return notStored();
   const uri = vscode.Uri.parse(subject.uri);
-  const problem = (await parts.lists.refresh(uri)).find(({ hash }) => hash === subject.hash);
+  const problem = problemAmong(await parts.lists.refresh(uri), subject);
   if (problem === undefined) return vscode.l10n.t("The problem is no longer in the document.");
   const path = trace === null || trace.chosen === null ? [] : pathTo(trace.nodes, trace.chosen);
   const position = problem.traceId === trace?.id ? path.findIndex(({ id }) => id === node) : -1;

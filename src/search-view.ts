@@ -3,6 +3,8 @@
  * to problem and is found again after a reload. Everything comes from the server; the page keeps nothing else.
  */
 import * as vscode from "vscode";
+import type { SearchEvent } from "../server/protocol/events.ts";
+import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import { STRATEGIES } from "../server/protocol/strategies.ts";
 import type { SearchNews } from "../server/protocol/solving.ts";
 import type { Trace } from "../server/protocol/trace.ts";
@@ -16,7 +18,7 @@ import { PagePanel, type PageListener, type PageRequest } from "./page-panel.ts"
 import type { Server } from "./server.ts";
 import { plainTitle } from "./format.ts";
 import { answer, type ViewActions } from "./search-view-actions.ts";
-import { parseSession, sessionOf, type Subject } from "./session.ts";
+import { parseSession, problemAmong, sessionOf, type Subject } from "./session.ts";
 
 /** The panel's type, as in the manifest's activation events. */
 const SEARCH_VIEW = "rstarMath.search";
@@ -38,6 +40,8 @@ export class SearchView
   #actions: ViewActions | null = null;
   #subject: Subject | null = null;
   #trace: Trace | null = null;
+  /** The subject that the page was sent. */
+  #opened: Subject | null = null;
   #stale: boolean | null = null;
   #cursor: NodeJS.Timeout | undefined;
 
@@ -75,7 +79,7 @@ export class SearchView
 
   /** Opens the panel, beside the text, on a problem or a stored trace. */
   async show(target: ProblemItem | { readonly traceId: string }): Promise<void> {
-    this.#subject = "traceId" in target ? await this.#subjectOfTrace(target.traceId) : subjectOf(target);
+    this.#turnTo("traceId" in target ? await this.#subjectOfTrace(target.traceId) : subjectOf(target));
     if (!this.#panel.isOpen) {
       this.#panel.open();
       return;
@@ -103,7 +107,7 @@ export class SearchView
     if (this.#subject === null || message.session !== sessionOf(this.#subject) || this.#actions === null)
       return;
     if (message.kind === "open-trace") {
-      this.#subject = { ...this.#subject, traceId: message.traceId };
+      this.#turnTo({ ...this.#subject, traceId: message.traceId });
       await this.#sendAll();
       return;
     }
@@ -111,8 +115,19 @@ export class SearchView
     if (notice !== null) this.#post({ kind: "notice", severity: "information", text: notice });
   }
 
-  /** Everything about the subject, as after a (re)load of the page. */
-  async #sendAll(): Promise<void> {
+  /** What is shown from now on; the page is sent it next. */
+  #turnTo(subject: Subject): void {
+    this.#subject = subject;
+    this.#trace = null;
+  }
+
+  /** The trace that is shown; null where nothing is stored yet. */
+  get #traceId(): string | null {
+    return this.#subject?.traceId ?? this.#trace?.id ?? null;
+  }
+
+  /** Everything about the subject, as after a (re)load of the page; of a search that has just begun, what it told. */
+  async #sendAll(told: readonly SearchEvent[] = []): Promise<void> {
     const subject = this.#subject;
     if (!this.#panel.isOpen || subject === null) return;
     const problem = await this.#listed(subject);
@@ -127,8 +142,9 @@ export class SearchView
     this.#trace = trace;
     this.#stale = problem?.state === "stale";
     const session = sessionOf(subject);
-    const title = problem?.title ?? trace?.problem.id ?? vscode.l10n.t("Problem");
+    const title = problem?.title ?? (statement === null ? vscode.l10n.t("Problem") : firstWords(statement));
     this.#panel.title = vscode.l10n.t("Search: {0}", plainTitle(title));
+    this.#opened = subject;
     this.#post({
       kind: "open",
       subject: {
@@ -149,12 +165,14 @@ export class SearchView
     });
     if (found?.kind === "missing" && !waiting)
       this.#post({ kind: "notice", severity: "warning", text: found.message });
-    if (running && trace !== null) this.#post(soFar(session, trace));
+    // Before the comparison, which takes a while: what is told meanwhile is newer.
+    if (running && trace !== null) this.#post(soFar(session, trace, told));
     await this.#sendComparison(subject, trace);
   }
 
   async #sendComparison(subject: Subject, shown: Trace | null): Promise<void> {
-    const problemHash = subject.hash ?? shown?.problem.sha256;
+    // Of a document's problem the id is the statement's hash.
+    const problemHash = subject.problem?.hash ?? shown?.problem.id;
     if (problemHash === undefined) return;
     const listed = await this.#server.ask("traces", { problemHash });
     if (listed === null) return;
@@ -174,19 +192,20 @@ export class SearchView
   async #hear(news: SearchNews): Promise<void> {
     const subject = this.#subject;
     if (!this.#panel.isOpen || subject === null) return;
-    const same = subject.hash === news.problemHash && subject.uri === news.uri;
-    if (!same && subject.traceId !== news.traceId) return;
-    const session = sessionOf(subject);
-    if (news.events.some(({ kind }) => kind === "started")) {
-      this.#subject = { ...subject, traceId: news.traceId };
-      this.#trace = null;
-      await this.#sendAll();
-    }
-    this.#post({ kind: "events", session, events: [...news.events], rate: news.rate });
+    const isOfProblem = subject.problem?.hash === news.problemHash && subject.uri === news.uri;
+    if (isOfProblem && news.events.some(({ kind }) => kind === "started")) {
+      this.#turnTo({ ...subject, traceId: news.traceId });
+      await this.#sendAll(news.events);
+    } else if (news.traceId !== this.#traceId) return;
+    // Until the page shows this trace, what is told of it is in what is being fetched for it.
+    else if (this.#opened === subject)
+      this.#post({ kind: "events", session: sessionOf(subject), events: [...news.events], rate: news.rate });
     if (!news.events.some(({ kind }) => kind === "finished")) return;
     const trace = await this.#stored(news.traceId);
+    // Meanwhile another search may have begun, or the person have turned to another trace.
     const now = this.#subject;
-    if (now === null || sessionOf(now) !== session) return;
+    if (now === null || this.#traceId !== news.traceId) return;
+    const session = sessionOf(now);
     this.#post({ kind: "running", session, state: "idle" });
     if (trace === null) return;
     this.#trace = trace;
@@ -208,7 +227,7 @@ export class SearchView
   #tellStopping(): void {
     const subject = this.#subject;
     if (subject === null) return;
-    const running = this.#searches.all.find(({ traceId }) => traceId === subject.traceId);
+    const running = this.#searches.all.find(({ traceId }) => traceId === this.#traceId);
     if (running?.stopping === true)
       this.#post({ kind: "running", session: sessionOf(subject), state: "stopping" });
   }
@@ -216,11 +235,7 @@ export class SearchView
   #checkStale(uri: vscode.Uri): void {
     const subject = this.#subject;
     if (subject?.uri !== uri.toString()) return;
-    // A problem whose text changed has another hash: its stored solution still names the old trace.
-    const problem = this.#lists
-      .known(uri)
-      .find(({ hash, traceId }) => hash === subject.hash || traceId === subject.traceId);
-    const stale = problem?.state === "stale";
+    const stale = among(this.#lists.known(uri), subject)?.state === "stale";
     if (stale === this.#stale) return;
     this.#stale = stale;
     this.#post({ kind: "stale", session: sessionOf(subject), stale });
@@ -236,37 +251,38 @@ export class SearchView
       const { uri } = textEditor.document;
       const problem = this.#lists.at(uri, selection.active);
       if (problem === null || problem.traceId === null) return;
-      const subject = subjectOf({ uri, problem });
-      if (this.#subject === null || sessionOf(subject) !== sessionOf(this.#subject)) {
-        this.#subject = subject;
+      const subject = this.#subject;
+      if (
+        subject?.uri !== uri.toString() ||
+        problemAmong(this.#lists.known(uri), subject)?.index !== problem.index
+      ) {
+        this.#turnTo(subjectOf({ uri, problem }));
         void this.#sendAll();
         return;
       }
       const step = problem.steps.find(
         ({ range }) => range.start.line <= selection.active.line && selection.active.line <= range.end.line,
       );
-      const chosen = this.#trace?.chosen ?? null;
-      if (step === undefined || this.#trace === null || chosen === null) return;
-      const node = pathTo(this.#trace.nodes, chosen)[step.position];
+      const trace = this.#trace;
+      if (step === undefined || trace === null || trace.chosen === null) return;
+      // The steps in the text are those of the document's solution: another trace, or one that grows, has others.
+      if (trace.id !== problem.traceId || problem.state === "searching") return;
+      const node = pathTo(trace.nodes, trace.chosen)[step.position];
       if (node !== undefined)
         this.#post({ kind: "select", session: sessionOf(subject), node: node.id, focus: false });
     }, CURSOR_MS);
   }
 
-  async #listed(subject: Subject): Promise<ProblemItem["problem"] | null> {
+  async #listed(subject: Subject): Promise<ListedProblem | null> {
     if (subject.uri === null) return null;
     const uri = vscode.Uri.parse(subject.uri);
     const known = this.#lists.known(uri);
     const problems = known.length > 0 ? known : await this.#lists.refresh(uri);
-    return (
-      problems.find(({ hash }) => hash === subject.hash) ??
-      problems.find(({ traceId }) => traceId !== null && traceId === subject.traceId) ??
-      null
-    );
+    return among(problems, subject) ?? null;
   }
 
   /** The problem's text in the document, below its heading: what is shown until there is a trace. */
-  async #statement({ uri }: Subject, problem: ProblemItem["problem"] | null): Promise<string | null> {
+  async #statement({ uri }: Subject, problem: ListedProblem | null): Promise<string | null> {
     if (uri === null || problem === null) return null;
     const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(uri));
     const { start, end } = toRange(problem.range);
@@ -281,12 +297,12 @@ export class SearchView
       if (problem !== undefined) return { ...subjectOf({ uri, problem }), traceId };
     }
     const found = await this.#server.ask("trace", { traceId });
-    const hash = found?.kind === "trace" ? found.trace.problem.sha256 : null;
+    const hash = found?.kind === "trace" ? found.trace.problem.id : null;
     for (const { uri } of vscode.workspace.textDocuments) {
       const problem = this.#lists.known(uri).find((one) => one.hash === hash);
       if (problem !== undefined) return { ...subjectOf({ uri, problem }), traceId };
     }
-    return { uri: null, hash: null, traceId };
+    return { uri: null, problem: null, traceId };
   }
 
   #post(message: ToSearchView): void {
@@ -294,17 +310,28 @@ export class SearchView
   }
 }
 
-function subjectOf({ uri, problem }: ProblemItem): Subject {
-  return { uri: uri.toString(), hash: problem.hash, traceId: problem.traceId };
+function subjectOf({ uri, problem: { hash, index, traceId } }: ProblemItem): Subject {
+  return { uri: uri.toString(), problem: { hash, index }, traceId };
 }
 
-/** What a running search has found so far, as the events that told of it. */
-function soFar(session: string, trace: Trace): ToSearchView {
+/** The subject's entry in its document's list. One whose text changed still names the old trace by its solution. */
+function among(problems: readonly ListedProblem[], subject: Subject): ListedProblem | undefined {
+  return (
+    problemAmong(problems, subject) ??
+    problems.find(({ traceId }) => traceId !== null && traceId === subject.traceId)
+  );
+}
+
+/** What titles a problem that has no heading. */
+function firstWords(statement: string): string {
+  const [paragraph = ""] = statement.trim().split(/\n\s*\n/u);
+  const words = paragraph.replace(/\s+/gu, " ");
+  return words.length <= 60 ? words : `${words.slice(0, 59)}…`;
+}
+
+/** What a running search has found so far, as the events that told of it; `told` are its first ones. */
+function soFar(session: string, trace: Trace, told: readonly SearchEvent[]): ToSearchView {
   const problemId = trace.problem.id;
-  return {
-    kind: "events",
-    session,
-    events: trace.nodes.slice(1).map((node) => ({ kind: "candidate", problemId, node })),
-    rate: null,
-  };
+  const nodes = trace.nodes.slice(1).map((node) => ({ kind: "candidate" as const, problemId, node }));
+  return { kind: "events", session, events: [...told, ...nodes], rate: null };
 }

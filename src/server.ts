@@ -42,6 +42,7 @@ export class Server implements vscode.Disposable {
   readonly onDidChangeState = this.#changed.event;
   #client: Promise<LanguageClient | null> | null = null;
   #state: ServerState = "stopped";
+  #hasFailed = false;
   #crashes: number[] = [];
 
   constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
@@ -51,6 +52,11 @@ export class Server implements vscode.Disposable {
 
   get state(): ServerState {
     return this.#state;
+  }
+
+  /** Whether it could not be started, or ended too often: then only a person starts it, and a document does not. */
+  get hasFailed(): boolean {
+    return this.#hasFailed;
   }
 
   /** Hears a notification of the server, in this run of it and in all later ones, until the result is disposed. */
@@ -68,8 +74,8 @@ export class Server implements vscode.Disposable {
   }
 
   /**
-   * Asks the server, starting it first if need be. Null when there is no answer: the request was cancelled, or the
-   * server could not be started or ended before it answered, which the person was told.
+   * Asks the server, starting it first if need be. Null when there is no answer: the request was cancelled or failed, or
+   * the server could not be started or ended before it answered, which the person was told.
    */
   async ask<K extends RequestName>(
     name: K,
@@ -85,13 +91,17 @@ export class Server implements vscode.Disposable {
         ? client.sendRequest(spec.method, params)
         : client.sendRequest(spec.method, params, token));
     } catch (error) {
-      if (token?.isCancellationRequested !== true)
-        this.log.error(`${spec.method}: ${error instanceof Error ? error.message : String(error)}`);
+      if (token?.isCancellationRequested === true) return null;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.log.error(`${spec.method}: ${reason}`);
+      if (isFailure(error)) void this.#tellFailure(reason);
       return null;
     }
     const parsed = spec.result.safeParse(answer);
     if (parsed.success) return parsed.data as RequestResult<K>;
-    this.log.error(`${spec.method} was answered in the wrong shape: ${parsed.error.message}`);
+    const reason = `${spec.method} was answered in the wrong shape`;
+    this.log.error(`${reason}: ${parsed.error.message}`);
+    void this.#tellFailure(reason);
     return null;
   }
 
@@ -198,8 +208,10 @@ export class Server implements vscode.Disposable {
       return { key: await storedKey(this.#context, origin, this.log) };
     });
     client.onDidChangeState(({ newState }) => {
-      if (newState === State.Running) this.#become("running");
-      else if (newState === State.Starting) this.#become("starting");
+      if (newState === State.Running) {
+        this.#hasFailed = false;
+        this.#become("running");
+      } else if (newState === State.Starting) this.#become("starting");
       else if (this.#client !== null && this.#state !== "starting") this.#crashed();
     });
     try {
@@ -207,9 +219,11 @@ export class Server implements vscode.Disposable {
       return client;
     } catch (error) {
       this.#client = null;
+      this.#hasFailed = true;
       this.#become("stopped");
       const reason = error instanceof Error ? error.message : String(error);
-      await this.#tellError(
+      // Whoever waits for the server need not wait until this is dismissed.
+      void this.#tellError(
         vscode.l10n.t(
           "The rStar Math server could not be started: {0} Your documents are untouched.",
           reason,
@@ -226,12 +240,14 @@ export class Server implements vscode.Disposable {
   }
 
   #crashed(): void {
-    this.#become("crashed");
     if (this.#crashes.length < CRASHES) {
+      this.#become("crashed");
       void this.#tellWarning();
       return;
     }
     this.#client = null;
+    this.#hasFailed = true;
+    this.#become("stopped");
     void this.#tellError(
       vscode.l10n.t(
         "The rStar Math server ended {0} times within three minutes and was not started again. Your documents are untouched and what searches had found is kept.",
@@ -259,6 +275,16 @@ export class Server implements vscode.Disposable {
     if (chosen === again) await this.restart();
   }
 
+  /** Of a request that went wrong in the server; the server goes on. */
+  async #tellFailure(reason: string): Promise<void> {
+    const show = vscode.l10n.t("Show Log");
+    const message = vscode.l10n.t(
+      "The rStar Math server could not answer ({0}). What is stored is kept; the log may say more.",
+      reason,
+    );
+    if ((await vscode.window.showErrorMessage(message, show)) === show) this.log.show();
+  }
+
   #become(state: ServerState): void {
     if (this.#state === state) return;
     this.#state = state;
@@ -267,7 +293,16 @@ export class Server implements vscode.Disposable {
 }
 
 /** The commands that links in hovers may run; no others. */
-const HOVER_COMMANDS = ["rstarMath.showSearchTree", "rstarMath.useAlternative", "rstarMath.verifyStep"];
+const HOVER_COMMANDS = ["rstarMath.useAlternative"];
+
+/** Whether the server answered that something went wrong: cancellations and its end have codes of their own. */
+function isFailure(error: unknown): boolean {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "number" && JSON_RPC_ERRORS.first <= code && code <= JSON_RPC_ERRORS.last;
+}
+
+/** From a message that cannot be parsed to an error of the handler. */
+const JSON_RPC_ERRORS = { first: -32_700, last: -32_600 };
 
 /**
  * The editor's proxy as the variables that downloads of the server and its pip and npm read. Those of the person's own

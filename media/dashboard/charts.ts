@@ -25,7 +25,12 @@ function figure(title: string, description: string, plot: Element, table: HTMLEl
     "chart",
     h("figcaption", {}, title),
     plot,
-    h("details", {}, h("summary", {}, t("Show as table")), h("div", { class: "table-scroll" }, table)),
+    h(
+      "details",
+      { attributes: { "data-key": `table of ${title}` } },
+      h("summary", { attributes: { "data-key": `summary of ${title}` } }, t("Show as table")),
+      h("div", { class: "table-scroll", attributes: { "data-key": `rows of ${title}` } }, table),
+    ),
   );
 }
 

@@ -15,6 +15,7 @@ let model = EMPTY_DASHBOARD;
 let wanted = host.restored?.run ?? null;
 let drawing: ReturnType<typeof setTimeout> | null = null;
 let drawnAt = -Infinity;
+let isPressed = false;
 
 const actions: DashboardActions = {
   openRun: (run) => host.post({ kind: "open-run", run }),
@@ -46,25 +47,45 @@ host.listen((message) => {
   }
   drawSoon();
 });
+for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel"] as const)
+  addEventListener(type, ({ buttons }) => (isPressed = (buttons & 1) === 1));
 host.post({ kind: "ready" });
 
 function drawSoon(): void {
   drawing ??= setTimeout(draw, Math.max(0, REDRAW_MS - (performance.now() - drawnAt)));
 }
 
-/** Makes the page anew; the focus and the tables that were opened stay as they were. */
+/** Makes the page anew; focus, scrolled places and the tables that were opened stay as they were. */
 function draw(): void {
   if (drawing !== null) clearTimeout(drawing);
   drawing = null;
   drawnAt = performance.now();
+  // What is pressed has to be there still when it is let go: only then is it clicked.
+  if (isPressed) {
+    drawSoon();
+    return;
+  }
   const focused =
     document.activeElement instanceof HTMLElement ? document.activeElement.dataset["key"] : undefined;
-  const open = [...element.querySelectorAll("details")].map((details) => details.open);
+  const before = new Map(
+    keyed().map((one) => [
+      one.dataset["key"],
+      { open: one.hasAttribute("open"), top: one.scrollTop, left: one.scrollLeft },
+    ]),
+  );
   const top = element.scrollTop;
   dashboardPage(element, model, actions);
-  for (const [index, details] of element.querySelectorAll("details").entries())
-    details.open = open[index] ?? false;
+  for (const one of keyed()) {
+    const { open = false, ...place } = before.get(one.dataset["key"]) ?? {};
+    one.toggleAttribute("open", open);
+    one.scrollTo(place);
+  }
   element.scrollTop = top;
   if (focused !== undefined)
-    element.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    element.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+}
+
+/** What is found again after it was made anew. */
+function keyed(): HTMLElement[] {
+  return [...element.querySelectorAll<HTMLElement>("[data-key]")];
 }

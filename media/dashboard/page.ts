@@ -170,7 +170,7 @@ function commandPart(command: string, actions: DashboardActions): HTMLElement {
       t("The same run in a terminal"),
       copyButton("copy-command", () => actions.copy(command)),
     ),
-    h("pre", { class: "code", attributes: { tabindex: 0 } }, h("code", {}, command)),
+    h("pre", { class: "code", attributes: { tabindex: 0, "data-key": "command" } }, h("code", {}, command)),
   );
 }
 

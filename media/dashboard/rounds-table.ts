@@ -46,7 +46,10 @@ export function roundsTable(reports: readonly RoundReport[]): HTMLElement {
     h("h2", {}, t("Rounds")),
     h(
       "div",
-      { class: "table-scroll", attributes: { tabindex: 0, role: "region", "aria-label": t("Rounds") } },
+      {
+        class: "table-scroll",
+        attributes: { tabindex: 0, role: "region", "aria-label": t("Rounds"), "data-key": "rounds" },
+      },
       h(
         "table",
         {},

@@ -40,8 +40,10 @@ export class Header {
   });
   readonly #buttons = h("div", "actions");
   readonly #tabs: ReadonlyMap<Page, HTMLElement>;
-  readonly #tools = h("div", { class: "tools", attributes: { role: "toolbar", "aria-label": t("Tree") } });
-  #shown: readonly unknown[] = [];
+  readonly #goToAnswer: HTMLElement;
+  readonly #segments: ReadonlyMap<Density, HTMLElement>;
+  readonly #segmentGroup: HTMLElement;
+  #shown: ViewModel | null = null;
 
   constructor(actions: HeaderActions) {
     this.#actions = actions;
@@ -65,6 +67,36 @@ export class Header {
         ),
       ]),
     );
+    this.#goToAnswer = h(
+      "button",
+      { class: "quiet", attributes: { type: "button" }, on: { click: () => actions.goToAnswer() } },
+      t("Go to Answer"),
+    );
+    const words: Record<Density, string> = {
+      overview: t("Overview"),
+      compact: t("Compact"),
+      detailed: t("Detailed"),
+    };
+    this.#segments = new Map(
+      DENSITIES.map((name) => [
+        name,
+        h(
+          "button",
+          {
+            class: `segment ${name}`,
+            attributes: { type: "button", title: words[name] },
+            on: { click: () => actions.setDensity(name) },
+          },
+          h("span", { class: "glyph", attributes: { "aria-hidden": "true" } }),
+          h("span", "spoken", words[name]),
+        ),
+      ]),
+    );
+    this.#segmentGroup = h(
+      "div",
+      { class: "segments", attributes: { role: "group", "aria-label": t("How much each node shows") } },
+      ...this.#segments.values(),
+    );
     this.element = h(
       "header",
       {},
@@ -81,17 +113,41 @@ export class Header {
           { class: "tabs", attributes: { role: "tablist", "aria-label": t("Pages") } },
           ...this.#tabs.values(),
         ),
-        this.#tools,
+        h(
+          "div",
+          { class: "tools", attributes: { role: "toolbar", "aria-label": t("Tree") } },
+          this.#goToAnswer,
+          this.#segmentGroup,
+        ),
       ),
     );
   }
 
+  /** While a search streams this comes ten times a second: what a person presses or a reader reads stays as it is. */
   show(model: ViewModel): void {
-    const { subject, tree, trace, running, rate, notice, page, density, mayRun } = model;
-    const shown = [subject, tree.progress, tree.answer, trace, running, rate, notice, page, density, mayRun];
-    if (shown.every((value, index) => value === this.#shown[index])) return;
-    if (subject !== this.#shown[0]) this.#showSubject(model);
-    this.#shown = shown;
+    const { subject, tree, trace, running, rate, notice } = model;
+    const before = this.#shown;
+    this.#shown = model;
+    if (before?.subject !== subject) this.#showSubject(model);
+    if (before?.subject !== subject || before.notice !== notice) this.#showNotices(model);
+    if (before?.tree !== tree || before.trace !== trace || before.running !== running || before.rate !== rate)
+      fill(this.#standing, ...standing(model));
+    const { generatedTokens = 0, budget = 1 } = tree.progress ?? {};
+    const share = Math.min(1, generatedTokens / Math.max(1, budget));
+    this.#progress.classList.toggle("shown", running !== "idle");
+    this.#progress.style.setProperty("--share", String(share));
+    this.#progress.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+    if (before?.running !== running || before.mayRun !== model.mayRun || before.trace?.stop !== trace?.stop)
+      this.#showButtons(model);
+    for (const [name, tab] of this.#tabs)
+      setAttributes(tab, {
+        "aria-selected": String(name === model.page),
+        tabindex: name === model.page ? 0 : -1,
+      });
+    this.#showTools(model);
+  }
+
+  #showNotices({ subject, notice }: ViewModel): void {
     fill(
       this.#notice,
       notice === null ? null : h("p", `notice ${notice.severity}`, icon("warning"), notice.text),
@@ -106,16 +162,6 @@ export class Header {
           )
         : null,
     );
-    fill(this.#standing, ...standing(model));
-    const { generatedTokens = 0, budget = 1 } = tree.progress ?? {};
-    const share = Math.min(1, generatedTokens / Math.max(1, budget));
-    this.#progress.classList.toggle("shown", running !== "idle");
-    this.#progress.style.setProperty("--share", String(share));
-    this.#progress.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-    this.#showButtons(model);
-    for (const [name, tab] of this.#tabs)
-      setAttributes(tab, { "aria-selected": String(name === page), tabindex: name === page ? 0 : -1 });
-    this.#showTools(model);
   }
 
   #showSubject({ subject }: ViewModel): void {
@@ -131,6 +177,7 @@ export class Header {
       h("button", { class: kind, attributes: { type: "button" }, on: { click: run } }, label);
     const canResume =
       mayRun && running === "idle" && (trace?.stop === "cancelled" || trace?.stop === "failed");
+    const hadFocus = this.#buttons.contains(document.activeElement);
     fill(
       this.#buttons,
       running === "running" ? button(t("Stop"), "secondary", () => this.#actions.cancel()) : null,
@@ -138,50 +185,14 @@ export class Header {
       running === "stopping" ? button(t("Stopping…"), "secondary", () => this.#actions.cancel()) : null,
       canResume ? button(t("Resume"), "primary", () => this.#actions.resume()) : null,
     );
+    if (hadFocus) this.#buttons.querySelector("button")?.focus();
   }
 
   #showTools({ page, density, tree }: ViewModel): void {
-    const words: Record<Density, string> = {
-      overview: t("Overview"),
-      compact: t("Compact"),
-      detailed: t("Detailed"),
-    };
-    fill(
-      this.#tools,
-      (page === "tree" || page === "outline") && tree.answer !== null
-        ? h(
-            "button",
-            {
-              class: "quiet",
-              attributes: { type: "button" },
-              on: { click: () => this.#actions.goToAnswer() },
-            },
-            t("Go to Answer"),
-          )
-        : null,
-      page === "tree"
-        ? h(
-            "div",
-            { class: "segments", attributes: { role: "group", "aria-label": t("How much each node shows") } },
-            ...DENSITIES.map((name) =>
-              h(
-                "button",
-                {
-                  class: `segment ${name}`,
-                  attributes: {
-                    type: "button",
-                    "aria-pressed": String(name === density),
-                    title: words[name],
-                  },
-                  on: { click: () => this.#actions.setDensity(name) },
-                },
-                h("span", { class: "glyph", attributes: { "aria-hidden": "true" } }),
-                h("span", "spoken", words[name]),
-              ),
-            ),
-          )
-        : null,
-    );
+    this.#goToAnswer.hidden = (page !== "tree" && page !== "outline") || tree.answer === null;
+    this.#segmentGroup.hidden = page !== "tree";
+    for (const [name, segment] of this.#segments)
+      segment.setAttribute("aria-pressed", String(name === density));
   }
 
   #tabKey(event: KeyboardEvent, page: Page): void {

@@ -1,12 +1,12 @@
 /** One step in full: what it says, what ran, the evidence, its values, its alternatives, and what a person can do. */
-import type { TraceNode } from "../../server/protocol/trace.ts";
+import type { Trace, TraceNode } from "../../server/protocol/trace.ts";
 import { copyButton } from "../shared/copy-button.ts";
 import { fill, h } from "../shared/dom.ts";
 import { icon } from "../shared/icons.ts";
 import { decimal, signed, t, whole } from "../shared/l10n.ts";
 import { line } from "../shared/prose.ts";
 import { tokens } from "../shared/python.ts";
-import { actionsFor, type NodeActions } from "./node-actions.ts";
+import { actionsFor, type Drafts, type NodeActions } from "./node-actions.ts";
 import { evidenceFor } from "./evidence.ts";
 import { evidenceList, part } from "./parts.ts";
 import { solutionSummary } from "./solution-summary.ts";
@@ -21,13 +21,21 @@ export class Inspector {
     attributes: { "aria-label": t("Step"), tabindex: -1 },
   });
   readonly #actions: NodeActions;
+  readonly #drafts: Drafts = new Map();
   #shown: readonly unknown[] = [];
 
   constructor(actions: NodeActions) {
     this.#actions = actions;
   }
 
+  /** Whether the form for a step is open. */
+  get isEditing(): boolean {
+    return this.element.querySelector("form") !== null;
+  }
+
   show(model: ViewModel): void {
+    if (model.running !== "idle")
+      for (const [place, { isSent }] of this.#drafts) if (isSent) this.#drafts.delete(place);
     const node = model.tree.nodes.get(model.selected) ?? model.tree.nodes.get(ROOT);
     if (node === undefined) return;
     const siblings =
@@ -43,9 +51,10 @@ export class Inspector {
     ];
     if (shown.length === this.#shown.length && shown.every((part, index) => part === this.#shown[index]))
       return;
+    const [before, traceBefore] = this.#shown as readonly [TraceNode?, Trace?];
+    const isSame = before?.id === node.id;
     // A person may be typing in the form: values that change meanwhile must not throw it away.
-    if (this.element.querySelector("form") !== null && this.#shown[0] === node) return;
-    const isSame = (this.#shown[0] as TraceNode | undefined)?.id === node.id;
+    if (this.isEditing && isSame && traceBefore?.id === model.trace?.id) return;
     this.#shown = shown;
     const focused =
       this.element.contains(document.activeElement) && isSame ? focusKey(document.activeElement) : null;
@@ -80,7 +89,7 @@ export class Inspector {
       node.kind === "answer"
         ? h("p", "answer-text", line(titleOf(node)))
         : h("p", "reason", line(titleOf(node))),
-      actionsFor(node, model, this.#actions),
+      actionsFor(node, model, this.#actions, this.#drafts),
       ...(node.rejection === null ? [] : [rejectionBox(node)]),
       ...(node.code.trim() === "" ? [] : [codeBlock(node, this.#actions)]),
       ...(node.output.trim() === "" && node.value === null ? [] : [outputBlock(node)]),

@@ -14,9 +14,6 @@ import { isDraft } from "./tree-model.ts";
 import { TreeView } from "./tree-view.ts";
 import { initialModel, receive, select, stateOf, toggle, type ViewModel } from "./view-model.ts";
 
-/** A selection is told to the extension when the person stays on it this long. */
-const SETTLED_MS = 200;
-
 const host = connect({ incoming: ToSearchView, outgoing: FromSearchView, state: SearchViewState });
 let model = initialModel(host.restored);
 let view: View | null = null;
@@ -29,6 +26,8 @@ host.listen((message) => {
     view = null;
     return;
   }
+  // The cursor moves while a person writes a step: their form stays.
+  if (message.kind === "select" && !message.focus && view?.isEditing === true) return;
   if (message.kind === "open") setMacros(message.macros);
   view ??= new View();
   const before = model;
@@ -47,7 +46,6 @@ class View {
   readonly #announcer = new Announcer();
   readonly #page = h("div", { class: "page", attributes: { role: "tabpanel", id: "page" } });
   readonly #body = h("div", "body");
-  #told: ReturnType<typeof setTimeout> | undefined;
   #drawn: ViewModel | null = null;
 
   constructor() {
@@ -139,6 +137,11 @@ class View {
     this.#treeView.reveal(shown.selected === 0 ? (firstStep ?? 0) : shown.selected);
   }
 
+  /** Whether a step is being written. */
+  get isEditing(): boolean {
+    return this.#inspector.isEditing;
+  }
+
   revealSelected(focus: boolean): void {
     if (focus) this.#treeView.focus(model.selected);
     else this.#treeView.reveal(model.selected, true);
@@ -163,11 +166,9 @@ class View {
   #select(id: number): void {
     if (id === model.selected || isDraft(id)) return;
     this.#change(select(model, id));
-    clearTimeout(this.#told);
-    this.#told = setTimeout(() => this.#postAbout("selected", id), SETTLED_MS);
   }
 
-  #postAbout(kind: "selected" | "reveal" | "use-alternative" | "pin" | "reject", node: number): void {
+  #postAbout(kind: "reveal" | "use-alternative" | "pin" | "reject", node: number): void {
     this.#post({ kind, traceId: model.trace?.id ?? null, node });
   }
 

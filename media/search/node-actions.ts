@@ -16,8 +16,22 @@ export interface NodeActions {
   edit(id: number, reason: string, code: string): void;
 }
 
+/** A step as a person writes it. */
+interface Written {
+  readonly reason: string;
+  readonly code: string;
+}
+
+/** What was typed into the forms, by trace and node. What was sent may be refused: it is kept until a search begins. */
+export type Drafts = Map<string, Written & { readonly isSent: boolean }>;
+
 /** The buttons for a node. What cannot be done now is left out, not greyed: each is also a command in the editor. */
-export function actionsFor(node: TraceNode, model: ViewModel, actions: NodeActions): HTMLElement {
+export function actionsFor(
+  node: TraceNode,
+  model: ViewModel,
+  actions: NodeActions,
+  drafts: Drafts,
+): HTMLElement {
   const bar = h("div", { class: "actions", attributes: { role: "group", "aria-label": t("Actions") } });
   const button = (
     key: string,
@@ -56,10 +70,23 @@ export function actionsFor(node: TraceNode, model: ViewModel, actions: NodeActio
       button("pin", t("Pin"), t("Search on from this step only"), () => actions.pin(node.id)),
       button("reject", t("Reject"), t("Search on without this step"), () => actions.reject(node.id)),
     );
+  const place = `${model.trace.id} ${node.id}`;
   const edit = button("edit", t("Edit…"), t("Write this step yourself and search on from it"), () => {
-    const form = editForm(node, actions, () => {
+    const close = (): void => {
       form.replaceWith(bar);
       edit.focus();
+    };
+    const form = editForm(drafts.get(place) ?? node, {
+      typed: (written) => drafts.set(place, { ...written, isSent: false }),
+      submit: (written) => {
+        drafts.set(place, { ...written, isSent: true });
+        close();
+        actions.edit(node.id, written.reason.trim(), written.code);
+      },
+      cancel: () => {
+        drafts.delete(place);
+        close();
+      },
     });
     bar.replaceWith(form);
     form.querySelector("textarea")?.focus();
@@ -68,26 +95,34 @@ export function actionsFor(node: TraceNode, model: ViewModel, actions: NodeActio
   return bar;
 }
 
-function editForm(node: TraceNode, actions: NodeActions, close: () => void): HTMLFormElement {
+/** What comes of a form. */
+interface FormActions {
+  typed(written: Written): void;
+  submit(written: Written): void;
+  cancel(): void;
+}
+
+function editForm(before: Written, actions: FormActions): HTMLFormElement {
   const reason = h("textarea", { attributes: { rows: 2, name: "reason", spellcheck: "true" } });
   const code = h("textarea", {
     class: "code",
-    attributes: { rows: Math.min(14, node.code.split("\n").length + 2), name: "code", spellcheck: "false" },
+    attributes: { rows: Math.min(14, before.code.split("\n").length + 2), name: "code", spellcheck: "false" },
   });
-  reason.value = node.reason;
-  code.value = node.code;
+  reason.value = before.reason;
+  code.value = before.code;
+  const written = (): Written => ({ reason: reason.value, code: code.value });
   const form = h(
     "form",
     {
       class: "edit-form",
       on: {
+        input: () => actions.typed(written()),
         submit: (event) => {
           event.preventDefault();
-          close();
-          actions.edit(node.id, reason.value.trim(), code.value);
+          actions.submit(written());
         },
         keydown: (event) => {
-          if (event.key === "Escape") close();
+          if (event.key === "Escape") actions.cancel();
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
         },
       },
@@ -98,7 +133,11 @@ function editForm(node: TraceNode, actions: NodeActions, close: () => void): HTM
       "div",
       "actions",
       h("button", { class: "primary", attributes: { type: "submit" } }, t("Search On From Here")),
-      h("button", { class: "secondary", attributes: { type: "button" }, on: { click: close } }, t("Cancel")),
+      h(
+        "button",
+        { class: "secondary", attributes: { type: "button" }, on: { click: () => actions.cancel() } },
+        t("Cancel"),
+      ),
     ),
   );
   return form;

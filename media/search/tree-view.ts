@@ -101,11 +101,6 @@ export class TreeView {
     this.#elements.get(id)?.focus({ preventScroll: true });
   }
 
-  /** Whether the tree has the keyboard's focus. */
-  get hasFocus(): boolean {
-    return this.#treeElement.contains(document.activeElement);
-  }
-
   #drawSoon(): void {
     cancelAnimationFrame(this.#drawing);
     this.#drawing = requestAnimationFrame(() => this.draw());

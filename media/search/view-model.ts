@@ -66,9 +66,7 @@ export function receive(
     case "trace":
       return { ...model, tree: fromTrace(message.trace), trace: message.trace };
     case "running":
-      return message.state === "running" && model.running === "idle"
-        ? begun(model, message.continues === true)
-        : { ...model, running: message.state };
+      return { ...model, running: message.state };
     case "compare":
       return { ...model, comparisons: message.traces };
     case "select":
@@ -112,7 +110,6 @@ export function toggle(model: ViewModel, id: number): ViewModel {
 export function stateOf(model: ViewModel): SearchViewState {
   return {
     version: 1,
-    documentUri: model.subject?.document?.uri ?? null,
     session: model.subject?.session ?? null,
     traceId: model.trace?.id ?? null,
     selected: model.selected,
@@ -147,10 +144,4 @@ function opened(
     collapsed: isSameTrace ? model.collapsed : new Set(),
     page: isSame ? model.page : model.page === "outline" ? "outline" : "tree",
   };
-}
-
-/** A search that goes on keeps the nodes shown; another one begins with none. */
-function begun(model: ViewModel, continues: boolean): ViewModel {
-  const fresh = { tree: EMPTY_TREE, trace: null, selected: ROOT, collapsed: new Set<number>() };
-  return { ...model, ...(continues ? {} : fresh), running: "running", rate: null };
 }

@@ -1,6 +1,7 @@
 /** Reads a person's Markdown file and writes solutions into it, so that nothing else in it is ever touched or lost. */
 import { constants } from "node:fs";
-import { access, readFile, stat } from "node:fs/promises";
+import { access, readFile, realpath, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import lockfile from "proper-lockfile";
 import writeFileAtomic from "write-file-atomic";
 import { decode, encode } from "../document/decode.ts";
@@ -51,21 +52,26 @@ export async function writeSolution(
   const mode = (await stat(file).catch(() => null))?.mode;
   if (mode === undefined) return aside(`${file} is gone`);
   if ((mode & 0o222) === 0 || !(await isWritable(file))) return aside(`${file} is read-only`);
-  const release = await lockfile.lock(file, { retries: { retries: 60, minTimeout: 50, maxTimeout: 500 } });
+  // The lock and the new file lie beside it. The lock would try for half a minute first.
+  if (!(await isWritable(dirname(await realpath(file)))))
+    return aside(`The folder of ${file} cannot be written`);
   try {
-    const { text, bom } = await readText(file);
-    const now = findProblems(text, options).problems.find(({ hash }) => hash === problem.hash);
-    if (now === undefined) return aside(`Problem ${problem.index} of ${file} was changed meanwhile`);
-    const edited = applyEdit(text, insertSolution(text, now, solution));
-    await writeFileAtomic(file, Buffer.from(encode(edited, bom)));
-    return { kind: "written", message: `Written below the problem in ${file}.` };
+    const release = await lockfile.lock(file, { retries: { retries: 60, minTimeout: 50, maxTimeout: 500 } });
+    try {
+      const { text, bom } = await readText(file);
+      const now = findProblems(text, options).problems.find(({ hash }) => hash === problem.hash);
+      if (now === undefined) return aside(`Problem ${problem.index} of ${file} was changed meanwhile`);
+      const edited = applyEdit(text, insertSolution(text, now, solution));
+      await writeFileAtomic(file, Buffer.from(encode(edited, bom)));
+      return { kind: "written", message: `Written below the problem in ${file}.` };
+    } finally {
+      await release();
+    }
   } catch (error) {
     if (error instanceof CommandFailure) return aside(error.message);
     if (error instanceof Error && "code" in error)
       return aside(`${file} could not be written (${error.message})`);
     throw error;
-  } finally {
-    await release();
   }
 }
 

@@ -12,4 +12,3 @@ export {
 export { parseSolution, type ParsedSolution, type StepPlace } from "./read-solution.ts";
 export { exportSolution } from "./export-solution.ts";
 export { renderSolution } from "./render-solution.ts";
-export { stepAt, type FoundStep } from "./step-at.ts";

@@ -57,11 +57,6 @@ export class ContextHost {
     return this.#context !== null;
   }
 
-  /** The context as it is now, for counters; null while unloaded. */
-  peek(): Promise<OpenContext> | null {
-    return this.#context;
-  }
-
   /**
    * Starts jobs on the open context and waits for their results.
    *

@@ -74,11 +74,6 @@ export class Ppm implements PreferenceModel {
     return { ...this.#counters };
   }
 
-  /** Whether the model is in memory, or being loaded. */
-  get loaded(): boolean {
-    return this.#host.loaded;
-  }
-
   /** Frees the context and, if nothing else uses it, the model. Calls under way end with `failed`. */
   dispose(): Promise<void> {
     return this.#host.dispose();

@@ -1,14 +1,14 @@
 /** Runs a program of the training chain: its lines as they come, its last words on failure, ended by a signal. */
 import { spawn } from "node:child_process";
-import { createInterface } from "node:readline";
 import { killProgram } from "../models/kill.ts";
+import { onLines } from "../protocol/lines.ts";
 
 /** How a program is run. */
 export interface ProgramOptions {
   readonly cwd?: string;
   /** Added to this process's environment. */
   readonly environment?: NodeJS.ProcessEnv;
-  /** Hears every line of standard output. */
+  /** Hears every line of standard output, as far as they were written whole. */
   readonly onLine?: (line: string) => void;
   /**
    * On abort the program is asked to stop (SIGTERM; on Windows, which has none, a line on its standard input) and has
@@ -52,8 +52,7 @@ export function runProgram(
     child.stderr
       ?.setEncoding("utf8")
       .on("data", (text: string) => (errors = (errors + text).slice(-ERRORS_KEPT)));
-    if (child.stdout !== null)
-      createInterface({ input: child.stdout }).on("line", onLine ?? (() => undefined));
+    if (child.stdout !== null) onLines(child.stdout, onLine ?? (() => undefined));
     const end = (): void => {
       killProgram(child);
       reject(signal.reason as Error);

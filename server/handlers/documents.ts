@@ -13,6 +13,7 @@ import {
   type Range as OffsetRange,
   type SolutionBlock,
 } from "../document/problems.ts";
+import { applyEdit, type TextEdit } from "../document/edit.ts";
 import { parseSolution, type ParsedSolution } from "../document/solution.ts";
 import type { Position, ProblemReference, Range } from "../protocol/places.ts";
 
@@ -125,6 +126,11 @@ export class OpenDocument {
     const range = { start, end: start + source.length };
     const selected = problemFromSelection(this.text, range, this.#options, this.#cache);
     return selected.kind === "problem" && selected.problem.hash === earlier.hash ? selected.problem : null;
+  }
+
+  /** What the document will hold after an edit. */
+  after(edit: TextEdit): DocumentProblems {
+    return findProblems(applyEdit(this.text, edit), this.#options, this.#cache);
   }
 
   /** Whether the problem was changed since its solution was found. */

@@ -12,7 +12,13 @@ import type { Session } from "./session.ts";
 
 /** An edit of the document as it is now, or why there is nothing to do. */
 export type Planned =
-  | { readonly kind: "edit"; readonly edit: TextEdit; readonly done: string }
+  | {
+      readonly kind: "edit";
+      readonly edit: TextEdit;
+      readonly done: string;
+      /** Whether something is left for the person to do, which `done` says. */
+      readonly unfinished?: boolean;
+    }
   | { readonly kind: "none"; readonly message: string };
 
 /** A person who types while the edit is on its way makes it miss; then it is planned anew. */
@@ -41,7 +47,12 @@ export async function editDocument(
       label,
       edit: workspaceEdit(session, document, planned.edit),
     });
-    if (result.applied) return { kind: "done", message: planned.done };
+    if (result.applied)
+      return {
+        kind: "done",
+        message: planned.done,
+        ...(planned.unfinished === true ? { unfinished: true } : {}),
+      };
     // A keystroke that made it miss may arrive after the answer.
     await new Promise((resolve) => setTimeout(resolve, BEAT_MS));
     if (session.documents.get(uri)?.version === document.version)
@@ -66,15 +77,13 @@ export function insertBelow(
     const now = document.relocate(problem, source);
     if (now === null)
       return { kind: "none", message: `The problem was changed or removed meanwhile. ${kept}` };
-    if (now.solution?.complete === false)
-      return {
-        kind: "none",
-        message: `The solution block below the problem was damaged by hand, and what belongs to it cannot be told. Remove it, then insert the solution. ${kept}`,
-      };
     return {
       kind: "edit",
       edit: insertSolution(document.text, now, solution),
-      done: "The solution is below its problem.",
+      done:
+        now.solution?.complete === false
+          ? "The solution is below its problem. The end of the one before was not marked: what may be left of it stands below the new one."
+          : "The solution is below its problem.",
     };
   });
 }

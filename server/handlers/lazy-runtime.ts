@@ -73,7 +73,7 @@ export class LazyRuntime {
 
   /**
    * Runs `work` with everything a search needs, opening it first. Models are never downloaded here. When the settings
-   * name other models now, what is open is closed first, as soon as nobody uses it.
+   * name other models now, what is open or being opened is closed first, as soon as nobody uses it.
    * @throws the signal's reason.
    */
   async withRuntime<T>(signal: AbortSignal, work: (opening: RuntimeOpening) => Promise<T>): Promise<T> {
@@ -119,9 +119,10 @@ export class LazyRuntime {
     const files = await this.#services.filesRevision(model.dataFolder === "" ? undefined : model.dataFolder);
     const endpoint = await this.#endpoint();
     const key = JSON.stringify([model, endpoint, this.#pythonKey(), files]);
-    if (this.#open !== null && this.#open.key !== key && this.#users <= 1) await this.close();
+    const before = this.#open ?? this.#opening;
+    if (before !== null && before.key !== key && this.#users <= 1) await this.close();
     if (this.#open !== null) return { kind: "ready", runtime: this.#open.runtime };
-    if (this.#opening?.key === key) return this.#opening.done;
+    if (this.#opening !== null) return this.#opening.done;
     const signal = this.#loading.signal;
     const done = this.#openRuntime(model, endpoint, signal).then(async (opening) => {
       if (opening.kind !== "ready") return opening;

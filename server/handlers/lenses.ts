@@ -33,6 +33,15 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
     resumable && stored !== undefined
       ? [command("Resume", COMMANDS.resume, { traceId: stored.id, place })]
       : [];
+  const insert =
+    stored?.answer == null
+      ? []
+      : [
+          command(`Insert ${shorten(stored.answer, 24)}`, COMMANDS.insertSolution, {
+            traceId: stored.id,
+            place,
+          }),
+        ];
   // With the same settings the same search would come out: more of it is what helps. One that was stopped has its end
   // still before it, and messages call going on with it so.
   const isCut = stored?.stop === "cancelled" || stored?.stop === "failed";
@@ -52,19 +61,7 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
     case "unsolved":
       return [command("Solve", COMMANDS.solve, place), ...solveWith, ...resume, ...tree];
     case "kept":
-      return [
-        ...(stored === undefined
-          ? []
-          : [
-              command(`Insert ${shorten(stored.answer ?? "", 24)}`, COMMANDS.insertSolution, {
-                traceId: stored.id,
-                place,
-              }),
-            ]),
-        ...again,
-        ...solveWith,
-        ...tree,
-      ];
+      return [...insert, ...again, ...solveWith, ...tree];
     case "solved":
     case "broken":
       return [
@@ -78,7 +75,14 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
         ...tree,
       ];
     case "stale":
-      return [command("Stale: Problem Changed. Solve Again", COMMANDS.solve, place), ...solveWith, ...tree];
+      // What is stored is of the text as it is now, unlike the solution below it.
+      return [
+        command("Stale: Problem Changed. Solve Again", COMMANDS.solve, place),
+        ...insert,
+        ...resume,
+        ...solveWith,
+        ...tree,
+      ];
     case "damaged":
       return [command("Damaged Solution: Remove", COMMANDS.removeSolution, place)];
     default:

@@ -1,10 +1,12 @@
 /** Putting kept solutions and answers into the document, and taking solutions out. */
 import type * as z from "zod";
-import { insertAnswerLine, removeSolution } from "../document/edit.ts";
+import { applyEdit, insertAnswerLine, removeSolution, type TextEdit } from "../document/edit.ts";
+import type { Problem } from "../document/problems.ts";
 import type { EditOutcome, ProblemPlace } from "../protocol/places.ts";
 import { exportSolution } from "../document/solution.ts";
 import type { InsertSolutionParams, ParamsOf, REQUESTS, ResultOf } from "../protocol/requests.ts";
 import { toSolution } from "../solutions.ts";
+import type { OpenDocument } from "./documents.ts";
 import { editDocument, insertBelow } from "./edits.ts";
 import type { Session } from "./session.ts";
 
@@ -48,10 +50,30 @@ export function removeStored(session: Session, { uri, problem }: ProblemPlace): 
     const found = document.find(problem);
     if (found.kind === "none") return found;
     const edit = removeSolution(document.text, found.problem);
-    return edit === null
-      ? { kind: "none", message: "There is no stored solution to remove." }
-      : { kind: "edit", edit, done: "The solution was removed; its search stays in the store." };
+    if (edit === null) return { kind: "none", message: "There is no stored solution to remove." };
+    const done = "The solution was removed; its search stays in the store.";
+    const left = leftBelow(document, found.problem, edit);
+    return left === null
+      ? { kind: "edit", edit, done }
+      : {
+          kind: "edit",
+          edit,
+          done: `${done} What stands from line ${left} on is not surely part of it, so it was left, and is read as part of the problem now. Delete there what does not belong to the problem.`,
+          unfinished: true,
+        };
   });
+}
+
+/**
+ * The 1-based line where text begins that was below a problem's solution or in it, and is the problem's own once the
+ * solution is taken out by `edit`: a person's notes, and what is left of a solution whose end marker is gone.
+ */
+function leftBelow(document: OpenDocument, problem: Problem, edit: TextEdit): number | null {
+  const then = document.after(edit).problems.find(({ index }) => index === problem.index);
+  if (problem.kind === "selection" || then === undefined || then.hash === problem.hash) return null;
+  const text = applyEdit(document.text, edit);
+  const first = edit.start + text.slice(edit.start).search(/[^\s>]/u);
+  return text.slice(0, first).split("\n").length;
 }
 
 /** `rstar/insertAnswer` */

@@ -77,7 +77,7 @@ export function stepChecks(check: SolutionCheck | undefined, position: number): 
 
 /** A problem as the client lists it. */
 export function listed(document: OpenDocument, status: ProblemStatus): ListedProblem {
-  const { problem, parsed, check, state, detail, answer, traceId, resumable } = status;
+  const { problem, parsed, check, entry, stored, state, detail, answer, traceId, resumable } = status;
   const steps = parsed?.kind === "solution" ? parsed.steps : [];
   return {
     index: problem.index,
@@ -91,6 +91,7 @@ export function listed(document: OpenDocument, status: ProblemStatus): ListedPro
     answer,
     reference: problem.reference?.text ?? null,
     traceId,
+    storedTraceId: entry === undefined ? (stored?.id ?? null) : null,
     resumable,
     steps: steps.map(({ step, position, range }): StepMark => ({
       position,

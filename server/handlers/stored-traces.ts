@@ -78,8 +78,6 @@ function isSelected(selection: TraceSelection, trace: Trace): boolean {
       return true;
     case "ids":
       return selection.ids.includes(trace.id);
-    case "problem":
-      return trace.problem.id === selection.problemHash;
     default:
       return selection satisfies never;
   }

@@ -30,12 +30,21 @@ export class TraceLibrary {
   }
 
   files(): Promise<TraceFiles> {
-    this.#files ??= this.#open().then(async (files) => {
-      const ids = await files.journal.recover(files.store);
-      if (ids.length > 0) this.#recovered(ids);
-      return files;
+    if (this.#files !== null) return this.#files;
+    const files = this.#openAndRecover();
+    this.#files = files;
+    // What failed is tried again by the next who asks.
+    files.catch(() => {
+      if (this.#files === files) this.#files = null;
     });
-    return this.#files;
+    return files;
+  }
+
+  async #openAndRecover(): Promise<TraceFiles> {
+    const files = await this.#open();
+    const ids = await files.journal.recover(files.store);
+    if (ids.length > 0) this.#recovered(ids);
+    return files;
   }
 
   async find(id: string): Promise<Trace | null> {

@@ -4,8 +4,8 @@
  */
 import { fork } from "node:child_process";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { packageRoot } from "../models/manifest.ts";
+import { onLines } from "../protocol/lines.ts";
 import { RunLine, STOP_MESSAGE } from "../protocol/run-output.ts";
 
 /** How a process ended. `errors` is what it last wrote to its standard error. */
@@ -53,12 +53,13 @@ export const startTraining: StartTraining = (args, environment, listener) => {
   };
   const { stdout, stderr } = child;
   if (stdout !== null)
-    createInterface({ input: stdout }).on("line", (text) => {
+    onLines(stdout, (text) => {
       const line = readLine(text);
       if (line === null) hear(text);
       else listener.line(line);
     });
-  if (stderr !== null) createInterface({ input: stderr }).on("line", hear);
+  // A program's last words may lack a line feed.
+  if (stderr !== null) onLines(stderr, hear, hear);
   return Promise.resolve({
     stop: () => {
       if (child.connected) child.send(STOP_MESSAGE);

@@ -32,4 +32,3 @@ export const COMMANDS = {
   /** `ProblemPlace` */
   removeSolution: "rstarMath.removeSolution",
 } as const;
-export type CommandName = (typeof COMMANDS)[keyof typeof COMMANDS];

@@ -36,7 +36,12 @@ export type ExportFormat = z.infer<typeof ExportFormat>;
 
 /** What came of changing the document, with a sentence for the person. */
 export const EditOutcome = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("done"), message: z.string() }),
+  z.object({
+    kind: z.literal("done"),
+    message: z.string(),
+    /** Something is left for the person to do, which `message` says. */
+    unfinished: z.literal(true).optional(),
+  }),
   /** Nothing in the document changed; `message` says why, what to do, and where the result is kept. */
   z.object({ kind: z.literal("not-done"), message: z.string() }),
 ]);

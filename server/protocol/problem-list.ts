@@ -54,7 +54,12 @@ export const ListedProblem = z.object({
   reference: z.string().nullable(),
   /** The trace of the running search, else of the solution in the document, else of the newest stored search. */
   traceId: z.string().nullable(),
-  /** Whether that trace can be gone on with by `rstar/resume`: it was cancelled, failed, or ran out of budget. */
+  /**
+   * The newest stored search of the problem as its text is, which may be newer than the solution in the document: what
+   * is resumed and inserted. Null while one runs.
+   */
+  storedTraceId: z.string().nullable(),
+  /** Whether that search can be gone on with by `rstar/resume`: it was cancelled, failed, or ran out of budget. */
   resumable: z.boolean(),
   steps: z.array(StepMark),
 });

@@ -82,8 +82,6 @@ export const InsertSolutionParams = z.object({ traceId, place: ProblemPlace.opti
 export const TraceSelection = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("all") }),
   z.object({ kind: z.literal("ids"), ids: z.array(z.string()) }),
-  /** Those of one problem, by the statement's hash. */
-  z.object({ kind: z.literal("problem"), problemHash: z.string() }),
 ]);
 export type TraceSelection = z.infer<typeof TraceSelection>;
 

@@ -29,7 +29,6 @@ export const Rejection = z.strictObject({
     "unclosed",
     "repeats",
     "no-output",
-    "no-answer",
     "too-deep",
     "error",
     "timeout",

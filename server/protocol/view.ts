@@ -90,14 +90,8 @@ export const ToSearchView = z.discriminatedUnion("kind", [
   }),
   /** The stored trace: after a search has ended, or after a person's choice was stored. Replaces what came live. */
   z.strictObject({ kind: z.literal("trace"), session: z.string(), trace: Trace }),
-  /** A search of the problem shown began or ended; `stopping` from the moment that a stop was asked for. */
-  z.strictObject({
-    kind: z.literal("running"),
-    session: z.string(),
-    state: z.enum(["running", "stopping", "idle"]),
-    /** The search goes on from the nodes shown; left out, it begins a tree of its own. */
-    continues: z.boolean().optional(),
-  }),
+  /** The search shown ended; `stopping` from the moment that a stop was asked for. One that begins is sent by `open`. */
+  z.strictObject({ kind: z.literal("running"), session: z.string(), state: z.enum(["stopping", "idle"]) }),
   /** All stored traces of the problem shown, newest first; sent after `open` and when one is added. */
   z.strictObject({ kind: z.literal("compare"), session: z.string(), traces: z.array(Trace) }),
   /** Selects a node: the person asked for it in the text, or the cursor moved to its step. */
@@ -114,8 +108,6 @@ const aboutNode = { session: z.string(), traceId: z.string().nullable(), node: n
 export const FromSearchView = z.discriminatedUnion("kind", [
   Ready,
   Copy,
-  /** The person chose another node. */
-  z.strictObject({ kind: z.literal("selected"), ...aboutNode }),
   /** Show the step in the document. */
   z.strictObject({ kind: z.literal("reveal"), ...aboutNode }),
   /** Put the path through this node, on to its best answer, into the document. */
@@ -139,7 +131,6 @@ export type FromSearchView = z.infer<typeof FromSearchView>;
 /** What the search view leaves with `setState`; the extension's panel serializer gets it after a reload. */
 export const SearchViewState = z.object({
   version: z.literal(1),
-  documentUri: z.string().nullable(),
   session: z.string().nullable(),
   traceId: z.string().nullable(),
   selected: nodeId.nullable(),

@@ -2,8 +2,8 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import path from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { onLines } from "../protocol/lines.ts";
 import type { Answer, Message, Request, WorkerConfig } from "./messages.ts";
 
 /** A start may take this long, in ms, on a machine that is busy loading a model as well. */
@@ -118,9 +118,12 @@ export class Interpreter {
         reject(new Error(this.#reason ?? "the interpreter ended"));
       });
       if (this.#child.stdout === null) return;
-      createInterface({ input: this.#child.stdout, crlfDelay: Infinity }).on("line", (line) => {
-        const message = JSON.parse(line) as Message;
-        if (message.op === "ready") {
+      onLines(this.#child.stdout, (line) => {
+        // What still lies in a killed process's pipe is no news.
+        if (this.#over) return;
+        const message = parseMessage(line);
+        if (message === null) this.kill("the interpreter said what is no message");
+        else if (message.op === "ready") {
           clearTimeout(timer);
           resolve(message);
         } else this.#receive(message);
@@ -186,5 +189,13 @@ export class Interpreter {
     const pending = this.#pending;
     this.#pending = null;
     pending?.settle({ kind: "died", reason: this.#reason, outOfMemory: this.#outOfMemory });
+  }
+}
+
+function parseMessage(line: string): Message | null {
+  try {
+    return JSON.parse(line) as Message;
+  } catch {
+    return null;
   }
 }

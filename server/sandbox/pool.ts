@@ -5,8 +5,10 @@ import { Interpreter } from "./interpreter.ts";
 import type { Ready } from "./interpreter.ts";
 import type { WorkerConfig } from "./messages.ts";
 
-/** Failed starts in a row, all fallbacks tried, after which the sandbox gives up. */
+/** Failed starts in a row, all fallbacks tried, after which those who wait are told, unless an interpreter is well. */
 const MAX_FAILED_STARTS = 6;
+/** The pause after the first failed start, in ms; the second is twice as long, and so on. */
+const PAUSE_MS = 200;
 
 /** What a start does without, from one failure to the next: Node's permission model, the snapshot, both. */
 const FALLBACKS = [
@@ -72,7 +74,7 @@ export class Pool {
   /** Index in FALLBACKS; stays where the first start succeeded. */
   #fallback = 0;
   #lastFailure: string | null = null;
-  #failure: Error | null = null;
+  readonly #pauses = new Set<NodeJS.Timeout>();
   #disposed = false;
 
   constructor(options: PoolOptions) {
@@ -96,7 +98,6 @@ export class Pool {
   acquire(key: string, signal?: AbortSignal): Promise<Lease> {
     signal?.throwIfAborted();
     if (this.#disposed) return Promise.reject(new Error("the sandbox has been disposed of"));
-    if (this.#failure !== null) return Promise.reject(this.#failure);
     // One signal often stands for a whole search: many runs listening to it are no leak.
     if (signal !== undefined) setMaxListeners(0, signal);
     return new Promise((resolve, reject) => {
@@ -137,6 +138,7 @@ export class Pool {
   /** Ends every interpreter and resolves when their processes are gone. Waiting callers get an error. */
   async dispose(): Promise<void> {
     this.#disposed = true;
+    for (const pause of this.#pauses) clearTimeout(pause);
     for (const waiter of this.#queue.splice(0)) waiter.fail(new Error("the sandbox has been disposed of"));
     const interpreters = this.#slots.map(({ interpreter }) => interpreter);
     for (const slot of this.#slots) slot.state = "empty";
@@ -201,14 +203,19 @@ export class Pool {
     slot.keys.clear();
     const { config, workerPath } = this.#options;
     const { permission, snapshot } = FALLBACKS[this.#fallback] ?? FALLBACKS[0];
-    const interpreter = new Interpreter({
-      workerPath,
-      permission,
-      config: snapshot ? config : { ...config, snapshotDir: null },
-    });
-    slot.interpreter = interpreter;
     this.#started += 1;
-    interpreter.ready.then(
+    try {
+      slot.interpreter = new Interpreter({
+        workerPath,
+        permission,
+        config: snapshot ? config : { ...config, snapshotDir: null },
+      });
+    } catch (error) {
+      // Without memory for a process, Node says so at once.
+      this.#startAgain(slot, error);
+      return;
+    }
+    slot.interpreter.ready.then(
       (ready) => {
         if (this.#disposed) return;
         this.#last = ready;
@@ -216,22 +223,30 @@ export class Pool {
         slot.state = "idle";
         this.#serve();
       },
-      (error: unknown) => {
-        if (this.#disposed) return;
-        this.#lastFailure = error instanceof Error ? error.message : String(error);
-        this.#failures += 1;
-        if (this.#last === null) this.#fallback = this.#failures % FALLBACKS.length;
-        slot.state = "empty";
-        if (this.#failures < MAX_FAILED_STARTS) this.#start(slot);
-        else this.#giveUp();
-      },
+      (error: unknown) => this.#startAgain(slot, error),
     );
   }
 
-  #giveUp(): void {
-    this.#failure = new ServiceUnavailable(
-      `the Python sandbox cannot start: ${this.#lastFailure ?? "unknown"}. \`rstar doctor\` says more; nothing is lost.`,
-    );
-    for (const waiter of this.#queue.splice(0)) waiter.fail(this.#failure);
+  /** After a start that failed: tries again in a while, or tells those who wait. Whoever comes later is a new try. */
+  #startAgain(slot: Slot, error: unknown): void {
+    if (this.#disposed) return;
+    this.#lastFailure = error instanceof Error ? error.message : String(error);
+    this.#failures += 1;
+    if (this.#last === null) this.#fallback = (this.#fallback + 1) % FALLBACKS.length;
+    const isAnyWell = this.#slots.some(({ state }) => state === "idle" || state === "busy");
+    if (this.#failures >= MAX_FAILED_STARTS && !isAnyWell) {
+      slot.state = "empty";
+      const failure = new ServiceUnavailable(
+        `the Python sandbox cannot start: ${this.#lastFailure}. \`rstar doctor\` says more; nothing is lost.`,
+      );
+      for (const waiter of this.#queue.splice(0)) waiter.fail(failure);
+      return;
+    }
+    // Meanwhile the slot counts as starting, so that no other start begins.
+    const pause = setTimeout(() => {
+      this.#pauses.delete(pause);
+      this.#start(slot);
+    }, PAUSE_MS * this.#failures);
+    this.#pauses.add(pause);
   }
 }

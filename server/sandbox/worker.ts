@@ -18,6 +18,8 @@ const STDOUT = 1;
 /** Printed text waits at most this long, in ms, before the host gets it. */
 const FLUSH_MS = 20;
 const MB = 2 ** 20;
+/** No message of the runner comes near this, in bytes. */
+const LONGEST_MESSAGE = 8 * MB;
 
 /** The parts of Pyodide's module object that run code without any conversion between the two languages. */
 interface RawPython {
@@ -126,8 +128,11 @@ function execute(raw: RawPython, code: string): void {
 
 function serve(raw: RawPython, border: Border, setWatchdog: (ms: number) => void): void {
   const decoder = new TextDecoder();
-  let answers: Answer[] = [];
+  let answers: Answer[];
+  let hasBegun = false;
   let printed: Uint8Array[] = [];
+  /** How many bytes may still be printed. The runner keeps to it; a step that gets past the runner has no more either. */
+  let room = 0;
   let flushed = 0;
   const flush = (): void => {
     if (printed.length === 0) return;
@@ -136,16 +141,24 @@ function serve(raw: RawPython, border: Border, setWatchdog: (ms: number) => void
     flushed = performance.now();
   };
   border.onOutput = (data) => {
-    printed.push(data);
+    if (room === 0) return;
+    const kept = data.subarray(0, room);
+    room -= kept.length;
+    printed.push(kept);
     if (performance.now() - flushed > FLUSH_MS) flush();
   };
   border.onTick = () => {
     if (printed.length > 0 && performance.now() - flushed > FLUSH_MS) flush();
   };
   border.onAnswer = (data) => {
-    const message = JSON.parse(decoder.decode(data)) as Answer | (Message & { readonly op: "step" });
-    if ("op" in message) send(message);
-    else answers.push(message);
+    if (data.length > LONGEST_MESSAGE) return;
+    const message = JSON.parse(decoder.decode(data)) as Answer | Message;
+    // The runner's own word that the step begins comes first and its answer last, whatever a step may send in its name.
+    if (!("op" in message)) answers = [message];
+    else if (message.op === "step" && !hasBegun) {
+      hasBegun = true;
+      send(message);
+    }
   };
   const pointer = raw.stringToNewUTF8("__rstar_serve()");
   for (const request of requests()) {
@@ -153,11 +166,12 @@ function serve(raw: RawPython, border: Border, setWatchdog: (ms: number) => void
     border.request = Buffer.from(JSON.stringify(request));
     border.outOfMemory = false;
     answers = [];
+    hasBegun = false;
+    room = request.op === "run" ? request.outputLimit : 0;
     flushed = 0;
     const status = raw._PyRun_SimpleString(pointer);
     flush();
-    // The runner's own comes last, whatever a step may have sent in its name.
-    const answer = answers.at(-1);
+    const [answer] = answers;
     if (status !== 0 || answer === undefined) throw new Error("the interpreter gave no answer");
     setWatchdog(0);
     send({ op: "answer", answer, heapMB: border.heapBytes() / MB });

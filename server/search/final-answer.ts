@@ -6,7 +6,7 @@ const LONGEST_VALUE = 80;
 
 /**
  * A printed line that is a value by itself (a number, fraction, list or formula), tidied: `40.0` is 40, `[7]` is 7,
- * `0.30000000000000004` is 0.3. Null for a sentence, which the policy has to read.
+ * `0.30000000000000004` is 0.3. Null for a sentence and for punctuation alone, which the policy has to read.
  */
 export function plainValue(line: string): string | null {
   let text = line.trim();
@@ -16,7 +16,9 @@ export function plainValue(line: string): string | null {
     text === "" ||
     text.length > LONGEST_VALUE ||
     !/^[-+\w.,()[\]{}*/^\s$%]+$/u.test(text) ||
-    text.includes("_")
+    text.includes("_") ||
+    // Lines are drawn and brackets left empty for the eye.
+    !/[A-Za-z0-9]/u.test(text)
   )
     return null;
   const words = text.match(/[A-Za-z]+/gu) ?? [];

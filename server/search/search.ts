@@ -154,7 +154,10 @@ export class Search {
     );
   }
 
-  /** Books what an earlier search on this tree took, and counts and tells the nodes it left. */
+  /**
+   * Books what an earlier search on this tree took, and counts and tells the nodes it left. Where it was stopped before a
+   * program had its answer or a node its count or score, that is made up for.
+   */
   async takeOver(cost: Cost, started: number): Promise<void> {
     Object.assign(this.cost, cost);
     this.#tokensBefore = cost.generatedTokens;
@@ -162,8 +165,17 @@ export class Search {
     for (const node of this.tree.nodes) {
       if (node.kind === "step") this.#candidates += node.samples;
       if (node.rejection !== null) this.#rejected++;
-      if (node.kind === "answer" && !isRefused(node)) await this.#grade(node);
     }
+    const nodes = this.tree.nodes.filter((node) => node.rejection === null && !isRefused(node));
+    await this.#count(nodes.filter(({ kind }) => kind === "answer"));
+    const unanswered = nodes.filter(
+      ({ kind, final, children }) => kind === "step" && final && !children.length,
+    );
+    const answers = await this.#answer(unanswered.filter((node) => this.mayWin(node)));
+    await this.#count([...answers.values()]);
+    await this.#score(
+      [...nodes, ...answers.values()].filter(({ kind, ppm }) => kind !== "root" && ppm === null),
+    );
     this.backup();
     this.#tell(this.tree.nodes);
   }
@@ -188,13 +200,15 @@ export class Search {
     this.tree.backup(backupRule(this.config, this.#groups));
   }
 
-  /** Whether the leading answer would hardly be overtaken by more trajectories. */
+  /**
+   * Whether the answer that leads would hardly be overtaken by more trajectories. By the PPM's weights another may lead
+   * than by count: then nothing is settled.
+   */
   isSettled(): boolean {
     if (this.config.settleConfidence >= 1) return false;
-    const counts = this.votes()
-      .map((vote) => vote.count)
-      .sort((a, b) => b - a);
-    return isSettled(counts[0] ?? 0, counts[1] ?? 0, this.config.settleConfidence);
+    const [first, ...others] = this.votes();
+    const second = Math.max(0, ...others.map(({ count }) => count));
+    return isSettled(first?.count ?? 0, second, this.config.settleConfidence);
   }
 
   /** The vote as it stands, best first. */
@@ -245,8 +259,8 @@ export class Search {
     const { topP, topK, minP } = this.config;
     const requests = draws.map(({ node, n }): ProposeRequest => {
       const first = node.drawn;
-      const seeds = Array.from({ length: n }, () =>
-        candidateSeed(this.config.seed, this.problem.id, node.place, node.drawn++),
+      const seeds = Array.from({ length: n }, (_, index) =>
+        candidateSeed(this.config.seed, this.problem.id, node.place, first + index),
       );
       return {
         prefix: prefixOf(node, this.#root),
@@ -264,16 +278,35 @@ export class Search {
           }),
       };
     });
-    return (await this.#ask(requests)).map((result, index) => {
-      const draw = draws[index];
-      if (draw !== undefined) draw.node.cost.evaluatedTokens += result.evaluatedTokens;
+    const results = await this.#ask(requests);
+    return draws.map(({ node, n }, index) => {
+      const result = results[index];
+      if (result === undefined) return [];
+      if (result.kind === "too-long") {
+        this.#close(node, result);
+        return [];
+      }
+      // Only now: of a search that is stopped while they are written, these candidates are the next ones.
+      node.drawn += n;
+      node.cost.evaluatedTokens += result.evaluatedTokens;
       this.#candidates += result.candidates.length;
       return result.candidates;
     });
   }
 
+  /** Nothing can follow a node whose prompt the policy cannot read. @throws SearchFailure where all of them begin. */
+  #close(node: SearchNode, { tokens, limit }: Extract<ProposeResult, { kind: "too-long" }>): void {
+    const why = `The problem with its steps takes ${tokens} tokens, but the model reads ${limit} at most.`;
+    if (node === this.origin)
+      throw new SearchFailure(`${why} Shorten the problem or choose a model with a longer context.`);
+    node.full = true;
+    // Steps that a continuation wrote below it stay what they are.
+    if (node.children.length === 0) this.#reject(node, reject("too-deep", why));
+    this.#tell([node]);
+  }
+
   /** Calls the policy and books what it cost. */
-  async #ask(requests: readonly ProposeRequest[]): Promise<Extract<ProposeResult, { kind: "candidates" }>[]> {
+  async #ask(requests: readonly ProposeRequest[]): Promise<Exclude<ProposeResult, { kind: "failed" }>[]> {
     const begun = this.#services.clock();
     const results = await this.#services.policy.propose(requests, this.signal);
     this.ms.policy += this.#services.clock() - begun;
@@ -284,9 +317,7 @@ export class Search {
           for (const candidate of result.candidates) this.cost.generatedTokens += candidate.tokens;
           return result;
         case "too-long":
-          throw new SearchFailure(
-            `The problem with its steps takes ${result.tokens} tokens, but the model reads ${result.limit} at most. Shorten the problem or choose a model with a longer context.`,
-          );
+          return result;
         case "failed":
           throw new SearchFailure(`The model could not go on: ${result.reason}`);
         default:
@@ -330,10 +361,11 @@ export class Search {
     const finals = ends.filter((node) => node.rejection === null);
     const answers = await this.#answer([...new Set(finals)]);
     made.push(...new Set(answers.values()));
-    await this.#score(made.filter((node) => node.rejection === null && node.ppm === null));
     const reached = ends.map((node) => answers.get(node) ?? node);
     for (const node of reached) if (countDeadEnds || node.rejection === null) node.arrivals++;
     for (const node of new Set(reached)) if (node.kind === "answer") await this.#grade(node);
+    // After the votes: a search that is stopped or fails here has them.
+    await this.#score(made.filter((node) => node.rejection === null && node.ppm === null));
     this.backup();
     // The visits above have changed. Agreement can move other values too: the trace has them in the end.
     this.#tell([...new Set([...reached.flatMap(pathOf), ...made])]);
@@ -360,7 +392,7 @@ export class Search {
     if (parsed.kind === "failure") this.#reject(added.node, parsed.rejection);
     else if (added.node.depth > this.config.maxDepth)
       this.#reject(added.node, reject("too-deep", `More than ${this.config.maxDepth} steps.`));
-    else if (pathOf(parent).some((earlier) => earlier.code === step.code))
+    else if (pathOf(parent).some(({ text, code }) => text === step.text || code === step.code))
       this.#reject(added.node, reject("repeats", "The step repeats an earlier one word for word."));
     return added;
   }
@@ -438,7 +470,9 @@ export class Search {
       })),
     );
     for (const [index, final] of unclear.entries()) {
-      const candidate = results[index]?.candidates[0];
+      const result = results[index];
+      // Of what is too long to be read, the answer is what was printed.
+      const candidate = result?.kind === "candidates" ? result.candidates[0] : undefined;
       const boxed = candidate === undefined ? null : lastBoxed(candidate.text);
       add(final, boxed ?? extractAnswer(printed(final)) ?? "", {
         tokens: candidate?.tokens ?? 0,
@@ -460,10 +494,28 @@ export class Search {
     this.ms.ppm += clock() - begun;
     for (const [index, node] of nodes.entries()) {
       const result = results[index];
-      if (result?.kind !== "score") continue;
-      node.ppm = result.value;
-      node.cost.ppmTokens += result.evaluatedTokens;
-      this.cost.ppmTokens += result.evaluatedTokens;
+      switch (result?.kind) {
+        case "score":
+          node.ppm = result.value;
+          node.cost.ppmTokens += result.evaluatedTokens;
+          this.cost.ppmTokens += result.evaluatedTokens;
+          break;
+        case "failed":
+          throw new SearchFailure(`The PPM could not go on: ${result.reason}`);
+        case "too-long":
+        case undefined:
+          break;
+        default:
+          result satisfies never;
+      }
+    }
+  }
+
+  /** Counts and grades answers of an earlier search, also those at which it was stopped before it counted them. */
+  async #count(answers: readonly SearchNode[]): Promise<void> {
+    for (const node of answers) {
+      if (node.arrivals === 0) node.arrivals = node.parent?.samples ?? 0;
+      await this.#grade(node);
     }
   }
 

@@ -36,6 +36,8 @@ export interface SearchNode {
   arrivals: number;
   /** Candidates ever drawn from here, merged ones included: the next candidate's ordinal. */
   drawn: number;
+  /** Whether the policy cannot read the node's prompt, and so nothing more can follow. Not stored: it is found again. */
+  full: boolean;
   graded: TraceNode["graded"];
   cost: Cost;
 }
@@ -76,9 +78,9 @@ export function uct(
   return qValue(node) + exploration * Math.sqrt(Math.log(Math.max(1, parentVisits)) / node.visits);
 }
 
-/** Whether a trajectory can end at the node and nothing can follow it. */
+/** Whether nothing more can follow the node. */
 export function isTerminal(node: SearchNode): boolean {
-  return node.kind === "answer" || node.rejection !== null;
+  return node.kind === "answer" || node.rejection !== null || node.full;
 }
 
 /** The steps from below the root to the node itself. */
@@ -200,6 +202,7 @@ export class Tree {
       samples: 1,
       arrivals: 0,
       drawn: 0,
+      full: false,
       graded: null,
       cost: { generatedTokens: 0, evaluatedTokens: 0, ppmTokens: 0, sandboxMs: 0 },
     };

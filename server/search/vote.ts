@@ -32,11 +32,11 @@ export class AnswerGroups {
     this.#groups.push([node]);
   }
 
-  /** Trajectories that ended in the node's group, and in all groups. */
+  /** Trajectories that ended in the node's group, and in all groups; none for a node that is in no group yet. */
   support(node: SearchNode): { readonly count: number; readonly total: number } {
     const index = this.#groupOf.get(node);
-    const group = index === undefined ? undefined : this.#groups[index];
-    return { count: sumArrivals(group ?? []), total: sumArrivals([...this.#groupOf.keys()]) };
+    if (index === undefined) return { count: 0, total: 0 };
+    return { count: sumArrivals(this.#groups[index] ?? []), total: sumArrivals([...this.#groupOf.keys()]) };
   }
 
   /**

@@ -1,10 +1,10 @@
 /** Whether traces of solved documents may train models: off until the person agrees, and never for files they opt out. */
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import lockfile from "proper-lockfile";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
 import type { Trace } from "../protocol/trace.ts";
+import { lock } from "./lock.ts";
 
 /** `consent.json` in the folder of the traces. */
 const Consent = z.strictObject({
@@ -51,10 +51,7 @@ export async function changeConsent(
 ): Promise<ConsentReading> {
   const file = consentFile(folder);
   await mkdir(folder, { recursive: true });
-  const release = await lockfile.lock(file, {
-    realpath: false,
-    retries: { retries: 50, minTimeout: 20, maxTimeout: 200 },
-  });
+  const release = await lock(file);
   try {
     const current = await readConsent(folder);
     if (current.kind === "bad") return current;

@@ -7,6 +7,7 @@ import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import type { Trace } from "../protocol/trace.ts";
 import type { TraceStore } from "../services.ts";
+import { lock } from "./lock.ts";
 import { parseTraceLine } from "./store.ts";
 
 const NAME = /^(?<id>[\w-]+)\.(?<pid>\d+)\.json$/u;
@@ -16,7 +17,10 @@ export interface Journal {
   write(trace: Trace): Promise<void>;
   /** Forgets a search, because its trace is in the store. */
   forget(id: string): Promise<void>;
-  /** Moves the searches of processes that are gone into the store, and says which. */
+  /**
+   * Moves the searches of processes that are gone into the store, and says which. What cannot be moved now, and what a
+   * newer version wrote, stays for the next time.
+   */
   recover(store: TraceStore): Promise<readonly string[]>;
 }
 
@@ -32,23 +36,53 @@ export function createJournal(folder: string, pid = process.pid): Journal {
       await rm(fileOf(id), { force: true });
     },
     async recover(store) {
+      // Mostly there is nothing to do, also where nothing can be written.
+      if ((await leftBehind(folder)).length === 0) return [];
       const recovered: string[] = [];
-      for (const name of await readdir(folder).catch(() => [])) {
-        const found = NAME.exec(name)?.groups;
-        if (found === undefined || isAlive(Number(found["pid"]))) continue;
-        const file = path.join(folder, name);
-        const parsed = parseTraceLine(await readFile(file, "utf8"));
-        // The process may have been killed between storing the trace and forgetting it.
-        const known = (await store.query({ id: found["id"] ?? "" })).traces.length > 0;
-        if (parsed.kind === "trace" && !known) {
-          await store.append(parsed.trace);
-          recovered.push(parsed.trace.id);
+      await orLater(async () => {
+        const release = await lock(folder);
+        try {
+          // Asked again: another process may have had its turn first.
+          for (const { name, id } of await leftBehind(folder))
+            await orLater(async () => {
+              if (await moveInto(store, path.join(folder, name), id)) recovered.push(id);
+            });
+        } finally {
+          await release();
         }
-        await rm(file, { force: true });
-      }
+      });
       return recovered;
     },
   };
+}
+
+/** The files of processes that are gone. */
+async function leftBehind(folder: string): Promise<{ readonly name: string; readonly id: string }[]> {
+  const names = await readdir(folder).catch(() => []);
+  return names.flatMap((name) => {
+    const found = NAME.exec(name)?.groups;
+    return found === undefined || isAlive(Number(found["pid"])) ? [] : [{ name, id: found["id"] ?? "" }];
+  });
+}
+
+/** Moves a file's search into the store; false where the store has it, or the file is no trace. */
+async function moveInto(store: TraceStore, file: string, id: string): Promise<boolean> {
+  const parsed = parseTraceLine(await readFile(file, "utf8"));
+  if (parsed.kind === "newer") return false;
+  // The process may have been killed between storing the trace and forgetting it.
+  const isNew = parsed.kind === "trace" && !(await store.query({ id })).traces.some((each) => each.id === id);
+  if (isNew) await store.append(parsed.trace);
+  await rm(file, { force: true });
+  return isNew;
+}
+
+/** Does what may meet a full disk or a file that cannot be read: then what is left behind stays where it is. */
+async function orLater(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error)) throw error;
+  }
 }
 
 function isAlive(pid: number): boolean {

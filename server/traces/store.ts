@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs";
 import { open, readFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
-import lockfile from "proper-lockfile";
 import writeFileAtomic from "write-file-atomic";
 import { Trace, TRACE_VERSION, type TraceSummary, summarise } from "../protocol/trace.ts";
 import type { BadLine, TraceFilter, TraceStore } from "../services.ts";
+import { lock } from "./lock.ts";
 
 /**
  * A store in one file, made when the first trace is appended. Several processes may append to it: writers take turns by
@@ -29,21 +29,20 @@ export function createTraceStore(file: string): TraceStore {
       // Checked before it is written: a trace that could not be read back is a bug of this program, not of the reader.
       const line = `${JSON.stringify(Trace.parse(trace))}\n`;
       await mkdir(dirname(file), { recursive: true });
-      const handle = await open(file, "a+");
+      const release = await lock(file);
       try {
-        const release = await lockfile.lock(file, {
-          retries: { retries: 50, minTimeout: 20, maxTimeout: 200 },
-        });
+        // Opened in its turn: `remove` puts a new file in the old one's place.
+        const handle = await open(file, "a+");
         try {
           const { size } = await handle.stat();
           const torn = size > 0 && (await lastByte(handle, size)) !== "\n";
           await handle.appendFile(torn ? `\n${line}` : line);
           await handle.sync();
         } finally {
-          await release();
+          await handle.close();
         }
       } finally {
-        await handle.close();
+        await release();
       }
     },
     async remove(isPicked) {
@@ -69,10 +68,6 @@ export function createTraceStore(file: string): TraceStore {
   };
 }
 
-function lock(file: string): Promise<() => Promise<void>> {
-  return lockfile.lock(file, { retries: { retries: 50, minTimeout: 20, maxTimeout: 200 } });
-}
-
 /** The traces in the text of a store that pass, and the lines that cannot be read. */
 export function readTraceLines(text: string, filter: TraceFilter = {}): { traces: Trace[]; bad: BadLine[] } {
   const traces: Trace[] = [];
@@ -81,7 +76,7 @@ export function readTraceLines(text: string, filter: TraceFilter = {}): { traces
     // A trace names its own id, so other lines need not be parsed.
     if (line === "" || (filter.id !== undefined && !line.includes(filter.id))) continue;
     const parsed = parseTraceLine(line);
-    if (parsed.kind === "bad") bad.push({ line: index + 1, reason: parsed.reason });
+    if (parsed.kind !== "trace") bad.push({ line: index + 1, reason: parsed.reason });
     else if (passes(parsed.trace, filter)) traces.push(parsed.trace);
   }
   return { traces, bad };
@@ -89,7 +84,8 @@ export function readTraceLines(text: string, filter: TraceFilter = {}): { traces
 
 /** One line of a store, or why it is not a trace. */
 export type ParsedLine =
-  { readonly kind: "trace"; readonly trace: Trace } | { readonly kind: "bad"; readonly reason: string };
+  | { readonly kind: "trace"; readonly trace: Trace }
+  | { readonly kind: "newer" | "bad"; readonly reason: string };
 
 /** Reads one line. A trace of a newer version is named as such, so that a person knows to update rather than to repair. */
 export function parseTraceLine(line: string): ParsedLine {
@@ -102,7 +98,7 @@ export function parseTraceLine(line: string): ParsedLine {
   const version = typeof data === "object" && data !== null && "version" in data ? data.version : undefined;
   if (typeof version === "number" && version > TRACE_VERSION)
     return {
-      kind: "bad",
+      kind: "newer",
       reason: `written by a newer rStar Math (trace version ${version}, this one reads ${TRACE_VERSION}); update to read it`,
     };
   const parsed = Trace.safeParse(data);
@@ -115,8 +111,7 @@ export function parseTraceLine(line: string): ParsedLine {
 }
 
 function passes(trace: Trace, filter: TraceFilter): boolean {
-  if (filter.id !== undefined && !trace.id.startsWith(filter.id)) return false;
-  return filter.problemHash === undefined || trace.problem.sha256 === filter.problemHash;
+  return filter.id === undefined || trace.id.startsWith(filter.id);
 }
 
 async function lastByte(handle: Awaited<ReturnType<typeof open>>, size: number): Promise<string> {

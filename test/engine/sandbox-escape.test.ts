@@ -222,6 +222,29 @@ describe("the outer wall stops", () => {
     expectFailure(await runStep(sandbox, filledIn(REAL + code)));
   });
 
+  test.each([
+    [
+      "an answer",
+      '{"op":"answer","answer":{"kind":"ok","value":"something","assertions":99,"truncated":false,"taint":"","ms":1},"heapMB":1}',
+    ],
+    ["the end of the interpreter", '{"op":"fatal","reason":"forged","outOfMemory":true}'],
+    ["output", '{"op":"output","text":"forged"}'],
+    ["another beginning", '{"op":"step","taint":"","origin":"forged","code":"forged"}'],
+  ])("%s told to the host in the worker's name", async (_title, message) => {
+    const code = `${REAL}_os.write(902, b'${message}')\n'nothing'`;
+    expect(await runStep(sandbox, code)).toMatchObject({ kind: "ok", code, output: "", value: "nothing" });
+    expectHostUntouched();
+  });
+
+  test("more output than a step may have, written past Python", async () => {
+    const result = await runStep(
+      sandbox,
+      `${REAL}print("seen")\nfor i in range(100): _os.write(901, b'x' * 50000)\n'nothing'`,
+    );
+    expect(result).toMatchObject({ kind: "ok", value: "nothing" });
+    expect(result.kind === "ok" && result.output).toBe("seen\n" + "x".repeat(65536 - 5));
+  });
+
   test("the way behind the inner wall works, so that the attempts above are real", async () => {
     const result = await runStep(sandbox, `${REAL}_os.getcwd() + ' ' + str('zipimport' in _sys.modules)`);
     expect(result).toMatchObject({ kind: "ok", value: "/home True" });

@@ -57,6 +57,31 @@ it("says with every chart's table what the chart shows, and leaves an opened tab
   expect(await view.page.locator(".chart table").count()).toBe(5);
 });
 
+it("keeps focus and place when it is made anew, and what is pressed until it is let go", async () => {
+  await show();
+  const redrawn = async (done: number): Promise<void> => {
+    const lines = metricsOf(3, "policy", done).lines.slice(-1);
+    await view.send({ kind: "metrics", run: "run-1", metrics: { round: 3, role: "policy", lines } });
+  };
+  const summary = view.page.locator("summary").first();
+  await summary.click();
+  const rows = view.page.locator(".chart .table-scroll").first();
+  await rows.evaluate((element) => element.scrollTo(0, 40));
+  await redrawn(31);
+  await view.page.getByText("31 of 60 steps").waitFor();
+  expect(await summary.evaluate((element) => element === document.activeElement)).toBe(true);
+  expect(await rows.evaluate((element) => element.scrollTop)).toBe(40);
+  await view.page.getByRole("button", { name: "Open Folder" }).hover();
+  await view.page.clock.install();
+  await view.page.mouse.down();
+  await redrawn(32);
+  await view.page.clock.runFor(60_000);
+  await view.page.mouse.up();
+  await view.page.clock.runFor(60_000);
+  await view.page.getByText("32 of 60 steps").waitFor();
+  expect((await view.posted()).filter(({ kind }) => kind === "reveal")).toHaveLength(1);
+});
+
 it("stops, resumes, opens and starts through the extension", async () => {
   await show();
   await view.page.getByRole("button", { name: "Stop and Keep" }).click();

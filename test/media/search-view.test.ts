@@ -138,6 +138,90 @@ describe("a running search", () => {
     await view.page.locator(".node.chosen").first().waitFor();
     await expect.poll(() => text('[role="log"]')).toContain("The search has ended");
   });
+
+  it("can be stopped by pointer and keyboard while news of it streams", async () => {
+    view = await browser.open("search");
+    await view.send(opening(null, { running: true }));
+    const node = trace.nodes[1];
+    const stream = async (tokensPerSecond: number): Promise<void> => {
+      const rate = { tokensPerSecond, secondsLeft: 9 };
+      const progress = {
+        ...{ generatedTokens: 5, budget: 300, candidates: 1, rejected: 0 },
+        ...{ trajectories: 0, started: 1, planned: 1, best: null },
+      };
+      const events = [
+        { kind: "candidate", problemId: "p", node },
+        { kind: "progress", problemId: "p", progress },
+      ];
+      await view.send({ kind: "events", session: "s1", events, rate });
+      await view.page.getByText(`${tokensPerSecond} tokens/s`).waitFor();
+    };
+    const stop = view.page.getByRole("button", { name: "Stop" });
+    await stop.hover();
+    await view.page.mouse.down();
+    await stream(11);
+    await view.page.mouse.up();
+    expect(await posts("cancel")).toHaveLength(1);
+    const density = view.page.locator(".segment.detailed");
+    for (const button of [density, stop]) {
+      await button.focus();
+      await stream(button === stop ? 13 : 12);
+      expect(await button.evaluate((element) => element === document.activeElement)).toBe(true);
+    }
+    // The second press, which forces it, is one of the same place.
+    await view.send({ kind: "running", session: "s1", state: "stopping" });
+    await view.page.getByRole("button", { name: "Stopping…" }).waitFor();
+    await view.page.keyboard.press("Enter");
+    expect(await posts("cancel")).toHaveLength(2);
+  });
+});
+
+describe("the form for a step", () => {
+  const code = () => view.page.locator('textarea[name="code"]');
+  const choose = (node: number | undefined, focus: boolean) =>
+    view.send({ kind: "select", session: "s1", node, focus });
+
+  async function write(): Promise<void> {
+    await show();
+    await choose(chosenStep?.id, false);
+    await view.page.getByRole("button", { name: "Edit…" }).click();
+    await code().fill("print(266)");
+  }
+
+  it("stays while the cursor moves in the text", async () => {
+    await write();
+    await choose(rejected?.id, false);
+    await view.send({ kind: "trace", session: "s1", trace });
+    await view.send({ kind: "notice", severity: "warning", text: "After it" });
+    await view.page.getByText("After it").waitFor();
+    expect(await code().inputValue()).toBe("print(266)");
+  });
+
+  it("has what was typed when the person comes back to the step", async () => {
+    await write();
+    await choose(rejected?.id, true);
+    await view.page.locator(".inspector .rejection").waitFor();
+    await choose(chosenStep?.id, true);
+    await view.page.getByRole("button", { name: "Edit…" }).click();
+    expect(await code().inputValue()).toBe("print(266)");
+    await view.page.getByRole("button", { name: "Cancel" }).click();
+    await view.page.getByRole("button", { name: "Edit…" }).click();
+    expect(await code().inputValue()).toBe(chosenStep?.code);
+  });
+
+  it("has it until a search has begun with it: it may be refused", async () => {
+    await write();
+    await view.page.getByRole("button", { name: "Search On From Here" }).click();
+    await view.page.getByRole("button", { name: "Edit…" }).click();
+    expect(await code().inputValue()).toBe("print(266)");
+    await view.page.getByRole("button", { name: "Search On From Here" }).click();
+    await view.send(opening(null, { running: true }));
+    await view.page.getByRole("button", { name: "Stop" }).waitFor();
+    await view.send(opening(trace));
+    await choose(chosenStep?.id, true);
+    await view.page.getByRole("button", { name: "Edit…" }).click();
+    expect(await code().inputValue()).toBe(chosenStep?.code);
+  });
 });
 
 describe("keyboard", () => {
@@ -157,7 +241,6 @@ describe("keyboard", () => {
     expect(await view.page.evaluate(() => document.activeElement?.className)).toBe("inspector");
     await view.page.keyboard.press("Escape");
     expect(await focused()).toBe(first);
-    await expect.poll(async () => (await posts("selected")).at(-1)).toMatchObject({ node: Number(first) });
   });
 
   it("has exactly one node in the order of Tab", async () => {

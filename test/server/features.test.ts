@@ -174,21 +174,48 @@ describe("a changed document", () => {
     expect(editor.text(URI)).not.toContain("rstar:");
   });
 
-  it("never replaces a block that lost a marker", async () => {
+  /** Problem 1 solved, with a note before the second step and without the end marker. */
+  async function half(): Promise<TestClient> {
     const editor = await solved();
     const end = "<!-- rstar:end -->";
     const at = editor.text(URI).indexOf(end);
     await editor.type(URI, at, at + end.length, "");
-    const before = editor.text(URI);
+    const step = editor.text(URI).indexOf("**Step 2.**");
+    await editor.type(URI, step, step, "My note.\n\n");
+    await until(() => codes(editor).includes("half-solution"));
+    return editor;
+  }
+
+  it("has of a solution without an end replaced what is surely part of it, as the warning says", async () => {
+    const editor = await half();
+    const warning = editor.diagnostics.get(URI)?.find(({ code }) => code === "half-solution")?.message;
+    expect(warning).toContain("only the lines that are surely part of it are replaced");
+    const rest = editor.text(URI).slice(editor.text(URI).indexOf("My note."));
     const outcome = await editor.ask("solve", FIRST);
-    expect(outcome).toMatchObject({ kind: "solved", inserted: false });
-    expect("message" in outcome ? outcome.message : "").toContain("damaged by hand");
-    expect(editor.text(URI)).toBe(before);
+    expect(outcome).toMatchObject({
+      ...{ kind: "solved", inserted: true },
+      message: expect.stringContaining("left of it stands below") as string,
+    });
+    expect(editor.text(URI).endsWith(`<!-- rstar:end -->\n\n${rest}`)).toBe(true);
+    expect(editor.text(URI).match(/rstar:solution/gu)).toHaveLength(1);
+    expect((await editor.problems(URI))[0]?.state).toBe("solved");
+  });
+
+  it("says which lines are left of a solution without an end that is removed", async () => {
+    const editor = await half();
+    const outcome = await editor.ask("removeSolution", FIRST);
+    expect(outcome).toMatchObject({ kind: "done", unfinished: true });
+    const line = Number(/from line (\d+) on/u.exec(outcome.message)?.[1]);
+    expect(editor.text(URI).split("\n")[line - 1]).toBe("My note.");
+    expect(editor.text(URI)).toContain("**Step 2.**");
   });
 
   it("is as it was before once the solution is removed", async () => {
     const editor = await solved();
-    expect(await editor.ask("removeSolution", FIRST)).toMatchObject({ kind: "done" });
+    expect(await editor.ask("removeSolution", FIRST)).toEqual({
+      kind: "done",
+      message: "The solution was removed; its search stays in the store.",
+    });
     expect(editor.text(URI)).toBe(TEXT);
     expect(await editor.ask("removeSolution", FIRST)).toMatchObject({ kind: "not-done" });
   });
@@ -331,9 +358,9 @@ describe("stored searches", () => {
     expect(await editor.ask("exportTraces", { selection: { kind: "all" }, path: file })).toMatchObject({
       kind: "not-done",
     });
-    expect(
-      await editor.ask("deleteTraces", { selection: { kind: "problem", problemHash: hash } }),
-    ).toMatchObject({ kind: "done" });
+    expect(await editor.ask("deleteTraces", { selection: { kind: "ids", ids: ["t-1"] } })).toMatchObject({
+      kind: "done",
+    });
     expect((await editor.traces.store.query()).traces).toEqual([]);
     // What stands in the document can still be read.
     expect(await hover(editor, "**Step 1.**")).toContain("what else was tried is not known");

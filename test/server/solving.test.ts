@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import type { CodeLens } from "vscode-languageserver/node";
 import { describe, expect, it } from "vitest";
 import { statementHash } from "../../server/document/problems.ts";
 import { Trace } from "../../server/protocol/trace.ts";
@@ -227,6 +228,41 @@ describe("stopping and going on", () => {
     const outcome = await editor.ask("resume", { traceId: "t-1", place: FIRST });
     expect(outcome).toMatchObject({ kind: "solved", traceId: "t-2", inserted: true });
     expect((await editor.traces.store.query({ id: "t-2" })).traces[0]?.continues).toBe("t-1");
+  });
+
+  it("offers what was stopped, not the older solution in the text", async () => {
+    const first = await client();
+    await first.open(URI, TEXT);
+    await first.ask("solve", FIRST);
+    const gate = gated(multiply, 1);
+    const editor = await client({
+      services: fakeServices(gate.policy),
+      settings: { search: { settleConfidence: 1 } },
+      initializationOptions: { commands: "client" },
+      home: first.home,
+      editor: { newTraceId: () => "newer" },
+    });
+    await editor.open(URI, first.text(URI).replace("6 times 7?", "6 times 7, in words?"));
+    const solving = editor.ask("solve", FIRST);
+    await until(() => gate.waiting() > 0);
+    expect((await editor.problems(URI))[0]).toMatchObject({ traceId: "newer", storedTraceId: null });
+    await editor.ask("cancel", { traceId: "newer" });
+    expect(await solving).toMatchObject({ kind: "cancelled", best: { answer: "42" } });
+    expect((await editor.problems(URI))[0]).toMatchObject({
+      ...{ state: "stale", traceId: "t-1", storedTraceId: "newer", resumable: true },
+    });
+    const lenses: CodeLens[] = await editor.connection.sendRequest("textDocument/codeLens", {
+      textDocument: { uri: URI },
+    });
+    const offered = lenses.flatMap(({ command }) => {
+      const of = command?.arguments?.[0] as { readonly traceId?: string };
+      return of.traceId === "newer" ? [command] : [];
+    });
+    expect(offered.map((command) => command?.title)).toEqual(["Insert 42", "Resume"]);
+    expect(await editor.ask("insertSolution", { traceId: "newer", place: FIRST })).toMatchObject({
+      kind: "done",
+    });
+    expect((await editor.problems(URI))[0]).toMatchObject({ state: "solved", traceId: "newer" });
   });
 
   it("stops by the request's own cancellation", async () => {

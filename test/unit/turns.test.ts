@@ -73,6 +73,32 @@ test("who is stopped in the moment of getting a turn hands it on", async () => {
   await three;
 });
 
+test("more may enter when the limit is raised, those who wait before who comes", async () => {
+  let limit = 1;
+  const turns = new Turns(() => limit);
+  const tasks = [held(), held(), held(), held(), held()];
+  const take = (index: number): Promise<void> =>
+    turns.take(forever, tasks[index]?.work ?? (() => Promise.resolve()));
+  const all = [take(0), take(1), take(2)];
+  limit = 2;
+  all.push(take(3));
+  await settle();
+  expect(tasks.map(({ begun }) => begun)).toEqual([true, true, false, false, false]);
+  limit = 3;
+  tasks[0]?.end();
+  await settle();
+  expect(tasks.map(({ begun }) => begun)).toEqual([true, true, true, true, false]);
+  limit = 1;
+  all.push(take(4));
+  tasks[1]?.end();
+  tasks[2]?.end();
+  await settle();
+  expect(tasks[4]?.begun).toBe(false);
+  for (const task of tasks) task.end();
+  await Promise.all(all);
+  expect(tasks[4]?.begun).toBe(true);
+});
+
 test("waiting ends with the signal, and a failure that comes later is nobody's", async () => {
   const stop = new AbortController();
   let fail: (error: Error) => void = () => undefined;

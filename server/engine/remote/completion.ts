@@ -153,13 +153,17 @@ class Reading {
     return this.#completion(this.#stops.text, this.#finish ?? { kind: "end-of-text" });
   }
 
-  /** As the server counts them; else log-probabilities or pieces, of which there is one for each token. */
+  /**
+   * As the server counts them; else, or where it counts none, log-probabilities or pieces, of which there is one for each
+   * token. Never 0: a search whose candidates cost nothing would have no end.
+   */
   get #tokens(): number {
-    return this.#told ?? Math.max(this.#logProbs.count, this.#pieces);
+    return this.#told ?? Math.max(1, this.#logProbs.count, this.#pieces);
   }
 
   #count({ choices, usage, timings }: Chunk): void {
-    this.#told = usage?.completion_tokens ?? timings?.predicted_n ?? this.#told;
+    const told = usage?.completion_tokens ?? timings?.predicted_n ?? 0;
+    if (told > 0) this.#told = told;
     const reused = usage?.prompt_tokens_details?.cached_tokens ?? 0;
     if (timings != null) this.#prompt = { evaluated: timings.prompt_n, reused: timings.cache_n };
     else if (usage?.prompt_tokens != null)

@@ -1,4 +1,5 @@
 /** A policy behind an OpenAI-compatible server. Candidates are requests side by side; the server batches them. */
+import { setMaxListeners } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
 import type { ModelIdentity, PolicyModel, ProposeRequest, ProposeResult } from "../../services.ts";
@@ -113,6 +114,8 @@ export class RemotePolicy implements PolicyModel {
     // A search cannot go on without one of its candidates, so the others need not be waited for.
     const ending = new AbortController();
     const together = AbortSignal.any([signal, ending.signal]);
+    // As many candidates as there are wait for their turn: Node would take eleven for a leak and say so.
+    setMaxListeners(0, together);
     let failure: EndpointFailure | null = null;
     const drawn = requests.map((request) =>
       Promise.all(

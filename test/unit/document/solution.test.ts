@@ -4,7 +4,12 @@ import { describe, expect, it } from "vitest";
 
 import { applyEdit, insertSolution, removeSolution } from "../../../server/document/edit.ts";
 import { findProblems, isStale, shortHash, type Problem } from "../../../server/document/problems.ts";
-import { parseSolution, renderSolution, stepAt, tidyScore } from "../../../server/document/solution.ts";
+import {
+  parseSolution,
+  renderSolution,
+  tidyScore,
+  type StepPlace,
+} from "../../../server/document/solution.ts";
 import { anySolution, plainSolution } from "./arbitraries.ts";
 
 const RENDERED = `<!-- rstar:solution v=1 problem=0123456789ab trace=t1 strategy=mcts model=tiny steps=2 seconds=3.5 tokens=120 -->
@@ -146,17 +151,22 @@ describe("a stored solution", () => {
 });
 
 describe("a position", () => {
+  /** The step whose range holds the offset; null outside of every step. */
+  function stepAt(text: string, offset: number): StepPlace | null {
+    const [block] = findProblems(text).solutions;
+    const parsed = block === undefined ? null : parseSolution(text, block);
+    if (parsed?.kind !== "solution") throw new Error("damaged");
+    return parsed.steps.find(({ range }) => range.start <= offset && offset <= range.end) ?? null;
+  }
+
   /** The parts of the steps that the marked positions `¦` are in. */
   function check(marked: string, expected: readonly (number | null)[]): void {
     const text = marked.replaceAll("¦", "");
-    const { solutions } = findProblems(text);
     const offsets = marked
       .split("¦")
       .slice(0, -1)
       .map((_, at, all) => all.slice(0, at + 1).join("").length);
-    expect(offsets.map((offset) => stepAt(text, solutions, offset)?.step.number ?? null)).toStrictEqual(
-      expected,
-    );
+    expect(offsets.map((offset) => stepAt(text, offset)?.step.number ?? null)).toStrictEqual(expected);
   }
 
   it("in a reason, code, output or score belongs to its step", () => {
@@ -183,7 +193,7 @@ describe("a position", () => {
   });
   it("in code is inside the range of the code", () => {
     const solved = solve("> ## Problem\n> What?\n");
-    const found = stepAt(solved, findProblems(solved).solutions, solved.indexOf("total = 2"));
+    const found = stepAt(solved, solved.indexOf("total = 2"));
     expect(solved.slice(found?.codeRange?.start, found?.codeRange?.end)).toBe(
       "> total = 2 + 2\n>\n> print(total)",
     );
@@ -195,13 +205,12 @@ describe("a position", () => {
     fc.assert(
       fc.property(anySolution, (solution) => {
         const text = solve("- ## Problem\n  What?\n- next\n", solution);
-        const { solutions } = findProblems(text);
-        const [block] = solutions;
+        const [block] = findProblems(text).solutions;
         const parsed = block === undefined ? null : parseSolution(text, block);
         if (parsed?.kind !== "solution") throw new Error("damaged");
         for (const { step, position, range } of parsed.steps) {
-          expect(stepAt(text, solutions, range.start)).toMatchObject({ step, position });
-          expect(stepAt(text, solutions, range.end)).toMatchObject({ step, position });
+          expect(stepAt(text, range.start)).toMatchObject({ step, position });
+          expect(stepAt(text, range.end)).toMatchObject({ step, position });
         }
       }),
       { numRuns: 20 },

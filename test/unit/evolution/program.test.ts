@@ -20,6 +20,14 @@ describe("runProgram", () => {
     expect(end).toEqual({ kind: "ended", code: 3, errors: "why\n" });
   });
 
+  it("does not take a line for whole that the program's end cut off", async () => {
+    const lines: string[] = [];
+    await runProgram(node(`process.stdout.write('{"a":1}\\n{"a"')`), forever, {
+      onLine: (line) => lines.push(line),
+    });
+    expect(lines).toEqual(['{"a":1}']);
+  });
+
   it("tells a kill from outside and a program that is not there", async () => {
     expect(await runProgram(node("process.kill(process.pid, 'SIGKILL')"), forever)).toMatchObject({
       kind: "killed",

@@ -27,6 +27,7 @@ describe("a text may hold a problem", () => {
 
   it("takes words with signs of regular expressions as they are", () => {
     expect(mayHoldProblem("## C++ (hard) 1\n", { headings: ["C++ (hard)"], fences: [] })).toBe(true);
+    expect(mayHoldProblem("```math-problem\n", { headings: [], fences: ["math-problem"] })).toBe(true);
     expect(mayHoldProblem("## anything\n", { headings: [], fences: [] })).toBe(false);
   });
 

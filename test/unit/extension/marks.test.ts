@@ -16,7 +16,15 @@ function problem(state: ProblemState, steps: readonly { q: number; checks?: bool
       headingRange: range(2),
       solutionRange: range(5),
     },
-    ...{ state, detail: "", answer: null, reference: null, traceId: null, resumable: false },
+    ...{
+      state,
+      detail: "",
+      answer: null,
+      reference: null,
+      traceId: null,
+      storedTraceId: null,
+      resumable: false,
+    },
     steps: steps.map(({ q, checks }, position) => ({
       ...{ position, range: range(6 + position), q, visits: 3, ppm: null, checks: checks ?? null },
     })),

@@ -128,6 +128,42 @@ test("a search that is stopped while the model loads ends at once, and the loadi
   expect(log.filter((line) => line.startsWith("open"))).toHaveLength(1);
 });
 
+test("a model that is still loading when the settings name another is not left in memory", async () => {
+  const finish: (() => void)[] = [];
+  opening = () => new Promise((resolve) => finish.push(() => resolve(ready())));
+  const runtime = lazy();
+  const stopped = new AbortController();
+  const first = runtime.withRuntime(stopped.signal, ({ kind }) => Promise.resolve(kind));
+  await vi.advanceTimersByTimeAsync(0);
+  stopped.abort(new Error("stopped"));
+  await expect(first).rejects.toThrow("stopped");
+  settings = { ...settings, model: { ...settings.model, policy: "other" } };
+  const second = use(runtime);
+  await vi.advanceTimersByTimeAsync(0);
+  for (const end of finish) end();
+  expect(await second).toBe("ready");
+  await vi.advanceTimersByTimeAsync(0);
+  expect(log.filter((line) => !line.startsWith("python"))).toEqual([
+    "open default",
+    "open other",
+    "runtime closed",
+  ]);
+});
+
+test("a model that a search waits for serves those that come meanwhile, whatever the settings name by then", async () => {
+  let finish: () => void = () => undefined;
+  opening = () => new Promise((resolve) => (finish = () => resolve(ready())));
+  const runtime = lazy();
+  const first = use(runtime);
+  await vi.advanceTimersByTimeAsync(0);
+  settings = { ...settings, model: { ...settings.model, policy: "other" } };
+  const second = use(runtime);
+  await vi.advanceTimersByTimeAsync(0);
+  finish();
+  expect(await Promise.all([first, second])).toEqual(["ready", "ready"]);
+  expect(log.filter((line) => line.startsWith("open"))).toEqual(["open default"]);
+});
+
 test("what is ready only after everything was unloaded is closed again", async () => {
   let finish: () => void = () => undefined;
   opening = () => new Promise((resolve) => (finish = () => resolve(ready())));

@@ -22,12 +22,6 @@ describe("the search view's model", () => {
     expect(receive(opened, { kind: "stale", session: "s1", stale: true }, null).subject?.stale).toBe(true);
   });
 
-  it("begins with no nodes when a new search runs, and keeps them when one goes on", () => {
-    const started = { kind: "running", session: "s1", state: "running" } as const;
-    expect(receive(opened, started, null).tree.nodes.size).toBe(1);
-    expect(receive(opened, { ...started, continues: true }, null).tree.nodes.size).toBe(trace.nodes.length);
-  });
-
   it("grows by events to the same tree as the stored trace", () => {
     const running = receive(initialModel(null), opening(null, { running: true }), null);
     const events = trace.nodes.slice(1).map((node) => ({ kind: "candidate" as const, problemId: "p", node }));

@@ -7,7 +7,7 @@ const config = JSON.parse(process.argv[2]);
 const send = (message) => fs.writeSync(1, JSON.stringify(message) + "\n");
 const plan = config.wheelsDir;
 
-if (plan === "never starts") process.exit(3);
+if (plan === "never starts" || fs.existsSync(plan)) process.exit(3);
 if (plan === "starts without a snapshot only" && config.snapshotDir !== null) {
   send({ op: "fatal", reason: "the snapshot does not fit", outOfMemory: false });
   process.exit(1);
@@ -26,6 +26,11 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
   if (step !== "slow prefix")
     send({ op: "step", taint: step === "suspicious" ? "why" : "", origin: "fresh", code: step });
   if (step === "die") process.exit(9);
+  if (step === "die while writing") {
+    fs.writeSync(1, '{"op":"answer","ans');
+    process.exit(9);
+  }
+  if (step === "nonsense") fs.writeSync(1, "nonsense\n");
   if (step === "fatal") send({ op: "fatal", reason: "it broke", outOfMemory: false });
   else if (step === "out of memory") send({ op: "fatal", reason: "no more", outOfMemory: true });
   else if (step === "hang") send({ op: "output", text: "so far" });
@@ -33,5 +38,6 @@ readline.createInterface({ input: process.stdin }).on("line", (line) => {
   else if (step === "extend") {
     // Pretends again and again that the step has only just begun.
     setInterval(() => send({ op: "step", taint: "", origin: "forged", code: "forged" }), 20);
-  } else if (step !== "slow prefix") answer({ value: `${process.pid} ${program.length}` });
+  } else if (step !== "slow prefix" && step !== "nonsense")
+    answer({ value: `${process.pid} ${program.length}` });
 });

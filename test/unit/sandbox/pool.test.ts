@@ -1,7 +1,9 @@
 /** The host's side of the sandbox, with a fake interpreter process: queue, limits, replacement, fallbacks. */
+import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { createSandbox } from "../../../server/sandbox/sandbox.ts";
 import type { DisposableSandbox, SandboxOptions } from "../../../server/sandbox/sandbox.ts";
 import { EMPTY_STATE } from "../../../server/services.ts";
@@ -82,6 +84,8 @@ test("a step cannot win time by saying that it has only just begun", async () =>
 
 test.each([
   ["die", { kind: "crash", reason: "the interpreter ended with exit code 9" }, "crash"],
+  ["die while writing", { kind: "crash", reason: "the interpreter ended with exit code 9" }, "crash"],
+  ["nonsense", { kind: "crash", reason: "the interpreter said what is no message" }, "crash"],
   ["fatal", { kind: "crash", reason: "it broke" }, "crash"],
   ["out of memory", { kind: "memory", limitMB: 512 }, "crash"],
   ["grow", { kind: "ok" }, "memory"],
@@ -115,6 +119,46 @@ test("a snapshot that does not fit is done without", async () => {
   const sandbox = fake({}, "starts without a snapshot only");
   expect(await run(sandbox, "x")).toMatchObject({ kind: "ok" });
   expect(sandbox.stats()).toMatchObject({ snapshot: false, startFailure: "the snapshot does not fit" });
+});
+
+/** A file; interpreters with this plan do not start while it is there. */
+function obstacle(): string {
+  return path.join(fs.mkdtempSync(path.join(os.tmpdir(), "rstar-pool-")), "obstacle");
+}
+
+test("tries to start have pauses between them, and after all of them a later run tries again", async () => {
+  const file = obstacle();
+  fs.writeFileSync(file, "");
+  const sandbox = fake({}, file);
+  const [began, failed] = [performance.now(), expect(run(sandbox, "x")).rejects.toThrow("cannot start")];
+  await failed;
+  expect(performance.now() - began).toBeGreaterThan(1000);
+  fs.rmSync(path.dirname(file), { recursive: true });
+  expect(await run(sandbox, "x")).toMatchObject({ kind: "ok" });
+});
+
+test("starts that fail are nobody's trouble while another interpreter is well", async () => {
+  const file = obstacle();
+  const sandbox = fake({ size: 2 }, file);
+  await sandbox.warm();
+  fs.writeFileSync(file, "");
+  await vi.waitFor(() => expect(sandbox.stats().started).toBeGreaterThan(7), {
+    timeout: 15_000,
+    interval: 50,
+  });
+  expect(await run(sandbox, "x")).toMatchObject({ kind: "ok" });
+  fs.rmSync(path.dirname(file), { recursive: true });
+  await vi.waitFor(() => expect(sandbox.stats().ready).toBe(2), { timeout: 15_000, interval: 50 });
+});
+
+test("a process that the system refuses to start is a failed start", async () => {
+  // Node throws at once for such a path, as it does where there is no memory for a process.
+  const sandbox = fake({ workerPath: "no\0path" });
+  const both = await Promise.allSettled([run(sandbox, "x"), run(sandbox, "y")]);
+  expect(both.map((each) => each.status === "rejected" && String(each.reason))).toEqual([
+    expect.stringContaining("the Python sandbox cannot start"),
+    expect.stringContaining("the Python sandbox cannot start"),
+  ]);
 });
 
 test("an interpreter that never starts is an error, for later runs too", async () => {

@@ -6,7 +6,17 @@ import { choiceProblem, type Choice } from "../../../server/search/continuation.
 import type { SearchConfig } from "../../../server/search/config.ts";
 import { startSearch } from "../../../server/search/solve.ts";
 import type { SearchEvent } from "../../../server/protocol/events.ts";
-import { configOf, fakeServices, scriptedPolicy, STAMP, type Script } from "../../support/fakes.ts";
+import type { SearchServices } from "../../../server/search/search.ts";
+import type { PreferenceModel } from "../../../server/services.ts";
+import {
+  configOf,
+  fakeServices,
+  scriptedPolicy,
+  STAMP,
+  tablePpm,
+  textGrader,
+  type Script,
+} from "../../support/fakes.ts";
 
 const PROBLEM = { id: "p", text: "What is 6 times 7?", reference: null };
 const never = new AbortController().signal;
@@ -31,14 +41,21 @@ const CONFIG: Partial<SearchConfig> = {
 function goOn(
   trace: Trace | null,
   choice: Choice | null,
-  more: { changes?: Partial<SearchConfig>; emit?: (event: SearchEvent) => void; script?: Script } = {},
+  more: {
+    changes?: Partial<SearchConfig>;
+    emit?: (event: SearchEvent) => void;
+    script?: Script;
+    ppm?: PreferenceModel;
+    services?: Partial<SearchServices>;
+    signal?: AbortSignal;
+  } = {},
 ): Promise<Trace> {
   return startSearch(
     PROBLEM,
     configOf({ ...CONFIG, ...more.changes }),
-    fakeServices(scriptedPolicy(more.script ?? byFirstStep)),
+    { ...fakeServices(scriptedPolicy(more.script ?? byFirstStep), more.ppm), ...more.services },
     { ...STAMP, id: trace === null ? "first" : `${trace.id}+` },
-    never,
+    more.signal ?? never,
     more.emit,
     trace === null ? null : { trace, choice },
   ).done;
@@ -50,6 +67,28 @@ async function finished(): Promise<{ trace: Trace; firstStep: (a: number) => num
   const firstStep = (a: number): number => trace.nodes.findIndex((node) => node.text.endsWith(`a = ${a}`));
   expect([40, 41, 42].map(firstStep).every((id) => id > 0)).toBe(true);
   return { trace, firstStep };
+}
+
+/** Every program with its counts and values, in no order: in waves of another size the nodes come in another one. */
+function programs(trace: Trace): string[] {
+  return trace.nodes
+    .map(({ text, samples, ppm, sum, visits }) => `${text} ${samples} ${ppm} ${sum.toFixed(9)} ${visits}`)
+    .sort();
+}
+
+/** The function, which stops the search instead in its `nth` call that is `picked`. */
+function stoppingIn<A extends unknown[], R>(
+  stopped: AbortController,
+  run: (...args: A) => Promise<R>,
+  nth = 2,
+  picked: (...args: A) => boolean = () => true,
+): (...args: A) => Promise<R> {
+  let calls = 0;
+  return (...args) => {
+    if (!picked(...args) || ++calls < nth) return run(...args);
+    stopped.abort(new Error("stopped"));
+    return Promise.reject(new Error("stopped"));
+  };
 }
 
 const answerOf = (trace: Trace): string | null | undefined =>
@@ -74,12 +113,95 @@ describe("resuming", () => {
     const first = await goOn(null, null, { changes: { budgetTokens: 200 } });
     const second = await goOn(first, null, { changes: { budgetTokens: 200 } });
     const whole = await goOn(null, null, { changes: { budgetTokens: second.cost.generatedTokens } });
-    // In waves of another size the nodes come in another order.
-    const programs = (trace: Trace): string[] =>
-      trace.nodes
-        .map(({ text, samples, sum, visits }) => `${text} ${samples} ${sum.toFixed(9)} ${visits}`)
-        .sort();
     expect(programs(second)).toEqual(programs(whole));
+  });
+
+  it("is the same when it was stopped while the policy wrote", async () => {
+    const stopped = new AbortController();
+    const policy = scriptedPolicy(byFirstStep);
+    const propose = stoppingIn(stopped, (...asked: Parameters<typeof policy.propose>) =>
+      policy.propose(...asked),
+    );
+    const first = await goOn(null, null, {
+      services: { policy: { ...policy, propose } },
+      signal: stopped.signal,
+    });
+    expect([first.stop, first.nodes[0]?.drawn]).toEqual(["cancelled", first.trajectories.started]);
+    const second = await goOn(first, null);
+    const whole = await goOn(null, null, { changes: { budgetTokens: second.cost.generatedTokens } });
+    expect(programs(second)).toEqual(programs(whole));
+  });
+
+  it("is the same when it was stopped while the PPM scored, and the votes are in the trace by then", async () => {
+    const stopped = new AbortController();
+    const ppm = tablePpm((prefix) => (prefix.includes("41") ? 0.5 : -0.5));
+    const score = stoppingIn(stopped, (...asked: Parameters<typeof ppm.score>) => ppm.score(...asked));
+    const first = await goOn(null, null, {
+      ppm: { ...ppm, score },
+      signal: stopped.signal,
+    });
+    expect(first.stop).toBe("cancelled");
+    expect(first.nodes.some(({ kind, ppm }) => kind === "step" && ppm === null)).toBe(true);
+    const { finished, started } = first.trajectories;
+    expect(finished).toBe(started);
+    expect(first.votes.reduce((sum, { count }) => sum + count, 0)).toBe(started);
+    expect(first.chosen).not.toBeNull();
+    const second = await goOn(first, null, { ppm });
+    const whole = await goOn(null, null, { ppm, changes: { budgetTokens: second.cost.generatedTokens } });
+    expect(programs(second)).toEqual(programs(whole));
+    expect(second.cost.ppmTokens).toBe(whole.cost.ppmTokens);
+  });
+
+  it("is the same when it was stopped while answers were read", async () => {
+    const stopped = new AbortController();
+    const script: Script = (_request, seed, prompt) => {
+      const printed = /It is (\d+)/u.exec(prompt)?.[1];
+      if (printed !== undefined)
+        return { text: `The answer is \\boxed{${printed}}.`, stop: MARK.endOfAnswer };
+      return { text: seed % 2 === 0 ? "print(42)" : `print(It is ${40 + (seed % 3)})`, stop: MARK.endOfCode };
+    };
+    const policy = scriptedPolicy(script);
+    const propose = stoppingIn(
+      stopped,
+      (...asked: Parameters<typeof policy.propose>) => policy.propose(...asked),
+      1,
+      (requests) => requests.some(({ prefix }) => prefix.at(-1)?.startsWith(MARK.answer) === true),
+    );
+    const first = await goOn(null, null, {
+      services: { policy: { ...policy, propose } },
+      signal: stopped.signal,
+    });
+    expect(first.stop).toBe("cancelled");
+    const second = await goOn(first, null, { script, changes: { budgetTokens: 100 } });
+    const whole = await goOn(null, null, {
+      script,
+      changes: { budgetTokens: second.cost.generatedTokens },
+    });
+    expect(programs(second)).toEqual(programs(whole));
+  });
+
+  it("has no values of answers that were not compared when it was stopped", async () => {
+    const stopped = new AbortController();
+    const equivalent = stoppingIn(
+      stopped,
+      (...asked: Parameters<typeof textGrader.equivalent>) => textGrader.equivalent(...asked),
+      1,
+    );
+    const trace = await goOn(null, null, {
+      services: { grader: { equivalent } },
+      signal: stopped.signal,
+    });
+    expect(trace.stop).toBe("cancelled");
+    for (const { sum, visits } of trace.nodes) expect(Math.abs(sum)).toBeLessThanOrEqual(visits);
+  });
+
+  it("counts answers that a search, stopped by an earlier version, had left uncounted", async () => {
+    const { trace } = await finished();
+    const uncounted: Trace = {
+      ...trace,
+      nodes: trace.nodes.map((node) => (node.kind === "answer" ? { ...node, arrivals: 0 } : node)),
+    };
+    expect((await goOn(uncounted, null)).votes).toEqual((await goOn(trace, null)).votes);
   });
 
   it("takes a trace of version 1, which has no arrivals and draws", async () => {
@@ -143,6 +265,23 @@ describe("a person's choice", () => {
     expect(fresh.every((node) => pathTo(more.nodes, node.id).some(({ id }) => id === more.origin))).toBe(
       true,
     );
+  });
+
+  it("pinned where the prompt is too long already: says so", async () => {
+    const { trace, firstStep } = await finished();
+    const policy = scriptedPolicy(byFirstStep);
+    const more = await goOn(
+      trace,
+      { kind: "pin", node: firstStep(40) },
+      {
+        services: {
+          policy: { ...policy, propose: () => Promise.resolve([{ kind: "too-long", tokens: 9, limit: 5 }]) },
+        },
+      },
+    );
+    expect(more.stop).toBe("failed");
+    expect(more.failure).toContain("Shorten");
+    expect(more.nodes[firstStep(40)]?.status).toBe("ok");
   });
 
   it("rejected: no solution goes through the step, and what is chosen instead is preferred", async () => {

@@ -55,5 +55,13 @@ describe("a plain printed value", () => {
     "{x: 3}",
     "a_1",
     "<built-in function sum>",
+    "--------",
+    "***",
+    "{}",
+    "()",
+    "[[]]",
+    "...",
+    "∞",
+    "\\emptyset",
   ])("%j has to be read by the policy", (line) => expect(plainValue(line)).toBeNull());
 });

@@ -4,9 +4,23 @@ import type { SearchEvent } from "../../../server/protocol/events.ts";
 import { STRATEGIES, type SearchConfig } from "../../../server/search/config.ts";
 import { MARK } from "../../../server/search/grammar.ts";
 import type { SearchServices } from "../../../server/search/search.ts";
+import { isSettled } from "../../../server/search/vote.ts";
 import { solve } from "../../../server/search/solve.ts";
-import { ServiceUnavailable, type PreferenceModel } from "../../../server/services.ts";
-import { configOf, fakeServices, scriptedPolicy, STAMP, tablePpm, type Script } from "../../support/fakes.ts";
+import {
+  ServiceUnavailable,
+  type PolicyModel,
+  type PreferenceModel,
+  type ProposeRequest,
+} from "../../../server/services.ts";
+import {
+  configOf,
+  fakeServices,
+  scriptedPolicy,
+  STAMP,
+  tablePpm,
+  wordSandbox,
+  type Script,
+} from "../../support/fakes.ts";
 
 const PROBLEM = { id: "p", text: "What is 6 times 7?", reference: null };
 
@@ -154,9 +168,44 @@ describe("the PPM", () => {
     expect(votes[0]?.count).toBeLessThan(votes[1]?.count ?? 0);
   });
 
+  it("keeps a vote open that another answer leads by count", async () => {
+    const config = { strategy: "self-consistency", budgetTokens: 300 } as const;
+    const firstIs41 = (): Script => {
+      let drawn = 0;
+      return () => ({ text: `print(${drawn++ === 0 ? 41 : 42})`, stop: MARK.endOfCode });
+    };
+    const { stop, votes } = await run(config, firstIs41(), likes41);
+    expect(votes.map(({ answer }) => answer)).toEqual(["41", "42"]);
+    expect(isSettled(votes[1]?.count ?? 0, votes[0]?.count ?? 0, 0.95)).toBe(true);
+    expect(stop).toBe("budget");
+    expect((await run(config, firstIs41())).stop).toBe("settled");
+  });
+
   it("chooses the trajectory of best-of-N", async () => {
     const trace = await run({ strategy: "best-of-n", budgetTokens: 800 }, noisy, likes41);
     expect(answerOf(trace)).toBe("41");
+  });
+
+  it("ends the search when it fails, and says why", async () => {
+    const broken: PreferenceModel = {
+      ...likes41,
+      score: (prefixes) => Promise.resolve(prefixes.map(() => ({ kind: "failed", reason: "no memory" }))),
+    };
+    const trace = await run({ strategy: "mcts", budgetTokens: 300 }, noisy, broken);
+    expect(trace).toMatchObject({ stop: "failed", failure: "The PPM could not go on: no memory" });
+    expect(trace.votes).not.toEqual([]);
+  });
+
+  it("has no score for what is too long for it, and the search goes on", async () => {
+    const short: PreferenceModel = {
+      ...likes41,
+      score: (prefixes) =>
+        Promise.resolve(prefixes.map(() => ({ kind: "too-long", tokens: 9000, limit: 2048 }))),
+    };
+    const trace = await run({ strategy: "mcts", budgetTokens: 300 }, noisy, short);
+    expect(trace.failure).toBeNull();
+    expect(trace.nodes.every(({ ppm }) => ppm === null)).toBe(true);
+    expect(trace.chosen).not.toBeNull();
   });
 
   it("scores every node that ran, and no other", async () => {
@@ -224,6 +273,26 @@ describe("a model that repeats itself", () => {
     }));
     expect(trace.nodes.map((node) => node.rejection?.kind)).toEqual([undefined, undefined, "repeats"]);
   });
+
+  it("is stopped too when the first of them ran with an import put in", async () => {
+    const words = wordSandbox();
+    const trace = await run(
+      { strategy: "greedy" },
+      () => ({ text: "x = sqrt(4)<end_of_step>x = sqrt(4)<end_of_step>print(x)", stop: MARK.endOfCode }),
+      null,
+      {
+        services: {
+          sandbox: {
+            run: (state, step, signal) => {
+              const missing = step.includes("sqrt") && !state.program.join("").includes("import");
+              return words.run(state, missing ? `from math import sqrt\n${step}` : step, signal);
+            },
+          },
+        },
+      },
+    );
+    expect(trace.nodes.map((node) => node.rejection?.kind)).toEqual([undefined, undefined, "repeats"]);
+  });
 });
 
 describe("a prompt longer than the context", () => {
@@ -240,6 +309,71 @@ describe("a prompt longer than the context", () => {
     expect(trace.stop).toBe("failed");
     expect(trace.failure).toContain("9000");
     expect(trace.failure).toContain("Shorten");
+  });
+});
+
+describe("a branch longer than the context", () => {
+  /** A policy that reads no prompt with `text`, and how often it was asked to. */
+  function readingLess(
+    text: string,
+    script = noisy,
+  ): { readonly policy: PolicyModel; readonly refused: ProposeRequest[] } {
+    const policy = scriptedPolicy(script);
+    const refused: ProposeRequest[] = [];
+    return {
+      refused,
+      policy: {
+        ...policy,
+        propose: async (requests, signal) => {
+          const results = await policy.propose(requests, signal);
+          return results.map((result, index) => {
+            const request = requests[index];
+            if (request === undefined || !request.prefix.join("").includes(text)) return result;
+            refused.push(request);
+            return { kind: "too-long", tokens: 9000, limit: 2048 };
+          });
+        },
+      },
+    };
+  }
+  const long = { strategy: "mcts", budgetTokens: 2000, settleConfidence: 1 } as const;
+
+  it("is left out, and the others go on", async () => {
+    const { policy, refused } = readingLess("a = 1");
+    const told = new Map<number, string>();
+    const trace = await run({ ...long, rollout: "steps" }, noisy, null, {
+      services: { policy },
+      emit: (event) => {
+        if (event.kind === "candidate") told.set(event.node.id, event.node.status);
+      },
+    });
+    expect(trace.failure).toBeNull();
+    expect(refused).toHaveLength(1);
+    const branch = trace.nodes.find((node) => node.text.endsWith("a = 1"));
+    expect(branch?.rejection).toEqual({
+      kind: "too-deep",
+      message: "The problem with its steps takes 9000 tokens, but the model reads 2048 at most.",
+      line: null,
+    });
+    expect(told.get(branch?.id ?? 0)).toBe("rejected");
+    expect(trace.trajectories.finished).toBeGreaterThan(5);
+  });
+
+  it("keeps what was written below it in one go, and is not drawn from again", async () => {
+    const { policy, refused } = readingLess("a = 1");
+    const trace = await run(long, noisy, null, { services: { policy } });
+    expect(trace.failure).toBeNull();
+    expect(refused).toHaveLength(1);
+    const branch = trace.nodes.find((node) => node.text.endsWith("a = 1"));
+    expect(branch?.status).toBe("ok");
+    expect(trace.nodes.some(({ parent, status }) => parent === branch?.id && status === "ok")).toBe(true);
+  });
+
+  it("has what its program printed as its answer when that is all that can be read of it", async () => {
+    const { policy } = readingLess(MARK.answer, () => ({ text: "print(So it is 42)", stop: MARK.endOfCode }));
+    const trace = await run({ strategy: "greedy" }, noisy, null, { services: { policy } });
+    expect(trace.failure).toBeNull();
+    expect(answerOf(trace)).toBe("So it is 42");
   });
 });
 

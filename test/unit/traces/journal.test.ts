@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Trace } from "../../../server/protocol/trace.ts";
 import { solve } from "../../../server/search/solve.ts";
 import { createJournal, type Journal } from "../../../server/traces/journal.ts";
+import type { TraceStore } from "../../../server/services.ts";
 import { openTraceFiles, type TraceFiles } from "../../../server/traces/files.ts";
 import { configOf, fakeServices, scriptedPolicy, STAMP } from "../../support/fakes.ts";
 
@@ -70,4 +71,43 @@ test("a file that is no trace, and one that is not ours, are no trouble", async 
   writeFileSync(path.join(folder, "notes.txt"), "mine");
   expect(await files.journal.recover(files.store)).toEqual(["a"]);
   expect(readdirSync(folder)).toEqual(["notes.txt"]);
+});
+
+test("two processes that recover at once store each search once", async () => {
+  const { folder, files, dead } = setUp();
+  const ids = ["a", "b", "c", "d"];
+  for (const id of ids) await dead.write(await traceOf(id));
+  const other = createJournal(folder);
+  const recovered = await Promise.all([files.journal.recover(files.store), other.recover(files.store)]);
+  expect(recovered.flat().toSorted()).toEqual(ids);
+  expect((await files.store.query()).traces.map(({ id }) => id).toSorted()).toEqual(ids);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test("a search of a newer version stays for the version that reads it", async () => {
+  const { folder, files } = setUp();
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, `new.${GONE}.json`), '{"version":99,"id":"new"}');
+  expect(await files.journal.recover(files.store)).toEqual([]);
+  expect(readdirSync(folder)).toEqual([`new.${GONE}.json`]);
+});
+
+test("what cannot be moved now stays for the next time, and stops no other", async () => {
+  const { folder, files, dead } = setUp();
+  await dead.write(await traceOf("b"));
+  await dead.write(await traceOf("c"));
+  // A name that no file can be read under.
+  mkdirSync(path.join(folder, `a.${GONE}.json`));
+  let calls = 0;
+  const full: TraceStore = {
+    ...files.store,
+    append: (trace) =>
+      ++calls === 1
+        ? Promise.reject(Object.assign(new Error("the disk is full"), { code: "ENOSPC" }))
+        : files.store.append(trace),
+  };
+  expect(await files.journal.recover(full)).toHaveLength(1);
+  expect(await files.journal.recover(files.store)).toHaveLength(1);
+  expect((await files.store.query()).traces.map(({ id }) => id).toSorted()).toEqual(["b", "c"]);
+  expect(readdirSync(folder)).toEqual([`a.${GONE}.json`]);
 });

@@ -84,4 +84,19 @@ describe("the trace store", () => {
     expect([traces.length, bad.length]).toEqual([8, 0]);
     expect((await readFile(file, "utf8")).endsWith("\n")).toBe(true);
   });
+
+  it("loses no trace that is appended while others are deleted", async () => {
+    const file = join(folder, "traces.jsonl");
+    const trace = await traceNamed("kept");
+    const ids = Array.from({ length: 5 }, (_, at) => `${at}`);
+    for (const id of ids) {
+      await createTraceStore(file).append({ ...trace, id: `old-${id}` });
+      await Promise.all([
+        createTraceStore(file).remove((each) => each?.id === `old-${id}`),
+        createTraceStore(file).append({ ...trace, id: `new-${id}` }),
+      ]);
+    }
+    const { traces } = await createTraceStore(file).query();
+    expect(traces.map(({ id }) => id)).toEqual(ids.map((id) => `new-${id}`));
+  });
 });

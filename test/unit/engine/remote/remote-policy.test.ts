@@ -132,6 +132,33 @@ describe("a candidate", () => {
     expect(each).toMatchObject({ candidates: [{ tokens: 7 }], evaluatedTokens: 4, reusedTokens: 16 });
   });
 
+  it("takes a token at least, whatever the server counts: a budget has to come to an end", async () => {
+    const usage = { completion_tokens: 0, prompt_tokens: 20 };
+    const counted = await propose((_asked, response) => {
+      stream(response);
+      for (let index = 0; index < 50; index++) send(response, piece("x", { usage }));
+    });
+    expect(counted).toMatchObject({ candidates: [{ tokens: 33, finish: { kind: "length" } }] });
+    const empty = await propose((_asked, response) => write(response, []));
+    expect(empty).toMatchObject({ candidates: [{ text: "", tokens: 1 }] });
+  });
+
+  it("may wait for its turn with many others", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    const seeds = Array.from({ length: 20 }, (_, index) => index);
+    const result = await propose(
+      (_asked, response) => write(response, ["a"]),
+      { seeds },
+      { concurrentRequests: 2 },
+    );
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", onWarning);
+    expect(result).toMatchObject({ kind: "candidates" });
+    expect(warnings).toEqual([]);
+  });
+
   it.each([
     ["completions", { token_logprobs: [-1] }, { token_logprobs: [null, -3] }],
     ["chats", { content: [{ logprob: -1 }] }, { content: [{ logprob: -3 }] }],

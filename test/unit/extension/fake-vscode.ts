@@ -1,0 +1,110 @@
+/** As much of VS Code as the extension's parts need without one: `vi.mock("vscode", () => import("./fake-vscode.ts"))`. */
+
+type Listener<T> = (value: T) => unknown;
+
+export class Disposable {
+  readonly dispose: () => void;
+
+  constructor(dispose: () => void) {
+    this.dispose = dispose;
+  }
+}
+
+export class EventEmitter<T> {
+  readonly #listeners = new Set<Listener<T>>();
+  readonly event = (listener: Listener<T>): Disposable => {
+    this.#listeners.add(listener);
+    return new Disposable(() => this.#listeners.delete(listener));
+  };
+
+  fire(value: T): void {
+    for (const listener of this.#listeners) listener(value);
+  }
+
+  dispose(): void {
+    this.#listeners.clear();
+  }
+}
+
+export class Uri {
+  readonly #text: string;
+  readonly fsPath: string;
+
+  private constructor(text: string) {
+    this.#text = text;
+    this.fsPath = text.replace(/^file:\/\//u, "");
+  }
+
+  static parse(text: string): Uri {
+    return new Uri(text);
+  }
+
+  static joinPath(base: Uri, ...parts: readonly string[]): Uri {
+    return new Uri([base.toString(), ...parts].join("/"));
+  }
+
+  toString(): string {
+    return this.#text;
+  }
+}
+
+export const ViewColumn = { One: 1, Beside: -2 };
+export const env = { language: "en", clipboard: {} };
+export const l10n = {
+  t: (text: string, ...values: readonly unknown[]) =>
+    text.replace(/\{(\d+)\}/gu, (_, index: string) => String(values[Number(index)])),
+};
+export const languages = { match: () => 10 };
+export const commands = { executeCommand: () => Promise.resolve() };
+
+/** Messages that were shown, newest last; each stays until it is answered. */
+export const shown: { readonly text: string; readonly answer: (button?: string) => void }[] = [];
+const message = (text: string): Promise<string | undefined> =>
+  new Promise((answer) => shown.push({ text, answer }));
+
+/** What the last panel that was made was sent, and what its page sends. */
+export const page = { posted: [] as { readonly kind: string }[], received: new EventEmitter<unknown>() };
+
+/** Fired by a test: the cursor moved, the text changed. */
+export const selected = new EventEmitter<unknown>();
+export const changedText = new EventEmitter<unknown>();
+const never = () => new Disposable(() => undefined);
+
+interface Editor {
+  readonly document: { readonly uri: Uri; getText(): string };
+}
+
+export const window = {
+  activeTextEditor: undefined as Editor | undefined,
+  visibleTextEditors: [] as readonly Editor[],
+  onDidChangeVisibleTextEditors: never,
+  onDidChangeActiveColorTheme: never,
+  showErrorMessage: message,
+  showWarningMessage: message,
+  showInformationMessage: message,
+  setStatusBarMessage: never,
+  registerWebviewPanelSerializer: never,
+  onDidChangeTextEditorSelection: selected.event,
+  createWebviewPanel: () => {
+    page.posted = [];
+    page.received = new EventEmitter();
+    const webview = {
+      cspSource: "",
+      asWebviewUri: (uri: Uri) => uri,
+      onDidReceiveMessage: page.received.event,
+      postMessage: (sent: { readonly kind: string }) => page.posted.push(sent),
+    };
+    return { webview, visible: true, reveal: () => undefined, onDidDispose: never, dispose: () => undefined };
+  },
+};
+
+export const workspace = {
+  isTrusted: true,
+  textDocuments: [] as { readonly uri: Uri }[],
+  asRelativePath: String,
+  getConfiguration: () => ({ get: (_: string, value: unknown) => value }),
+  openTextDocument: () => Promise.reject(new Error("no documents here")),
+  onDidChangeTextDocument: changedText.event,
+  onDidGrantWorkspaceTrust: never,
+  onDidChangeConfiguration: never,
+};

@@ -1,0 +1,36 @@
+/** Lines of another program, however they arrive. */
+import { PassThrough } from "node:stream";
+import { expect, it } from "vitest";
+import { onLines } from "../../../server/protocol/lines.ts";
+
+/** What is heard of these pieces: the lines, and what had no end. */
+async function heard(pieces: readonly (string | Uint8Array)[]): Promise<{ lines: string[]; rest: string[] }> {
+  const stream = new PassThrough();
+  const [lines, rest]: [string[], string[]] = [[], []];
+  onLines(
+    stream,
+    (line) => lines.push(line),
+    (text) => rest.push(text),
+  );
+  for (const piece of pieces) stream.write(piece);
+  stream.end();
+  await new Promise((resolve) => stream.once("end", resolve));
+  return { lines, rest };
+}
+
+it("ends lines at a line feed only, whatever else JSON has within texts", async () => {
+  const text = JSON.stringify("a\u2028b\u2029c\u0085d");
+  expect(await heard([`${text}\n`, `${text}\r\n\n`])).toEqual({ lines: [text, text, ""], rest: [] });
+});
+
+it("puts lines and characters together that arrive in pieces", async () => {
+  const bytes = Buffer.from("é = 1\nb\n");
+  expect(await heard([bytes.subarray(0, 1), bytes.subarray(1, 3), bytes.subarray(3)])).toEqual({
+    lines: ["é = 1", "b"],
+    rest: [],
+  });
+});
+
+it("takes what was cut off for no line", async () => {
+  expect(await heard(['{"a":1}\n{"a"', ":"])).toEqual({ lines: ['{"a":1}'], rest: ['{"a":'] });
+});
