@@ -1,5 +1,11 @@
 /** The server's own requests: which handler answers which, with checked params. */
-import { ErrorCodes, ResponseError, type CancellationToken, type Connection } from "vscode-languageserver";
+import {
+  ErrorCodes,
+  LSPErrorCodes,
+  ResponseError,
+  type CancellationToken,
+  type Connection,
+} from "vscode-languageserver";
 import * as z from "zod";
 import { REQUESTS, type RequestSpec } from "../protocol/requests.ts";
 import { adaptersInUse, rollBackAdapter } from "./adapters.ts";
@@ -47,7 +53,9 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
     cancel: ({ traceId }) => ({ stopped: session.searches.stop(traceId) }),
     stopAll: () => {
       const searches = session.searches.stopAll();
-      for (const controller of working) controller.abort(new Error("all stopped"));
+      // Whoever lets this reason through has answered that the request was cancelled, which is no failure.
+      const reason = new ResponseError(LSPErrorCodes.RequestCancelled, "all stopped");
+      for (const controller of working) controller.abort(reason);
       return { stopped: searches + working.size };
     },
     resume: (params, signal) => resumeSearch(session, params, signal),

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { expect, it, vi } from "vitest";
-import { CancellationTokenSource } from "vscode-languageserver/node";
+import { CancellationTokenSource, LSPErrorCodes } from "vscode-languageserver/node";
 import packages from "../../server/models/gpu-packages.json" with { type: "json" };
 import { fakeServices, scriptedPolicy } from "../support/fakes.ts";
 import { deferred, setUp, WEIGHTS } from "../unit/models/helpers.ts";
@@ -61,6 +61,26 @@ it.each(["the request", "stop all"])("stops a download by %s", async (how) => {
   if (how === "the request") source.cancel();
   else expect(await editor.ask("stopAll", {})).toEqual({ stopped: 1 });
   expect(await download).toMatchObject({ kind: "cancelled" });
+  await editor.stop();
+});
+
+it("answers that a model being added was cancelled, which is no failure, when everything is stopped", async () => {
+  const begun = deferred<null>();
+  const set = setUp({
+    readGguf: (_file, signal) => {
+      begun.resolve(null);
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+      });
+    },
+  });
+  const editor = await editorWith(set);
+  const file = path.join(set.home, "own.gguf");
+  writeFileSync(file, "GGUF");
+  const adding = editor.ask("addModel", { path: file }).catch((error: unknown) => error);
+  await begun.promise;
+  expect(await editor.ask("stopAll", {})).toEqual({ stopped: 1 });
+  expect(await adding).toMatchObject({ code: LSPErrorCodes.RequestCancelled });
   await editor.stop();
 });
 
