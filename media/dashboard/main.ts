@@ -65,8 +65,11 @@ function draw(): void {
     drawSoon();
     return;
   }
+  // Only a page that has the focus may give it to one of its parts: it would take it from the editor.
   const focused =
-    document.activeElement instanceof HTMLElement ? document.activeElement.dataset["key"] : undefined;
+    document.hasFocus() && document.activeElement instanceof HTMLElement
+      ? document.activeElement.dataset["key"]
+      : undefined;
   const before = new Map(
     keyed().map((one) => [
       one.dataset["key"],

@@ -177,7 +177,8 @@ export class Header {
       h("button", { class: kind, attributes: { type: "button" }, on: { click: run } }, label);
     const canResume =
       mayRun && running === "idle" && (trace?.stop === "cancelled" || trace?.stop === "failed");
-    const hadFocus = this.#buttons.contains(document.activeElement);
+    // Only a page that has the focus may give it to one of its parts: it would take it from the editor.
+    const hadFocus = document.hasFocus() && this.#buttons.contains(document.activeElement);
     fill(
       this.#buttons,
       running === "running" ? button(t("Stop"), "secondary", () => this.#actions.cancel()) : null,

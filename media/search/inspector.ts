@@ -56,8 +56,11 @@ export class Inspector {
     // A person may be typing in the form: values that change meanwhile must not throw it away.
     if (this.isEditing && isSame && traceBefore?.id === model.trace?.id) return;
     this.#shown = shown;
+    // Only a page that has the focus may give it to one of its parts: it would take it from the editor.
     const focused =
-      this.element.contains(document.activeElement) && isSame ? focusKey(document.activeElement) : null;
+      document.hasFocus() && this.element.contains(document.activeElement) && isSame
+        ? focusKey(document.activeElement)
+        : null;
     const top = isSame ? this.element.scrollTop : 0;
     fill(
       this.element,

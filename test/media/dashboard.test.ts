@@ -82,6 +82,19 @@ it("keeps focus and place when it is made anew, and what is pressed until it is 
   expect((await view.posted()).filter(({ kind }) => kind === "reveal")).toHaveLength(1);
 });
 
+it("leaves the focus where it is while the person is elsewhere in the editor", async () => {
+  await show();
+  const summary = view.page.locator("summary").first();
+  await summary.click();
+  await view.page.evaluate(() => {
+    document.hasFocus = () => false;
+  });
+  const lines = metricsOf(3, "policy", 31).lines.slice(-1);
+  await view.send({ kind: "metrics", run: "run-1", metrics: { round: 3, role: "policy", lines } });
+  await view.page.getByText("31 of 60 steps").waitFor();
+  expect(await view.page.evaluate(() => document.activeElement === document.body)).toBe(true);
+});
+
 it("stops, resumes, opens and starts through the extension", async () => {
   await show();
   await view.page.getByRole("button", { name: "Stop and Keep" }).click();

@@ -174,6 +174,18 @@ describe("a running search", () => {
     await view.page.keyboard.press("Enter");
     expect(await posts("cancel")).toHaveLength(2);
   });
+
+  it("takes no focus while the person is elsewhere in the editor", async () => {
+    view = await browser.open("search");
+    await view.send(opening(null, { running: true }));
+    await view.page.getByRole("button", { name: "Stop" }).focus();
+    await view.page.evaluate(() => {
+      document.hasFocus = () => false;
+    });
+    await view.send({ kind: "running", session: "s1", state: "stopping" });
+    await view.page.getByRole("button", { name: "Stopping…" }).waitFor();
+    expect(await view.page.evaluate(() => document.activeElement === document.body)).toBe(true);
+  });
 });
 
 describe("the form for a step", () => {
