@@ -137,8 +137,8 @@ class Training:
         """What must be the same for a checkpoint to be gone on from."""
         raw = self._job.raw
         same = {key: raw[key] for key in ("kind", "loss", "base", "startFrom", "ppm", "seed")}
-        # How many examples are computed at once does not change what is learnt, and a run whose memory was too small for
-        # them must go on with fewer.
+        # How many examples are computed at once does not change what is learnt, and a run whose memory was too small
+        # for them must go on with fewer.
         same["hyperParameters"] = {k: v for k, v in raw["hyperParameters"].items() if k != "microBatchSize"}
         return hashlib.sha256(json.dumps([same, self._data.sha256], sort_keys=True).encode()).hexdigest()
 
