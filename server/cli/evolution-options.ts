@@ -188,12 +188,9 @@ function settingsFrom(
   own: Partial<EvolutionSettings>,
 ): EvolutionSettings {
   const settings = settingsOf(flags.profile, { base, bootstrap: base, rounds, traces });
-  const smaller = flags.microBatchSize === undefined ? {} : { microBatchSize: flags.microBatchSize };
   const named = {
     ...settings,
     ...own,
-    policyTraining: { ...settings.policyTraining, ...smaller },
-    ppmTraining: { ...settings.ppmTraining, ...smaller },
     seed: flags.seed,
     ppmLoss: flags.ppmLoss,
     gateLevel: flags.level ?? settings.gateLevel,
