@@ -1,6 +1,7 @@
 /** Entry of the evolution dashboard: messages in, page out. */
 import "../shared/no-eval.ts";
 import { DashboardState, FromDashboard, ToDashboard } from "../../server/protocol/view.ts";
+import { focusIn } from "../shared/dom.ts";
 import { connect } from "../shared/host.ts";
 import { setTexts } from "../shared/l10n.ts";
 import { EMPTY_DASHBOARD, receive } from "./dashboard-model.ts";
@@ -65,11 +66,7 @@ function draw(): void {
     drawSoon();
     return;
   }
-  // Only a page that has the focus may give it to one of its parts: it would take it from the editor.
-  const focused =
-    document.hasFocus() && document.activeElement instanceof HTMLElement
-      ? document.activeElement.dataset["key"]
-      : undefined;
+  const focused = focusIn(element)?.dataset["key"];
   const before = new Map(
     keyed().map((one) => [
       one.dataset["key"],

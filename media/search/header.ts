@@ -1,6 +1,6 @@
 /** The top of the search view: the problem, where the search stands, and the pages to choose from. */
 import type { SearchViewState } from "../../server/protocol/view.ts";
-import { fill, h, setAttributes } from "../shared/dom.ts";
+import { fill, focusIn, h, setAttributes } from "../shared/dom.ts";
 import { icon } from "../shared/icons.ts";
 import { duration, t, whole } from "../shared/l10n.ts";
 import { line, statement } from "../shared/prose.ts";
@@ -177,8 +177,7 @@ export class Header {
       h("button", { class: kind, attributes: { type: "button" }, on: { click: run } }, label);
     const canResume =
       mayRun && running === "idle" && (trace?.stop === "cancelled" || trace?.stop === "failed");
-    // Only a page that has the focus may give it to one of its parts: it would take it from the editor.
-    const hadFocus = document.hasFocus() && this.#buttons.contains(document.activeElement);
+    const hadFocus = focusIn(this.#buttons) !== null;
     fill(
       this.#buttons,
       running === "running" ? button(t("Stop"), "secondary", () => this.#actions.cancel()) : null,

@@ -1,7 +1,7 @@
 /** One step in full: what it says, what ran, the evidence, its values, its alternatives, and what a person can do. */
 import type { Trace, TraceNode } from "../../server/protocol/trace.ts";
 import { copyButton } from "../shared/copy-button.ts";
-import { fill, h } from "../shared/dom.ts";
+import { fill, focusIn, h } from "../shared/dom.ts";
 import { icon } from "../shared/icons.ts";
 import { decimal, signed, t, whole } from "../shared/l10n.ts";
 import { line } from "../shared/prose.ts";
@@ -56,18 +56,14 @@ export class Inspector {
     // A person may be typing in the form: values that change meanwhile must not throw it away.
     if (this.isEditing && isSame && traceBefore?.id === model.trace?.id) return;
     this.#shown = shown;
-    // Only a page that has the focus may give it to one of its parts: it would take it from the editor.
-    const focused =
-      document.hasFocus() && this.element.contains(document.activeElement) && isSame
-        ? focusKey(document.activeElement)
-        : null;
+    const focused = isSame ? focusIn(this.element)?.dataset["key"] : undefined;
     const top = isSame ? this.element.scrollTop : 0;
     fill(
       this.element,
       ...(node.kind === "root" ? solutionSummary(model, this.#actions) : this.#step(node, model)),
     );
     this.element.scrollTop = top;
-    if (focused !== null)
+    if (focused !== undefined)
       this.element.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -279,8 +275,4 @@ function personMark(node: TraceNode, model: ViewModel): HTMLElement | null {
   if (preference === undefined) return null;
   if (preference.rejected === node.id) return h("span", "chip rejected", t("you rejected it"));
   return h("span", "chip person", preference.kind === "edit" ? t("your step") : t("you pinned it"));
-}
-
-function focusKey(element: Element | null): string | null {
-  return element instanceof HTMLElement ? (element.dataset["key"] ?? null) : null;
 }

@@ -68,3 +68,14 @@ function dress(element: HTMLElement | SVGElement, props: Props): void {
   for (const [type, listener] of Object.entries(props.on ?? {}))
     element.addEventListener(type, listener as EventListener);
 }
+
+/**
+ * The part of an element that has the keyboard's focus; null where none has it, also while the person is elsewhere in
+ * the editor: a page that then gives the focus to one of its parts takes it from there.
+ */
+export function focusIn(element: Element): HTMLElement | null {
+  const { activeElement } = document;
+  return document.hasFocus() && activeElement instanceof HTMLElement && element.contains(activeElement)
+    ? activeElement
+    : null;
+}
