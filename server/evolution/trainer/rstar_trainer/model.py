@@ -67,14 +67,18 @@ def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     if device.type != "cpu":
         return torch.float32
-    return torch.bfloat16 if _seconds(torch.bfloat16) < 0.8 * _seconds(torch.float32) else torch.float32
+    exact = _seconds(torch.float32, goes=5)
+    # Without instructions for it bfloat16 takes hundreds of times as long, which two goes tell in a second.
+    if _seconds(torch.bfloat16, goes=2) > 5 * exact:
+        return torch.float32
+    return torch.bfloat16 if _seconds(torch.bfloat16, goes=5) < 0.8 * exact else torch.float32
 
 
-def _seconds(dtype: torch.dtype) -> float:
-    """The best of some multiplications of the size that training does."""
-    left, right = torch.ones(256, 1024, dtype=dtype), torch.ones(1024, 4096, dtype=dtype)
+def _seconds(dtype: torch.dtype, goes: int) -> float:
+    """The best of some multiplications of about the size that training does."""
+    left, right = torch.ones(128, 1024, dtype=dtype), torch.ones(1024, 1024, dtype=dtype)
     best = float("inf")
-    for _ in range(5):
+    for _ in range(goes):
         start = time.perf_counter()
         torch.mm(left, right)
         best = min(best, time.perf_counter() - start)

@@ -155,8 +155,9 @@ class Training:
 
     def _build(self, checkpoint: Checkpoint | None) -> tuple[Any, Any]:
         job = self._job
-        dtype = choose_precision(job.hyper.precision, self._workers.device)
-        if checkpoint is not None:
+        if checkpoint is None:
+            dtype = choose_precision(job.hyper.precision, self._workers.device)
+        else:
             dtype = getattr(torch, checkpoint.state["precision"])
         self._precision = str(dtype).removeprefix("torch.")
         model = load_weights(self._base.folder, dtype)

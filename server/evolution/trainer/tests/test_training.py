@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from rstar_trainer import model
 from rstar_trainer.failures import TrainingError, classify
 from rstar_trainer.losses import Objective
 from rstar_trainer.schedule import learning_rate, total_steps
@@ -212,6 +213,29 @@ def test_bfloat16_learns_too(run: Run, tmp_path: Path, sft: Path) -> None:
     curve = losses(job.out)
     assert curve[-1] < 0.75 * curve[0]
     assert {tensor.dtype for tensor in adapter(job.out / "adapter").values()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("times", "chosen", "goes"),
+    [
+        (1.0, torch.float32, [5, 2, 5]),
+        (0.5, torch.bfloat16, [5, 2, 5]),
+        # A hundred times slower: measured no longer than needed.
+        (100.0, torch.float32, [5, 2]),
+    ],
+)
+def test_the_precision_is_the_one_that_is_faster(
+    monkeypatch: pytest.MonkeyPatch, times: float, chosen: torch.dtype, goes: list[int]
+) -> None:
+    asked: list[int] = []
+
+    def seconds(dtype: torch.dtype, goes: int) -> float:
+        asked.append(goes)
+        return times if dtype == torch.bfloat16 else 1.0
+
+    monkeypatch.setattr(model, "_seconds", seconds)
+    assert model.choose_precision("auto", torch.device("cpu")) == chosen
+    assert asked == goes
 
 
 @pytest.mark.parametrize("schedule", ["linear", "cosine", "constant"])
