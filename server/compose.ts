@@ -19,7 +19,7 @@ import type { Endpoint } from "./engine/remote/endpoint.ts";
 import { openRemotePolicy, type RemotePolicy } from "./engine/remote/remote-policy.ts";
 import type { ModelProgress, Resolution } from "./models/outcomes.ts";
 import { createSandbox, type DisposableSandbox } from "./sandbox/sandbox.ts";
-import type { SearchServices } from "./search/search.ts";
+import type { SearchServices } from "./search/services.ts";
 import {
   ServiceUnavailable,
   type PolicyModel,

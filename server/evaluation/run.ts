@@ -2,7 +2,7 @@
 import { statementHash } from "../document/hash.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { remembering, replaying } from "../search/replay.ts";
-import type { SearchServices } from "../search/search.ts";
+import type { SearchServices } from "../search/services.ts";
 import { solve } from "../search/solve.ts";
 import { ServiceUnavailable, type Grader } from "../services.ts";
 import { greedyTokens } from "./cost.ts";

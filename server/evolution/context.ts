@@ -1,7 +1,7 @@
 /** What the stages of a run work with, and how a stage ends. */
 import type { RunState } from "../protocol/evolution.ts";
 import type { EvolutionEvent } from "../protocol/run-output.ts";
-import type { SearchServices } from "../search/search.ts";
+import type { SearchServices } from "../search/services.ts";
 import type { Trainer } from "../services.ts";
 import type { RunFolder, RunProblems } from "./run-folder.ts";
 

@@ -7,7 +7,7 @@ import type { Trace } from "../protocol/trace.ts";
 import { profile, type SearchConfig } from "../search/config.ts";
 import { hash32 } from "../search/seed.ts";
 import { solve } from "../search/solve.ts";
-import type { SearchServices } from "../search/search.ts";
+import type { SearchServices } from "../search/services.ts";
 import { createTraceStore } from "../traces/store.ts";
 import { searchModels, sideBySide, type RunContext, type StageEnd } from "./context.ts";
 import type { TrainingProblem } from "./problems.ts";

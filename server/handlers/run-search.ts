@@ -5,7 +5,7 @@ import type { SolveOutcome } from "../protocol/solving.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { SearchConfig } from "../search/config.ts";
 import type { Earlier } from "../search/continuation.ts";
-import type { SearchProblem } from "../search/search.ts";
+import type { SearchProblem } from "../search/services.ts";
 import { startSearch, type RunningSearch } from "../search/solve.ts";
 import { Notebook } from "./notebook.ts";
 import {

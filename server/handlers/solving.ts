@@ -7,7 +7,7 @@ import type { Trace } from "../protocol/trace.ts";
 import { pathTo } from "../protocol/trace-path.ts";
 import type { SearchConfig } from "../search/config.ts";
 import { choiceProblem, type Choice, type Earlier } from "../search/continuation.ts";
-import type { SearchProblem } from "../search/search.ts";
+import type { SearchProblem } from "../search/services.ts";
 import { toSolution } from "../solutions.ts";
 import { insertBelow } from "./edits.ts";
 import type { Tokens } from "./progress.ts";

@@ -1,7 +1,8 @@
 /** Going on with a stored search: its tree is taken over, and a person's choice decides where it grows. */
 import type { Preference, Trace, TraceNode } from "../protocol/trace.ts";
 import { MARK, parseStep } from "./grammar.ts";
-import { SearchFailure, type Search } from "./search.ts";
+import type { Search } from "./search.ts";
+import { SearchFailure } from "./services.ts";
 import { pathOf, type SearchNode, type Tree } from "./tree.ts";
 
 /** What a person decided about a node of the stored trace. `text` is a step as the grammar has it: comment and code. */

@@ -2,63 +2,20 @@
  * One search of one problem: the operations that every strategy is made of (sample, expand, score, back up), all on one
  * tree and under one budget of generated tokens.
  */
-import type {
-  Candidate,
-  Grader,
-  PolicyModel,
-  PreferenceModel,
-  Prefix,
-  ProposeRequest,
-  ProposeResult,
-  Sandbox,
-} from "../services.ts";
-import type { Cost, Rejection, TraceNode, Vote } from "../protocol/trace.ts";
+import type { Candidate, Prefix, ProposeRequest, ProposeResult } from "../services.ts";
+import type { Cost, Rejection, Vote } from "../protocol/trace.ts";
 import type { SearchEvent, SearchProgress } from "../protocol/events.ts";
-import { extractAnswer, lastBoxed } from "../grading/extract.ts";
-import { plainValue } from "./final-answer.ts";
+import { Answers } from "./answers.ts";
 import type { SearchConfig } from "./config.ts";
-import {
-  ANSWER_OPENING,
-  ANSWER_STOPS,
-  CONTINUATION_STOPS,
-  parseCandidate,
-  parseContinuation,
-  STEP_STOPS,
-  writeAnswer,
-  type Step,
-} from "./grammar.ts";
-import { prefixOf, promptFor, type PromptFormat } from "./prompt.ts";
+import { CONTINUATION_STOPS, parseCandidate, parseContinuation, STEP_STOPS, type Step } from "./grammar.ts";
+import { prefixOf, promptFor } from "./prompt.ts";
 import { candidateSeed } from "./seed.ts";
+import { MeteredServices, SearchFailure, type SearchProblem, type SearchServices } from "./services.ts";
 import { isRefused, isWithin, pathOf, toTraceNode, Tree, type SearchNode } from "./tree.ts";
 import { affordable, costed, type CostedStep, type Draw, type Trail } from "./trail.ts";
 import { printed, reject, rejectionOf } from "./verdict.ts";
-import { AnswerGroups, backupRule, isSettled } from "./vote.ts";
+import { backupRule, isSettled } from "./vote.ts";
 
-/** What a search needs of the outside. The clock is an argument so that a search with fakes is the same every time. */
-export interface SearchServices {
-  readonly policy: PolicyModel;
-  readonly promptFormat: PromptFormat;
-  readonly ppm: PreferenceModel | null;
-  readonly sandbox: Sandbox;
-  readonly grader: Grader;
-  /** Milliseconds; differences only. */
-  readonly clock: () => number;
-}
-
-/** What is to be solved. */
-export interface SearchProblem {
-  /** Takes part in the seeds: the same problem under the same id is searched the same way. */
-  readonly id: string;
-  readonly text: string;
-  /** The given answer, for grading and terminal-guided annotation. Never part of a prompt. */
-  readonly reference: string | null;
-}
-
-/** The search cannot go on: what happened, for a person. */
-export class SearchFailure extends Error {}
-
-/** Answer steps are short: `The answer is \boxed{…}.` */
-const ANSWER_TOKENS = 64;
 /** What a continuation is taken to cost before the first one was seen, in tokens. */
 const USUAL_CONTINUATION = 120;
 
@@ -67,15 +24,15 @@ export class Search {
   readonly problem: SearchProblem;
   readonly config: SearchConfig;
   readonly signal: AbortSignal;
-  readonly cost: Cost = { generatedTokens: 0, evaluatedTokens: 0, ppmTokens: 0, sandboxMs: 0 };
-  readonly ms = { policy: 0, ppm: 0, sandbox: 0, grading: 0 };
+  readonly cost: Cost;
+  readonly ms: MeteredServices["ms"];
   /** Trajectories begun: continuations drawn, or beams and rollouts started. */
   started = 0;
   /** Where strategies begin, and what every solution goes through: the root, or the step that a person chose. */
   origin: SearchNode = this.tree.root;
-  readonly #services: SearchServices;
+  readonly #services: MeteredServices;
+  readonly #answers: Answers;
   readonly #emit: (event: SearchEvent) => void;
-  readonly #groups: AnswerGroups;
   readonly #root: Prefix;
   #candidates = 0;
   #rejected = 0;
@@ -94,10 +51,16 @@ export class Search {
     this.problem = problem;
     this.config = config;
     this.signal = signal;
-    this.#services = services;
-    this.#emit = emit;
-    this.#groups = new AnswerGroups(services.grader);
     this.#root = promptFor(problem.text, services.promptFormat);
+    this.#services = new MeteredServices(services, signal);
+    this.#answers = new Answers(
+      { problem, tree: this.tree, root: this.#root, seed: config.seed },
+      this.#services,
+      signal,
+    );
+    this.cost = this.#services.cost;
+    this.ms = this.#services.ms;
+    this.#emit = emit;
   }
 
   /** Tokens that may still be generated. */
@@ -167,12 +130,12 @@ export class Search {
       if (node.rejection !== null) this.#rejected++;
     }
     const nodes = this.tree.nodes.filter((node) => node.rejection === null && !isRefused(node));
-    await this.#count(nodes.filter(({ kind }) => kind === "answer"));
+    await this.#answers.count(nodes.filter(({ kind }) => kind === "answer"));
     const unanswered = nodes.filter(
       ({ kind, final, children }) => kind === "step" && final && !children.length,
     );
-    const answers = await this.#answer(unanswered.filter((node) => this.mayWin(node)));
-    await this.#count([...answers.values()]);
+    const answers = await this.#answers.of(unanswered.filter((node) => this.mayWin(node)));
+    await this.#answers.count([...answers.values()]);
     await this.#score(
       [...nodes, ...answers.values()].filter(({ kind, ppm }) => kind !== "root" && ppm === null),
     );
@@ -197,7 +160,7 @@ export class Search {
 
   /** Recomputes Q-values and visits by the configured annotation. */
   backup(): void {
-    this.tree.backup(backupRule(this.config, this.#groups));
+    this.tree.backup(backupRule(this.config, this.#answers.groups));
   }
 
   /**
@@ -213,7 +176,7 @@ export class Search {
 
   /** The vote as it stands, best first. */
   votes(): Vote[] {
-    return this.#groups.votes(this.config.voters, (node) => this.mayWin(node));
+    return this.#answers.groups.votes(this.config.voters, (node) => this.mayWin(node));
   }
 
   /** Whether the node's trajectory is one that a person's choices admit. */
@@ -278,7 +241,7 @@ export class Search {
           }),
       };
     });
-    const results = await this.#ask(requests);
+    const results = await this.#services.propose(requests);
     return draws.map(({ node, n }, index) => {
       const result = results[index];
       if (result === undefined) return [];
@@ -303,27 +266,6 @@ export class Search {
     // Steps that a continuation wrote below it stay what they are.
     if (node.children.length === 0) this.#reject(node, reject("too-deep", why));
     this.#tell([node]);
-  }
-
-  /** Calls the policy and books what it cost. */
-  async #ask(requests: readonly ProposeRequest[]): Promise<Exclude<ProposeResult, { kind: "failed" }>[]> {
-    const begun = this.#services.clock();
-    const results = await this.#services.policy.propose(requests, this.signal);
-    this.ms.policy += this.#services.clock() - begun;
-    return results.map((result) => {
-      switch (result.kind) {
-        case "candidates":
-          this.cost.evaluatedTokens += result.evaluatedTokens;
-          for (const candidate of result.candidates) this.cost.generatedTokens += candidate.tokens;
-          return result;
-        case "too-long":
-          return result;
-        case "failed":
-          throw new SearchFailure(`The model could not go on: ${result.reason}`);
-        default:
-          return result satisfies never;
-      }
-    });
   }
 
   /**
@@ -359,11 +301,11 @@ export class Search {
       }
     }
     const finals = ends.filter((node) => node.rejection === null);
-    const answers = await this.#answer([...new Set(finals)]);
+    const answers = await this.#answers.of([...new Set(finals)]);
     made.push(...new Set(answers.values()));
     const reached = ends.map((node) => answers.get(node) ?? node);
     for (const node of reached) if (countDeadEnds || node.rejection === null) node.arrivals++;
-    for (const node of new Set(reached)) if (node.kind === "answer") await this.#grade(node);
+    for (const node of new Set(reached)) if (node.kind === "answer") await this.#answers.grade(node);
     // After the votes: a search that is stopped or fails here has them.
     await this.#score(made.filter((node) => node.rejection === null && node.ppm === null));
     this.backup();
@@ -400,135 +342,38 @@ export class Search {
   /** Runs new nodes on their parents' states, all at once. */
   async #run(nodes: readonly SearchNode[]): Promise<void> {
     if (nodes.length === 0) return;
-    const begun = this.#services.clock();
-    await Promise.all(
-      nodes.map(async (node) => {
-        const state = node.parent?.state;
-        if (state === null || state === undefined) throw new Error("a step was added below a rejected one");
-        const result = await this.#services.sandbox.run(state, node.code, this.signal, {
-          completeImports: true,
-        });
-        node.code = result.code;
-        node.cost.sandboxMs += result.ms;
-        this.cost.sandboxMs += result.ms;
-        if (result.kind === "ok") {
-          node.state = result.state;
-          node.output = result.output;
-          node.value = result.value;
-          node.assertions = result.assertions;
-        } else {
-          if (result.kind !== "crash") node.output = result.output;
-          this.#reject(node, rejectionOf(result));
-        }
-      }),
+    await this.#services.timed("sandbox", () =>
+      Promise.all(
+        nodes.map(async (node) => {
+          const result = await this.#services.run(node);
+          if (result.kind === "ok") {
+            node.state = result.state;
+            node.output = result.output;
+            node.value = result.value;
+            node.assertions = result.assertions;
+          } else {
+            if (result.kind !== "crash") node.output = result.output;
+            this.#reject(node, rejectionOf(result));
+          }
+        }),
+      ),
     );
-    this.ms.sandbox += this.#services.clock() - begun;
     for (const node of nodes)
       if (node.rejection === null && node.final && printed(node) === "")
         this.#reject(node, reject("no-output", "The program ended without printing an answer."));
   }
 
-  /**
-   * Gives every program that ran to its end an answer node: what it printed last when that is a plain value, else what
-   * the policy makes of the output (with no further cost where the node has its answer already).
-   */
-  async #answer(finals: readonly SearchNode[]): Promise<Map<SearchNode, SearchNode>> {
-    const answers = new Map<SearchNode, SearchNode>();
-    const unclear: SearchNode[] = [];
-    const add = (
-      final: SearchNode,
-      answer: string,
-      made: { tokens: number; logProb: TraceNode["logProb"] },
-    ): void => {
-      const { node } = this.tree.add(final, {
-        kind: "answer",
-        text: writeAnswer(answer).trimEnd(),
-        reason: "",
-        code: "",
-        final: true,
-        logProb: made.logProb,
-        answer,
-      });
-      node.cost.generatedTokens += made.tokens;
-      answers.set(final, node);
-    };
-    for (const final of finals) {
-      const known = final.children[0];
-      const direct = plainValue(extractAnswer(printed(final)) ?? "");
-      if (known !== undefined) answers.set(final, known);
-      else if (direct !== null) add(final, direct, { tokens: 0, logProb: null });
-      else unclear.push(final);
-    }
-    if (unclear.length === 0) return answers;
-    const results = await this.#ask(
-      unclear.map((node) => ({
-        prefix: [...prefixOf(node, this.#root), ANSWER_OPENING],
-        seeds: [candidateSeed(this.config.seed, this.problem.id, node.place, 0)],
-        sampling: { temperature: 0, topP: 1 },
-        stop: ANSWER_STOPS,
-        maxTokens: ANSWER_TOKENS,
-      })),
-    );
-    for (const [index, final] of unclear.entries()) {
-      const result = results[index];
-      // Of what is too long to be read, the answer is what was printed.
-      const candidate = result?.kind === "candidates" ? result.candidates[0] : undefined;
-      const boxed = candidate === undefined ? null : lastBoxed(candidate.text);
-      add(final, boxed ?? extractAnswer(printed(final)) ?? "", {
-        tokens: candidate?.tokens ?? 0,
-        logProb: candidate?.logProb ?? null,
-      });
-    }
-    return answers;
-  }
-
   async #score(nodes: readonly SearchNode[]): Promise<void> {
-    const { ppm, clock } = this.#services;
-    if (ppm === null || nodes.length === 0) return;
-    const begun = clock();
+    if (!this.#services.hasPpm || nodes.length === 0) return;
     const bare = promptFor(this.problem.text, "bare");
-    const results = await ppm.score(
-      nodes.map((node) => prefixOf(node, bare)),
-      this.signal,
-    );
-    this.ms.ppm += clock() - begun;
+    const results = await this.#services.score(nodes.map((node) => prefixOf(node, bare)));
     for (const [index, node] of nodes.entries()) {
       const result = results[index];
-      switch (result?.kind) {
-        case "score":
-          node.ppm = result.value;
-          node.cost.ppmTokens += result.evaluatedTokens;
-          this.cost.ppmTokens += result.evaluatedTokens;
-          break;
-        case "failed":
-          throw new SearchFailure(`The PPM could not go on: ${result.reason}`);
-        case "too-long":
-        case undefined:
-          break;
-        default:
-          result satisfies never;
-      }
+      // What the PPM cannot read has no score.
+      if (result?.kind !== "score") continue;
+      node.ppm = result.value;
+      node.cost.ppmTokens += result.evaluatedTokens;
     }
-  }
-
-  /** Counts and grades answers of an earlier search, also those at which it was stopped before it counted them. */
-  async #count(answers: readonly SearchNode[]): Promise<void> {
-    for (const node of answers) {
-      if (node.arrivals === 0) node.arrivals = node.parent?.samples ?? 0;
-      await this.#grade(node);
-    }
-  }
-
-  /** Puts an answer into its group and compares it with the reference, each once. */
-  async #grade(node: SearchNode): Promise<void> {
-    const begun = this.#services.clock();
-    await this.#groups.add(node, this.signal);
-    const { reference } = this.problem;
-    if (node.graded === null && reference !== null && node.answer !== null)
-      node.graded = (
-        await this.#services.grader.equivalent(reference, node.answer, "lenient", this.signal)
-      ).kind;
-    this.ms.grading += this.#services.clock() - begun;
   }
 
   #reject(node: SearchNode, rejection: Rejection): void {

@@ -5,7 +5,7 @@ import type { SolveTextResult, VerifyStepParams, VerifyStepResult } from "../pro
 import type { Trace } from "../protocol/trace.ts";
 import type * as z from "zod";
 import { rejectionOf } from "../search/verdict.ts";
-import type { SearchProblem } from "../search/search.ts";
+import type { SearchProblem } from "../search/services.ts";
 import { EMPTY_STATE, ServiceUnavailable, type Sandbox, type SandboxState } from "../services.ts";
 import { toSolution } from "../solutions.ts";
 

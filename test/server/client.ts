@@ -27,7 +27,7 @@ import {
   type ParamsOf,
   type RequestSpec,
 } from "../../server/protocol/requests.ts";
-import type { SearchServices } from "../../server/search/search.ts";
+import type { SearchServices } from "../../server/search/services.ts";
 import { startServer } from "../../server/server.ts";
 import { openTraceFiles, type TraceFiles } from "../../server/traces/files.ts";
 

@@ -9,7 +9,7 @@ import type {
   RunResult,
   Sandbox,
 } from "../../server/services.ts";
-import type { SearchServices } from "../../server/search/search.ts";
+import type { SearchServices } from "../../server/search/services.ts";
 import { profile, type SearchConfig } from "../../server/search/config.ts";
 
 const HASH = "0".repeat(64);

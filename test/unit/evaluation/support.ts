@@ -10,7 +10,7 @@ import { openRecords, readRecords } from "../../../server/evaluation/records.ts"
 import { evaluate, type EvaluationEnd, type EvaluationPlan } from "../../../server/evaluation/run.ts";
 import type { EvaluationSettings, Session } from "../../../server/evaluation/settings.ts";
 import { planOf } from "../../../server/cli/eval-options.ts";
-import type { SearchServices } from "../../../server/search/search.ts";
+import type { SearchServices } from "../../../server/search/services.ts";
 import { fakeServices, scriptedPolicy } from "../../support/fakes.ts";
 
 /** Problems `p0`, `p1`, …, whose answers are their numbers; levels 1 and 2 in turn. */

@@ -6,7 +6,7 @@ import { choiceProblem, type Choice } from "../../../server/search/continuation.
 import type { SearchConfig } from "../../../server/search/config.ts";
 import { startSearch } from "../../../server/search/solve.ts";
 import type { SearchEvent } from "../../../server/protocol/events.ts";
-import type { SearchServices } from "../../../server/search/search.ts";
+import type { SearchServices } from "../../../server/search/services.ts";
 import type { PreferenceModel } from "../../../server/services.ts";
 import {
   configOf,

@@ -3,7 +3,7 @@ import { Trace, type TraceNode } from "../../../server/protocol/trace.ts";
 import type { SearchEvent } from "../../../server/protocol/events.ts";
 import { STRATEGIES, type SearchConfig } from "../../../server/search/config.ts";
 import { MARK } from "../../../server/search/grammar.ts";
-import type { SearchServices } from "../../../server/search/search.ts";
+import type { SearchServices } from "../../../server/search/services.ts";
 import { isSettled } from "../../../server/search/vote.ts";
 import { solve } from "../../../server/search/solve.ts";
 import {
