@@ -10,22 +10,29 @@ export interface EvalProgress {
   end(): void;
 }
 
+/** The time left is told by the pace of this many searches: the first of a run, or after a resume, come late. */
+const PACE = 200;
+/** From so many on: searches that share their draws end many at once. */
+const ENOUGH = 40;
+
 /** A view on `stream`, normally `process.stderr`. */
 export function createEvalProgress(stream: NodeJS.WriteStream): EvalProgress {
   let total = 0;
   let before = 0;
   let done = 0;
   let right = 0;
-  let began = 0;
   let shown = -1;
+  const ends: number[] = [];
   let bar: cliProgress.SingleBar | null = null;
   const state = (outcome: SearchOutcome): string => {
-    const left = ((Date.now() - began) / Math.max(1, done - before)) * (total - done);
-    return `${right} of ${done - before} right, about ${duration(left)} left, last: ${outcome.method}${outcome.budget === null ? "" : ` ${outcome.budget}`}, ${outcome.problem}`;
+    const took = (ends.at(-1) ?? 0) - (ends[0] ?? 0);
+    const left =
+      ends.length < ENOUGH ? "" : `about ${duration((took / (ends.length - 1)) * (total - done))} left, `;
+    return `${right} of ${done - before} right, ${left}last: ${outcome.method}${outcome.budget === null ? "" : ` ${outcome.budget}`}, ${outcome.problem}`;
   };
   return {
     begin(all, already) {
-      [total, before, done, began] = [all, already, already, Date.now()];
+      [total, before, done] = [all, already, already];
       const known = already === 0 ? "" : `, ${already} of them done before`;
       stream.write(`${all} searches${known}\n`);
       if (!stream.isTTY) return;
@@ -40,6 +47,8 @@ export function createEvalProgress(stream: NodeJS.WriteStream): EvalProgress {
     },
     show(outcome) {
       done++;
+      ends.push(Date.now());
+      if (ends.length > PACE) ends.shift();
       if (outcome.grading.strict === "equal") right++;
       bar?.update(done, { state: state(outcome) });
       const percent = Math.floor((100 * done) / Math.max(1, total));

@@ -57,6 +57,8 @@ function fixes(status: ProblemStatus, place: ProblemPlace, diagnostics: readonly
     ...fix("Solve Again", COMMANDS.solve, place, DIAGNOSTIC.answer),
     ...(status.state === "damaged"
       ? [
+          ...fix("Solve Again", COMMANDS.solve, place, DIAGNOSTIC.damaged),
+          ...fix("Solve Again", COMMANDS.solve, place, "half-solution"),
           ...fix("Remove the Damaged Solution", COMMANDS.removeSolution, place, DIAGNOSTIC.damaged),
           ...fix("Remove the Damaged Solution", COMMANDS.removeSolution, place, "half-solution"),
         ]

@@ -84,7 +84,14 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
         ...tree,
       ];
     case "damaged":
-      return [command("Damaged Solution: Remove", COMMANDS.removeSolution, place)];
+      // A new solution takes its place; what a person wrote in it stays.
+      return [
+        command("Damaged Solution: Remove", COMMANDS.removeSolution, place),
+        ...insert,
+        ...again,
+        ...solveWith,
+        ...tree,
+      ];
     default:
       return state satisfies never;
   }

@@ -162,11 +162,28 @@ describe("a changed document", () => {
     await until(() => codes(editor).length === 0);
   });
 
-  it("tells a damaged solution and leaves it as it is", async () => {
+  /** Problem 1 solved, with a line of a person's in its first step. */
+  async function damaged(): Promise<TestClient> {
     const editor = await solved();
     const at = editor.text(URI).indexOf("<sub>Q");
     await editor.type(URI, at, at + 5, "broken by hand ");
     await until(() => codes(editor).includes("damaged-solution"));
+    return editor;
+  }
+
+  it("has a damaged solution replaced by the stored one, and what a person wrote kept", async () => {
+    const editor = await damaged();
+    expect(await lenses(editor)).toEqual(expect.arrayContaining(["Insert 42", "Search On"]));
+    const fixes = (await actions(editor, "broken by hand")).filter(({ kind }) => kind === "quickfix");
+    expect(fixes.map(({ title }) => title)).toEqual(["Solve Again", "Remove the Damaged Solution"]);
+    const traceId = (await editor.problems(URI))[0]?.storedTraceId ?? "";
+    expect(await editor.ask("insertSolution", { traceId, place: FIRST })).toMatchObject({ kind: "done" });
+    expect((await editor.problems(URI))[0]?.state).toBe("solved");
+    expect(editor.text(URI)).toContain("broken by hand");
+  });
+
+  it("tells a damaged solution and leaves it as it is", async () => {
+    const editor = await damaged();
     expect((await editor.problems(URI))[0]?.state).toBe("damaged");
     expect((await lenses(editor))[0]).toBe("Damaged Solution: Remove");
     expect(await editor.ask("removeSolution", FIRST)).toMatchObject({ kind: "done" });
