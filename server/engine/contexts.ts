@@ -58,6 +58,9 @@ export interface Surroundings {
 const CPU_PREFILL = { beside: 32, alone: 60 };
 const GPU_PREFILL = { beside: 128, alone: 512 };
 
+/** As llama.cpp has it (`LLAMA_MAX_SEQ`). */
+const MOST_SEQUENCES = 256;
+
 /** Rows that llama.cpp's kernels for quantised weights compute together on CPUs; what is left over is rounded differently. */
 const CPU_ROW_GROUP = 4;
 
@@ -184,7 +187,7 @@ export class ModelContexts implements ContextSource {
 }
 
 /**
- * As many sequences as the budget holds: lanes first, the rest caches, up to three for each lane.
+ * As many sequences as the budget holds, and llama.cpp has at most: lanes first, the rest caches.
  *
  * @param free Bytes of memory that nobody uses. At most half of it is taken: the system would kill us for the rest.
  * @throws OpenError when not even one sequence fits.
@@ -208,7 +211,7 @@ function sizes(
   const most = Math.max(1, Math.min(options.lanes, affordable));
   // Without a sequence left to fill a batch up with, lanes have to come in whole groups themselves.
   const lanes = most === affordable && most > rowGroup ? most - (most % rowGroup) : most;
-  const sequences = Math.min(affordable, 4 * lanes, 256);
+  const sequences = Math.min(affordable, MOST_SEQUENCES);
   return { contextSize: padded, sequences, lanes, kvBytes: each * sequences };
 }
 

@@ -86,15 +86,16 @@ export type EngineOpening =
 const POLICY_ON_CPU: ContextOptions = { lanes: 32, contextLength: 2048, kvBytes: 1_000_000_000 };
 /**
  * With many problems side by side every lane is taken: the steps that wait for Python or the PPM have to be cached beside
- * them, or each is computed again when its turn comes.
+ * them, or each is computed again when its turn comes. As many as there can be of the default model.
  */
-const POLICY_ON_CPU_FOR_MANY: ContextOptions = { ...POLICY_ON_CPU, lanes: 64, kvBytes: 4_000_000_000 };
+const FOR_MANY = { kvBytes: 6_500_000_000 };
+const POLICY_ON_CPU_FOR_MANY: ContextOptions = { ...POLICY_ON_CPU, ...FOR_MANY, lanes: 64 };
 /** A GPU reads the weights once for all lanes of a batch, so that more of them are nearly free; memory is the limit. */
 const POLICY_ON_GPU: ContextOptions = { lanes: 64, contextLength: 2048, kvBytes: Infinity };
 
 /** Sizes for a PPM: it reads each step once, so that a few lanes keep the processor busy. */
 const PPM_ON_CPU: ContextOptions = { lanes: 8, contextLength: 2048, kvBytes: 500_000_000 };
-const PPM_ON_CPU_FOR_MANY: ContextOptions = { ...PPM_ON_CPU, kvBytes: 4_000_000_000 };
+const PPM_ON_CPU_FOR_MANY: ContextOptions = { ...PPM_ON_CPU, ...FOR_MANY };
 const PPM_ON_GPU: ContextOptions = { lanes: 32, contextLength: 2048, kvBytes: 4_000_000_000 };
 
 /** Sizes for reading distributions: one prefix after the other, no cache worth the name. */
