@@ -83,7 +83,7 @@ export interface RuntimeOptions {
   readonly idleUnloadMs?: number;
   /** These two as in `EngineOptions`: for what is measured or trained on. */
   readonly reproducible?: boolean;
-  readonly manyAtOnce?: boolean;
+  readonly problemsAtOnce?: number;
   /** Python that is open already; whoever opened it closes it. */
   readonly python?: Python;
 }
@@ -173,7 +173,7 @@ export async function openRuntime(
         ...(options.threads === undefined ? {} : { threads: options.threads }),
         ...(options.idleUnloadMs === undefined ? {} : { idleUnloadMs: options.idleUnloadMs }),
         reproducible: options.reproducible === true,
-        manyAtOnce: options.manyAtOnce === true,
+        ...(options.problemsAtOnce === undefined ? {} : { problemsAtOnce: options.problemsAtOnce }),
         ...fromDataFolder(options.folder),
       });
       if (opening.kind === "failed")
@@ -317,9 +317,9 @@ export async function openEvolution(
       home: dataHome(),
       now: () => new Date(),
       trainer,
-      openSearch: async ({ policy, ppm }, signal) => {
+      openSearch: async ({ policy, ppm }, problemsAtOnce, signal) => {
         const opening = await openRuntime(
-          { model: policy, ppm, reproducible: true, manyAtOnce: true },
+          { model: policy, ppm, reproducible: true, problemsAtOnce },
           signal,
           listener,
         );

@@ -65,7 +65,8 @@ async function run(options: EvalOptions): Promise<void> {
   let runtime: Runtime | null = null;
   try {
     const { plan, set } = await preparePlan(options, signal);
-    runtime = await open(options, signal);
+    const problemsAtOnce = Math.min(options.concurrency, plan.problems.length * plan.seeds.length);
+    runtime = await open(options, problemsAtOnce, signal);
     const end = await evaluateInto(options, plan, set, runtime, signal);
     await report(options.out);
     explain(end, options.out);
@@ -108,7 +109,7 @@ function atLevels(
   );
 }
 
-async function open(options: EvalOptions, signal: AbortSignal): Promise<Runtime> {
+async function open(options: EvalOptions, problemsAtOnce: number, signal: AbortSignal): Promise<Runtime> {
   const download = modelProgressView(process.stderr);
   try {
     const opening = await openRuntime(
@@ -116,7 +117,7 @@ async function open(options: EvalOptions, signal: AbortSignal): Promise<Runtime>
         ...(options.model === undefined ? {} : { model: options.model }),
         ...(options.ppm === undefined ? {} : { ppm: options.ppm === "none" ? null : options.ppm }),
         reproducible: true,
-        manyAtOnce: true,
+        problemsAtOnce,
       },
       signal,
       { say: (line) => void process.stderr.write(`${line}\n`), download: download.onProgress },

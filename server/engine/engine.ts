@@ -37,8 +37,8 @@ export interface EngineOptions {
   readonly reproducible?: boolean;
   /** Packages with binaries for a GPU that were fetched: the URL of each one's entry, by its name. */
   readonly binaries?: Readonly<Record<string, string>>;
-  /** Whether long work with full batches is ahead, not a person's few problems. Default false. */
-  readonly manyAtOnce?: boolean;
+  /** How many problems an evaluation or a round of evolution searches side by side; left out for a person's few. */
+  readonly problemsAtOnce?: number;
   /**
    * A folder whose models may have copies beside them in a form that this processor computes faster, the same weights
    * (widened.ts). Without it, or where that would not be faster, none is made.
@@ -84,18 +84,20 @@ export type EngineOpening =
 
 /** Sizes for a policy: many lanes, and room to cache the branches of several trees. */
 const POLICY_ON_CPU: ContextOptions = { lanes: 32, contextLength: 2048, kvBytes: 1_000_000_000 };
+/** With many problems side by side a batch of 64 takes less time for a token than two of 32. */
+const LANES_FOR_A_PROBLEM = 8;
+const MOST_LANES_ON_CPU = 64;
 /**
- * With many problems side by side every lane is taken: the steps that wait for Python or the PPM have to be cached beside
- * them, or each is computed again when its turn comes. As many as there can be of the default model.
+ * KV state for each of many problems side by side, in bytes: the steps that wait for Python or the PPM have to be cached
+ * beside the lanes, or each is computed again when its turn comes. About eleven sequences of the default model. Not
+ * simply all there may be: the memory is cleared first, which takes two seconds for a gigabyte.
  */
-const FOR_MANY = { kvBytes: 6_500_000_000 };
-const POLICY_ON_CPU_FOR_MANY: ContextOptions = { ...POLICY_ON_CPU, ...FOR_MANY, lanes: 64 };
+const KV_FOR_A_PROBLEM = 270_000_000;
 /** A GPU reads the weights once for all lanes of a batch, so that more of them are nearly free; memory is the limit. */
 const POLICY_ON_GPU: ContextOptions = { lanes: 64, contextLength: 2048, kvBytes: Infinity };
 
 /** Sizes for a PPM: it reads each step once, so that a few lanes keep the processor busy. */
 const PPM_ON_CPU: ContextOptions = { lanes: 8, contextLength: 2048, kvBytes: 500_000_000 };
-const PPM_ON_CPU_FOR_MANY: ContextOptions = { ...PPM_ON_CPU, ...FOR_MANY };
 const PPM_ON_GPU: ContextOptions = { lanes: 32, contextLength: 2048, kvBytes: 4_000_000_000 };
 
 /** Sizes for reading distributions: one prefix after the other, no cache worth the name. */
@@ -129,7 +131,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
     const widen =
       widenIn === undefined || backend.gpu !== false
         ? null
-        : whyWiden(llama.systemInfo, options.manyAtOnce === true);
+        : whyWiden(llama.systemInfo, options.problemsAtOnce !== undefined);
     if (widen === null) return { kind: "ready", engine: new Engine(llama, backend, others, errors) };
     const why = `${backend.why}; ${widen}`;
     return { kind: "ready", engine: new Engine(llama, { ...backend, why }, options, errors) };
@@ -151,7 +153,7 @@ export class Engine {
   readonly #llama: Llama;
   readonly #around: Surroundings;
   readonly #idleUnloadMs: number;
-  readonly #manyAtOnce: boolean;
+  readonly #problemsAtOnce: number;
   readonly #policies: { readonly contexts: ModelContexts; readonly model: Policy }[] = [];
   readonly #ppms: { readonly contexts: ModelContexts; readonly model: Ppm }[] = [];
   readonly #readers: LogitReader[] = [];
@@ -163,7 +165,7 @@ export class Engine {
     this.backend = backend;
     this.#llama = llama;
     this.#idleUnloadMs = options.idleUnloadMs ?? IDLE_UNLOAD_MS;
-    this.#manyAtOnce = options.manyAtOnce === true;
+    this.#problemsAtOnce = options.problemsAtOnce ?? 0;
     this.#around = {
       llama,
       files: new ModelFiles(llama, () => errors.splice(0).join("; "), options.widenIn),
@@ -187,7 +189,7 @@ export class Engine {
     signal: AbortSignal = NEVER,
   ): Promise<PolicyLoad> {
     const contexts = new ModelContexts(this.#around, model, {
-      ...this.#sizes(POLICY_ON_GPU, POLICY_ON_CPU, POLICY_ON_CPU_FOR_MANY),
+      ...this.#sizes(POLICY_ON_GPU, { ...POLICY_ON_CPU, lanes: this.#lanes() }),
       ...options,
     });
     try {
@@ -216,7 +218,7 @@ export class Engine {
       return { kind: "failed", reason: "bad-tokens", message };
     }
     const contexts = new ModelContexts(this.#around, model, {
-      ...this.#sizes(PPM_ON_GPU, PPM_ON_CPU, PPM_ON_CPU_FOR_MANY),
+      ...this.#sizes(PPM_ON_GPU, PPM_ON_CPU),
       ...options,
     });
     try {
@@ -271,9 +273,16 @@ export class Engine {
     return this.dispose();
   }
 
-  #sizes(onGpu: ContextOptions, onCpu: ContextOptions, onCpuForMany: ContextOptions): ContextOptions {
+  #sizes(onGpu: ContextOptions, onCpu: ContextOptions): ContextOptions {
     if (this.backend.gpu !== false) return onGpu;
-    return this.#manyAtOnce ? onCpuForMany : onCpu;
+    const problems = this.#problemsAtOnce;
+    return { ...onCpu, kvBytes: Math.max(onCpu.kvBytes, problems * KV_FOR_A_PROBLEM) };
+  }
+
+  /** Lanes of a policy on the CPU. */
+  #lanes(): number {
+    const wanted = Math.max(POLICY_ON_CPU.lanes, this.#problemsAtOnce * LANES_FOR_A_PROBLEM);
+    return Math.min(wanted, MOST_LANES_ON_CPU);
   }
 
   #governor(path: string): ThreadGovernor {

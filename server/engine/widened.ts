@@ -26,12 +26,12 @@ const RESERVE_BYTES = 1e9;
  * Why a copy pays, in a few words; null where it does not. A copy takes room on the disk, so that a few percent are not
  * enough (the figures are in ARCHITECTURE.md, "The engine").
  * @param systemInfo What llama.cpp says of the processor and of its own build: `AVX2 = 1 | AVX512 = 1 | …`.
- * @param manyAtOnce Whether long work with full batches is ahead, not a person's one problem.
+ * @param fullBatches Whether long work on many problems is ahead, not a person's few.
  */
-export function whyWiden(systemInfo: string, manyAtOnce: boolean): string | null {
+export function whyWiden(systemInfo: string, fullBatches: boolean): string | null {
   const has = (feature: string): boolean => new RegExp(`\\b${feature} = 1\\b`, "u").test(systemInfo);
   if (has("AMX_INT8")) return "with AMX, Q5_0 weights stored as Q8_0";
-  if (manyAtOnce && has("AVX2") && !has("AVX512"))
+  if (fullBatches && has("AVX2") && !has("AVX512"))
     return "with AVX2 and full batches, Q5_0 weights stored as Q8_0";
   return null;
 }

@@ -26,7 +26,11 @@ export interface EvolutionServices {
   /** The data folder, where adapters are kept. */
   readonly home: string;
   /** @throws the signal's reason when it is aborted. */
-  readonly openSearch: (models: SearchModels, signal: AbortSignal) => Promise<SearchOpening>;
+  readonly openSearch: (
+    models: SearchModels,
+    problemsAtOnce: number,
+    signal: AbortSignal,
+  ) => Promise<SearchOpening>;
   readonly resolveBase: (id: string, signal: AbortSignal) => Promise<BaseResolution>;
   readonly trainer: Trainer;
   readonly now: () => Date;

@@ -141,7 +141,7 @@ async function tryHeldOut(
       known.set(attempt.problemId, attempt.right);
   const missing = problems.held.filter(({ id }) => !known.has(id));
   if (missing.length > 0) {
-    const open = await services.openSearch(models, signal);
+    const open = await services.openSearch(models, state.settings.concurrency, signal);
     if (open.kind === "failed") return open;
     // Both sides of a PPM's comparison have the same policy; those of a policy's share nothing.
     const search =

@@ -65,7 +65,7 @@ export async function searchStage(context: RunContext, state: RunState): Promise
     emit({ kind: "note", message: `${folder.round(round).traces}:${line}: ${reason}` });
   const solved = new Map(stored.traces.map((trace) => [trace.id, isSolved(trace)]));
 
-  const open = await services.openSearch(searchModels(state), signal);
+  const open = await services.openSearch(searchModels(state), settings.concurrency, signal);
   if (open.kind === "failed") return open;
   let done = 0;
   let failures = 0;

@@ -17,7 +17,7 @@ const SLOW = 300_000;
 let engine: Engine;
 beforeAll(async () => {
   engine = await testEngine({
-    ...{ reproducible: true, manyAtOnce: true, gpu: false },
+    ...{ reproducible: true, problemsAtOnce: 8, gpu: false },
     widenIn: modelFolder(dataHome()),
   });
   await testModel(MODEL);

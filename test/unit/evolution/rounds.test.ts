@@ -452,8 +452,8 @@ describe("what can go wrong", () => {
       run.root,
       {
         ...services,
-        openSearch: async (models, signal) => {
-          const open = await services.openSearch(models, signal);
+        openSearch: async (models, problemsAtOnce, signal) => {
+          const open = await services.openSearch(models, problemsAtOnce, signal);
           if (open.kind === "failed") return open;
           const policy = {
             ...open.services.policy,

@@ -124,8 +124,8 @@ describe("a copy pays", () => {
     ["with AVX-512 and no AMX", wide, true, null],
     ["with AMX switched off", `${wide}AMX_INT8 = 0 | `, true, null],
     ["on ARM", "CPU : NEON = 1 | ARM_FMA = 1 | DOTPROD = 1 | REPACK = 1 | ", true, null],
-  ])("%s", (_, systemInfo, manyAtOnce, expected) => {
-    const why = whyWiden(systemInfo, manyAtOnce);
+  ])("%s", (_, systemInfo, fullBatches, expected) => {
+    const why = whyWiden(systemInfo, fullBatches);
     if (expected === null) expect(why).toBeNull();
     else expect(why).toContain(expected);
   });
