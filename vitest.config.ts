@@ -13,6 +13,8 @@ export default defineConfig({
           include: ["test/unit/**/*.test.ts"],
           setupFiles: ["./test/support/property-seed.ts"],
           pool: "forks",
+          // By default one core is left to the person at the machine.
+          maxWorkers: "100%",
           testTimeout: 20_000,
         },
       },
