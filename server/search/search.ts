@@ -364,12 +364,12 @@ export class Search {
   }
 
   async #score(nodes: readonly SearchNode[]): Promise<void> {
-    if (!this.#services.hasPpm || nodes.length === 0) return;
+    if (nodes.length === 0) return;
     const bare = promptFor(this.problem.text, "bare");
     const results = await this.#services.score(nodes.map((node) => prefixOf(node, bare)));
     for (const [index, node] of nodes.entries()) {
       const result = results[index];
-      // What the PPM cannot read has no score.
+      // What the PPM cannot read has no score, and nothing has without a PPM.
       if (result?.kind !== "score") continue;
       node.ppm = result.value;
       node.cost.ppmTokens += result.evaluatedTokens;

@@ -49,10 +49,6 @@ export class MeteredServices {
     this.#signal = signal;
   }
 
-  get hasPpm(): boolean {
-    return this.#services.ppm !== null;
-  }
-
   get grader(): Grader {
     return this.#services.grader;
   }
@@ -85,7 +81,7 @@ export class MeteredServices {
     return result;
   }
 
-  /** Scores of the PPM, one result for each prefix. @throws SearchFailure when there is a PPM and it fails. */
+  /** Scores of the PPM, one result for each prefix; none without a PPM. @throws SearchFailure when it fails. */
   async score(prefixes: readonly Prefix[]): Promise<Exclude<ScoreResult, { readonly kind: "failed" }>[]> {
     const { ppm } = this.#services;
     if (ppm === null) return [];
