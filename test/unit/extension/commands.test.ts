@@ -6,52 +6,10 @@ import type { SolveOutcome } from "../../../server/protocol/solving.ts";
 import { HANDLERS } from "../../../src/commands.ts";
 import { tellEdit, tellOutcome, type SolveRequest } from "../../../src/outcomes.ts";
 import type { Parts } from "../../../src/parts.ts";
+import { executed, person, shown, Uri } from "./fake-vscode.ts";
+import * as vscode from "./fake-vscode.ts";
 
-const told = vi.hoisted(() => ({
-  /** What was said, and as what. */
-  messages: [] as (readonly [string, string])[],
-  executed: [] as (readonly unknown[])[],
-  /** What the person presses next. */
-  answer: undefined as string | undefined,
-}));
-vi.mock("vscode", () => {
-  const say = (kind: string) => (message: string) => {
-    told.messages.push([kind, message]);
-    return Promise.resolve(told.answer);
-  };
-  class Uri {
-    readonly path: string;
-    constructor(path: string) {
-      this.path = path;
-    }
-    static parse(path: string): Uri {
-      return new Uri(path);
-    }
-    toString(): string {
-      return this.path;
-    }
-  }
-  return {
-    Uri,
-    l10n: { t: (text: string) => text },
-    commands: {
-      executeCommand: (...call: readonly unknown[]) => {
-        told.executed.push(call);
-        return Promise.resolve();
-      },
-    },
-    languages: { match: () => 0 },
-    window: {
-      // A file of another language is active.
-      activeTextEditor: { document: {} },
-      showInformationMessage: say("information"),
-      showWarningMessage: say("warning"),
-      setStatusBarMessage: say("passing"),
-    },
-    workspace: { openTextDocument: () => Promise.resolve() },
-  };
-});
-const { Uri } = await import("vscode");
+vi.mock("vscode", () => import("./fake-vscode.ts"));
 
 const URI = "file:///notes/a.md";
 const range = { start: { line: 0, character: 0 }, end: { line: 1, character: 0 } };
@@ -76,8 +34,16 @@ const parts = {
   status: { during: (work: (report: () => void) => unknown) => work(() => undefined) },
 } as unknown as Parts;
 
+/** What was said, and as what. */
+const messages = (): unknown[] => shown.map(({ kind, text }) => [kind, text]);
+
 beforeEach(() => {
-  Object.assign(told, { messages: [], executed: [], answer: undefined });
+  executed.length = shown.length = 0;
+  person.presses = { button: undefined };
+  // A file of another language is active.
+  vscode.window.activeTextEditor = { document: { uri: Uri.parse("file:///notes/a.py"), getText: () => "" } };
+  vscode.languages.match = () => 0;
+  vscode.workspace.openTextDocument = () => Promise.resolve();
   Object.assign(lists, { shown: null });
   sent.length = 0;
   problems = [PROBLEM];
@@ -97,33 +63,31 @@ test.each([COMMANDS.resume, COMMANDS.insertSolution, COMMANDS.showSearchTree])(
   "%s says so where there is no problem of the list",
   async (command) => {
     await HANDLERS[command]?.(parts, { uri: URI, problem: { kind: "selection", range } });
-    expect(told.messages).toEqual([
-      ["information", expect.stringContaining("none of the problems") as string],
-    ]);
+    expect(messages()).toEqual([["information", expect.stringContaining("none of the problems") as string]]);
     expect(sent).toEqual([]);
   },
 );
 
 test("a solution is inserted where its search was asked for, whatever else has the problem", async () => {
-  told.answer = "Insert Solution";
+  person.presses = { button: "Insert Solution" };
   const outcome: SolveOutcome = {
     ...{ kind: "solved", traceId: "t", answer: "42", support: 1, trajectories: 1, inserted: false },
     message: "42.",
   };
   await tellOutcome(parts, { kind: "solve", params: PLACE }, outcome, () => Promise.resolve());
-  expect(told.executed).toEqual([["rstarMath.insertSolution", { traceId: "t", place: PLACE }]]);
+  expect(executed).toEqual([["rstarMath.insertSolution", { traceId: "t", place: PLACE }]]);
 });
 
 test("Solve All of the list solves what it shows while another file is active, and says where there is none", async () => {
   await HANDLERS["rstarMath.solveAllProblems"]?.(parts, undefined);
-  expect(told.messages).toEqual([["information", expect.stringContaining("Open a Markdown file") as string]]);
+  expect(messages()).toEqual([["information", expect.stringContaining("Open a Markdown file") as string]]);
   lists.shown = Uri.parse(URI);
   await HANDLERS["rstarMath.solveAllProblems"]?.(parts, undefined);
   expect(sent).toEqual([["solve", PLACE]]);
 });
 
 test("a missing model is asked for once, and every problem that waits for it is solved then", async () => {
-  told.answer = "Download";
+  person.presses = { button: "Download" };
   const missing: SolveOutcome = {
     ...{ kind: "not-started", reason: "model-missing", message: "The model is not here." },
     model: { id: "m", bytes: 5 },
@@ -137,7 +101,7 @@ test("a missing model is asked for once, and every problem that waits for it is 
       tellOutcome(parts, request, missing, (next) => Promise.resolve(again.push(next))),
     ),
   );
-  expect(told.messages).toEqual([["information", "The model is not here."]]);
+  expect(messages()).toEqual([["information", "The model is not here."]]);
   expect(again).toEqual(requests);
   expect(sent).toEqual([["models", {}]]);
 });
@@ -145,7 +109,7 @@ test("a missing model is asked for once, and every problem that waits for it is 
 test("an edit that leaves something to do is told in a message that stays", async () => {
   await tellEdit({ kind: "done", message: "Done." });
   await tellEdit({ kind: "done", message: "Look at line 3.", unfinished: true });
-  expect(told.messages).toEqual([
+  expect(messages()).toEqual([
     ["passing", "Done."],
     ["warning", "Look at line 3."],
   ]);

@@ -55,12 +55,33 @@ export const l10n = {
     text.replace(/\{(\d+)\}/gu, (_, index: string) => String(values[Number(index)])),
 };
 export const languages = { match: () => 10 };
-export const commands = { executeCommand: () => Promise.resolve() };
+
+/** Commands that were called, with their arguments. */
+export const executed: (readonly unknown[])[] = [];
+export const commands = {
+  executeCommand: (...call: readonly unknown[]) => {
+    executed.push(call);
+    return Promise.resolve();
+  },
+};
+
+interface Message {
+  readonly kind: "information" | "warning" | "error" | "passing";
+  readonly text: string;
+  readonly answer: (button?: string) => void;
+}
 
 /** Messages that were shown, newest last; each stays until it is answered. */
-export const shown: { readonly text: string; readonly answer: (button?: string) => void }[] = [];
-const message = (text: string): Promise<string | undefined> =>
-  new Promise((answer) => shown.push({ text, answer }));
+export const shown: Message[] = [];
+/** What the person presses at every message at once; null leaves them standing. */
+export const person = { presses: null as { readonly button: string | undefined } | null };
+const message =
+  (kind: Message["kind"]) =>
+  (text: string): Promise<string | undefined> =>
+    new Promise((answer) => {
+      shown.push({ kind, text, answer });
+      if (person.presses !== null) answer(person.presses.button);
+    });
 
 /** What the last panel that was made was sent, and what its page sends. */
 export const page = { posted: [] as { readonly kind: string }[], received: new EventEmitter<unknown>() };
@@ -79,10 +100,13 @@ export const window = {
   visibleTextEditors: [] as readonly Editor[],
   onDidChangeVisibleTextEditors: never,
   onDidChangeActiveColorTheme: never,
-  showErrorMessage: message,
-  showWarningMessage: message,
-  showInformationMessage: message,
-  setStatusBarMessage: never,
+  showErrorMessage: message("error"),
+  showWarningMessage: message("warning"),
+  showInformationMessage: message("information"),
+  setStatusBarMessage: (text: string) => {
+    shown.push({ kind: "passing", text, answer: () => undefined });
+    return never();
+  },
   registerWebviewPanelSerializer: never,
   onDidChangeTextEditorSelection: selected.event,
   createWebviewPanel: () => {
@@ -103,7 +127,7 @@ export const workspace = {
   textDocuments: [] as { readonly uri: Uri }[],
   asRelativePath: String,
   getConfiguration: () => ({ get: (_: string, value: unknown) => value }),
-  openTextDocument: () => Promise.reject(new Error("no documents here")),
+  openTextDocument: (): Promise<unknown> => Promise.reject(new Error("no documents here")),
   onDidChangeTextDocument: changedText.event,
   onDidGrantWorkspaceTrust: never,
   onDidChangeConfiguration: never,
