@@ -1,7 +1,7 @@
 /** Fine-tuning and evolution from the editor, with processes that follow a script and runs that are real. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { beginRun, continueRun } from "../../server/evolution/rounds.ts";
 import { runFolder } from "../../server/evolution/run-folder.ts";
 import { runsFolder } from "../../server/evolution/runs.ts";
@@ -53,8 +53,11 @@ function puppets(): { readonly start: StartTraining; readonly started: Puppet[] 
 }
 
 const clients: TestClient[] = [];
+// It would come before the folders of these tests' settings.
+beforeEach(() => vi.stubEnv("RSTAR_HOME", ""));
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((each) => each.stop()));
+  vi.unstubAllEnvs();
 });
 
 interface Scene {
