@@ -45,24 +45,16 @@ export async function codeActions(
 }
 
 function fixes(status: ProblemStatus, place: ProblemPlace, diagnostics: readonly Diagnostic[]): CodeAction[] {
-  const own = (code: string): Diagnostic[] => diagnostics.filter((each) => each.code === code);
-  const fix = (title: string, command: string, argument: object, code: string): CodeAction[] => {
-    const met = own(code);
-    if (met.length === 0) return [];
-    return [{ ...action(title, command, argument), kind: CodeActionKind.QuickFix, diagnostics: met }];
-  };
+  const fix = (title: string, command: string, ...codes: readonly string[]): CodeAction[] =>
+    codes.flatMap((code) => {
+      const met = diagnostics.filter((each) => each.code === code);
+      if (met.length === 0) return [];
+      return [{ ...action(title, command, place), kind: CodeActionKind.QuickFix, diagnostics: met }];
+    });
+  const ofDamage = status.state === "damaged" ? [DIAGNOSTIC.damaged, "half-solution"] : [];
   return [
-    ...fix("Solve Again", COMMANDS.solve, place, DIAGNOSTIC.stale),
-    ...fix("Solve Again", COMMANDS.solve, place, DIAGNOSTIC.step),
-    ...fix("Solve Again", COMMANDS.solve, place, DIAGNOSTIC.answer),
-    ...(status.state === "damaged"
-      ? [
-          ...fix("Solve Again", COMMANDS.solve, place, DIAGNOSTIC.damaged),
-          ...fix("Solve Again", COMMANDS.solve, place, "half-solution"),
-          ...fix("Remove the Damaged Solution", COMMANDS.removeSolution, place, DIAGNOSTIC.damaged),
-          ...fix("Remove the Damaged Solution", COMMANDS.removeSolution, place, "half-solution"),
-        ]
-      : []),
+    ...fix("Solve Again", COMMANDS.solve, DIAGNOSTIC.stale, DIAGNOSTIC.step, DIAGNOSTIC.answer, ...ofDamage),
+    ...fix("Remove the Damaged Solution", COMMANDS.removeSolution, ...ofDamage),
   ];
 }
 
