@@ -38,8 +38,6 @@ export interface TrainingEnvironment {
 export interface EnvironmentOptions {
   /** The data folder. */
   readonly home: string;
-  /** Also what the trainer's own tests need. */
-  readonly development?: boolean;
   /** Stands for the process's own in tests; `RSTAR_PYTHON` and `RSTAR_TORCH_INDEX` are read from it. */
   readonly variables?: NodeJS.ProcessEnv;
   /** Free bytes at a path; asked of the system by default. */
@@ -72,8 +70,8 @@ export async function prepareEnvironment(
   signal: AbortSignal,
   say: (message: string) => void,
 ): Promise<TrainingEnvironment | EnvironmentFailure> {
-  const lists = ["torch", "packages", ...(options.development === true ? ["dev"] : [])].map((list) =>
-    path.join(trainerPackage(), list === "packages" ? "requirements.txt" : `requirements-${list}.txt`),
+  const lists = ["requirements-torch.txt", "requirements.txt"].map((name) =>
+    path.join(trainerPackage(), name),
   );
   const texts = await Promise.all(lists.map((file) => readFile(file, "utf8")));
   const key = createHash("sha256").update(texts.join("\n")).digest("hex").slice(0, 12);

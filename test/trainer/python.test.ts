@@ -1,13 +1,13 @@
-/** The Python package's own checks, run in the environment that it trains in. */
+/** The Python package's own checks, run with the packages that it trains with. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { trainerPackage } from "../../server/evolution/environment.ts";
 import { runProgram } from "../../server/evolution/program.ts";
-import { ENVIRONMENT_TIMEOUT, trainingEnvironment } from "./training-environment.ts";
+import { ENVIRONMENT_TIMEOUT, testingPython } from "./training-environment.ts";
 
 let python = "";
 
 beforeAll(async () => {
-  ({ python } = await trainingEnvironment());
+  python = await testingPython();
 }, ENVIRONMENT_TIMEOUT);
 
 /** Runs a module and returns what it said if it did not end well. */

@@ -1,13 +1,5 @@
 /** Making the training environment with a Python that is a shell script: what is told, kept and never done twice. */
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -70,16 +62,6 @@ describe("prepareEnvironment", () => {
     expect(await prepareEnvironment(options(python), forever, (line) => said.push(line))).toEqual(first);
     expect(calls(/./u).length).toBe(before);
     expect(said).toEqual([]);
-  });
-
-  it("keeps the tests' environment apart from the product's", async () => {
-    const python = fakePython("3.12.1");
-    await prepareEnvironment(options(python), forever, () => undefined);
-    await prepareEnvironment(options(python, { development: true }), forever, () => undefined);
-    expect(readdirSync(path.join(home, "trainer")).filter((name) => name.startsWith("python-"))).toHaveLength(
-      2,
-    );
-    expect(calls(/requirements-dev\.txt/u)).toHaveLength(1);
   });
 
   it("is made by one of two that want it at the same time", async () => {
