@@ -5,7 +5,7 @@ import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/pro
 import path from "node:path";
 import { lastLines } from "../models/last-lines.ts";
 import type { MetricsLine, TrainingJob, TrainingResult } from "../protocol/training.ts";
-import type { Trainer, TrainingPreparation } from "../services.ts";
+import type { Prefix, Trainer, TrainingPreparation } from "../services.ts";
 import { writeDryRun } from "./dry-run.ts";
 import {
   type EnvironmentOptions,
@@ -15,7 +15,13 @@ import {
   type TrainingEnvironment,
 } from "./environment.ts";
 import { type ConverterSource, exportAdapter } from "./export.ts";
-import { comparePrompts, type DistributionReader, parityPrompts, TOP_TOKENS } from "./parity.ts";
+import {
+  comparePrompts,
+  type DistributionReader,
+  parityPrompts,
+  type Reference,
+  TOP_TOKENS,
+} from "./parity.ts";
 import { runProgram } from "./program.ts";
 import { isReason, parseLine, type ProgramResult, withoutResult } from "./trainer-output.ts";
 
@@ -149,20 +155,17 @@ class Run {
     if (trained.outcome !== "trained") return this.#failed("other", "The trainer gave no result.");
 
     await this.#stage("export", "Writing the adapter as GGUF.");
-    const exported = await exportAdapter(
-      {
-        home: this.#options.home,
-        source: await this.#options.source(),
-        python: environment.python,
-        base: trained.base,
-        peft: trained.adapter,
-        out: path.join(job.out, "adapter.gguf"),
-      },
-      this.#signal,
-    );
+    // Both only read the trained adapter, and mostly wait for one core to import PyTorch.
+    const prompts = parityPrompts(job.ppm?.suffix ?? null);
+    const [exported, reference] = await Promise.all([
+      this.#export(environment, trained),
+      this.#reference(environment, trained.adapter, prompts),
+    ]);
     if (exported.kind === "failed") return this.#failed("export", exported.message, exported.log);
+    if (reference.outcome === "failed") return this.#failed(reference.reason, reference.message);
+    if (reference.outcome !== "reference") return this.#failed("other", "The trainer gave no reference.");
 
-    const parity = await this.#parity(environment, trained.adapter, exported);
+    const parity = await this.#parity(exported, trained.adapter, prompts, reference);
     if (parity.kind === "failed") return parity;
     return {
       kind: "adapter",
@@ -198,19 +201,42 @@ class Run {
     }
   }
 
-  async #parity(
+  async #export(
+    environment: TrainingEnvironment,
+    trained: { readonly adapter: string; readonly base: string },
+  ): ReturnType<typeof exportAdapter> {
+    return exportAdapter(
+      {
+        home: this.#options.home,
+        source: await this.#options.source(),
+        python: environment.python,
+        base: trained.base,
+        peft: trained.adapter,
+        out: path.join(this.#job.out, "adapter.gguf"),
+      },
+      this.#signal,
+    );
+  }
+
+  /** What PyTorch computes with a trained adapter. */
+  async #reference(
     environment: TrainingEnvironment,
     peft: string,
+    prompts: readonly Prefix[],
+  ): Promise<ProgramResult> {
+    const file = path.join(this.#job.out, "parity.json");
+    await writeFile(file, JSON.stringify({ base: this.#job.base, adapter: peft, prompts, top: TOP_TOKENS }));
+    return this.#program(environment, "reference", file);
+  }
+
+  async #parity(
     adapter: AdaptedModel["adapter"],
+    peft: string,
+    prompts: readonly Prefix[],
+    reference: Reference,
   ): Promise<{ readonly kind: "passed"; readonly report: Parity } | Failed> {
     const job = this.#job;
     await this.#stage("parity", "Comparing the engine with PyTorch.");
-    const prompts = parityPrompts(job.ppm?.suffix ?? null);
-    const file = path.join(job.out, "parity.json");
-    await writeFile(file, JSON.stringify({ base: job.base, adapter: peft, prompts, top: TOP_TOKENS }));
-    const reference = await this.#program(environment, "reference", file);
-    if (reference.outcome === "failed") return this.#failed(reference.reason, reference.message);
-    if (reference.outcome !== "reference") return this.#failed("other", "The trainer gave no reference.");
     const opening = await this.#options.openReader({ base: job.base, adapter }, this.#signal);
     if (opening.kind === "failed")
       return this.#failed(
@@ -244,7 +270,8 @@ class Run {
     file: string,
   ): Promise<ProgramResult> {
     const { launchConfig, home } = this.#options;
-    const launched = launchConfig !== undefined && command === "train";
+    const training = command === "train";
+    const launched = training && launchConfig !== undefined;
     const python = launched
       ? [environment.python, "-m", "accelerate.commands.launch", "--config_file", launchConfig]
       : [environment.python];
@@ -259,7 +286,7 @@ class Run {
         file,
         "--bases",
         bases,
-        ...(launched ? [] : ["--stop-on-input"]),
+        ...(training && !launched ? ["--stop-on-input"] : []),
       ],
       this.#signal,
       {
@@ -270,7 +297,8 @@ class Run {
           // PyTorch's threads wait for each other spinning; when another program takes a core, they then nearly stop.
           OMP_WAIT_POLICY: process.env["OMP_WAIT_POLICY"] ?? "passive",
         },
-        graceMs: GRACE_MS,
+        // Only a training has something to keep.
+        ...(training ? { graceMs: GRACE_MS } : {}),
         onLine: (line) => {
           const heard = parseLine(line);
           if (heard?.kind === "result") results.push(heard.result);
