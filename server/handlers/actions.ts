@@ -64,7 +64,7 @@ function problemActions(status: ProblemStatus, place: ProblemPlace): CodeAction[
   const actions = [];
   if (state === "unsolved" || state === "kept")
     actions.push(action("Solve This Problem", COMMANDS.solve, place));
-  if ((state === "kept" || state === "stale") && stored?.answer != null)
+  if ((state === "kept" || state === "stale" || state === "damaged") && stored?.answer != null)
     actions.push(
       action(`Insert the Kept Solution (${stored.answer})`, COMMANDS.insertSolution, {
         traceId: stored.id,

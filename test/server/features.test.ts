@@ -174,8 +174,10 @@ describe("a changed document", () => {
   it("has a damaged solution replaced by the stored one, and what a person wrote kept", async () => {
     const editor = await damaged();
     expect(await lenses(editor)).toEqual(expect.arrayContaining(["Insert 42", "Search On"]));
-    const fixes = (await actions(editor, "broken by hand")).filter(({ kind }) => kind === "quickfix");
+    const offered = await actions(editor, "broken by hand");
+    const fixes = offered.filter(({ kind }) => kind === "quickfix");
     expect(fixes.map(({ title }) => title)).toEqual(["Solve Again", "Remove the Damaged Solution"]);
+    expect(offered.map(({ title }) => title)).toContain("Insert the Kept Solution (42)");
     const traceId = (await editor.problems(URI))[0]?.storedTraceId ?? "";
     expect(await editor.ask("insertSolution", { traceId, place: FIRST })).toMatchObject({ kind: "done" });
     expect((await editor.problems(URI))[0]?.state).toBe("solved");
