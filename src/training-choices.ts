@@ -7,6 +7,9 @@ import type { Parts } from "./parts.ts";
 import { agreeToCollecting } from "./trace-collection.ts";
 import type { RequestParams } from "./protocol.ts";
 
+/** Questions that follow each other stay when something else takes the focus: nobody has to begin anew. */
+const STAYS = { ignoreFocusOut: true };
+
 /** Which traces train, and how thoroughly. Null when the person went away. */
 export async function askForFineTuning(parts: Parts): Promise<RequestParams<"fineTune"> | null> {
   const traces = await pickTraces(parts);
@@ -20,6 +23,7 @@ export async function askForEvolution(): Promise<RequestParams<"evolve"> | null>
   const problems = await pickFile(vscode.l10n.t("Select problems: JSON lines with id, problem and answer"));
   if (problems === undefined) return null;
   const text = await vscode.window.showInputBox({
+    ...STAYS,
     title: vscode.l10n.t("How many rounds?"),
     prompt: vscode.l10n.t("Each searches all problems, trains, and adopts what is better; the paper ran 4"),
     value: "4",
@@ -82,7 +86,7 @@ async function pickTraces(parts: Parts): Promise<string | null | undefined> {
     },
   ];
   const title = vscode.l10n.t("Fine-tune on which traces?");
-  const picked = await vscode.window.showQuickPick(items, { title });
+  const picked = await vscode.window.showQuickPick(items, { ...STAYS, title });
   if (picked === undefined) return undefined;
   switch (picked.source) {
     case "own":
@@ -123,6 +127,7 @@ async function pickProfile(): Promise<TrainingProfile | undefined> {
     },
   ];
   const picked = await vscode.window.showQuickPick(items, {
+    ...STAYS,
     title: vscode.l10n.t("Train how thoroughly?"),
     placeHolder: vscode.l10n.t("The first training makes a Python environment of 1.3 GB, or 7 GB with CUDA"),
   });
