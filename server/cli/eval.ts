@@ -1,8 +1,10 @@
 /** `rstar eval`: searches a set of problems by several methods, grades, and reports with intervals and paired tests. */
+import { rm } from "node:fs/promises";
 import path from "node:path";
 import { Command, Option } from "commander";
 import { openRuntime, type Runtime } from "../compose.ts";
 import { BENCHMARKS } from "../evaluation/benchmarks.ts";
+import { openDraws } from "../evaluation/draws.ts";
 import { filesOf, openFolder } from "../evaluation/folder.ts";
 import { budgetName, methodList } from "../evaluation/methods.ts";
 import { ofLevels, problemsHash, slice, type EvaluationProblem } from "../evaluation/problems.ts";
@@ -146,7 +148,7 @@ async function evaluateInto(
   const session = await describeSession(options.concurrency, localParts(runtime).backend);
   const opening = await openFolder(options.out, settings, session, options.resume === true);
   if (opening.kind === "refused") throw new CommandFailure(EXIT.usage, opening.message);
-  const { traces } = filesOf(options.out);
+  const { traces, draws } = filesOf(options.out);
   const progress = createEvalProgress(process.stderr);
   try {
     const { outcomes } = await readRecords(traces);
@@ -155,7 +157,7 @@ async function evaluateInto(
     const named = { ...plan, name: settingsHash(settings).slice(0, 12) };
     progress.begin(cellCount(named), [...done.values()].filter(isDone).length);
     try {
-      return await evaluate(
+      const end = await evaluate(
         named,
         done,
         runtime.services,
@@ -164,10 +166,13 @@ async function evaluateInto(
           session: opening.session,
           now: () => Date.now(),
           keep: (record) => writer.append(record),
+          openDraws: (name) => openDraws(draws, name),
           onOutcome: (outcome) => progress.show(outcome),
         },
         signal,
       );
+      if (end.kind === "finished") await rm(draws, { recursive: true, force: true });
+      return end;
     } finally {
       await writer.close();
     }

@@ -15,8 +15,17 @@ import {
 } from "./settings.ts";
 
 /** Where things lie in the folder. */
-export function filesOf(folder: string): { readonly run: string; readonly traces: string } {
-  return { run: path.join(folder, "run.json"), traces: path.join(folder, "traces.jsonl") };
+export function filesOf(folder: string): {
+  readonly run: string;
+  readonly traces: string;
+  /** What searches under way share; nothing is left of it when all are done. */
+  readonly draws: string;
+} {
+  return {
+    run: path.join(folder, "run.json"),
+    traces: path.join(folder, "traces.jsonl"),
+    draws: path.join(folder, "draws"),
+  };
 }
 
 /** The folder is this process's, or why not, in words. */

@@ -6,6 +6,7 @@ import type { SearchServices } from "../search/services.ts";
 import { solve } from "../search/solve.ts";
 import { ServiceUnavailable, type Grader } from "../services.ts";
 import { greedyTokens } from "./cost.ts";
+import type { Draws } from "./draws.ts";
 import { budgetName, budgetTokens, type Budget, type Method } from "./methods.ts";
 import type { EvaluationProblem } from "./problems.ts";
 import {
@@ -40,6 +41,8 @@ export interface EvaluationOptions {
   readonly now: () => number;
   /** Called once a search is over, before the next one takes its place; it is on disk when the promise resolves. */
   readonly keep: (record: EvaluationRecord) => Promise<void>;
+  /** Opens what the searches of that name share, where they share what they draw. */
+  readonly openDraws: (name: string) => Promise<Draws>;
   /** Hears of every search that is over. */
   readonly onOutcome?: (outcome: SearchOutcome) => void;
 }
@@ -170,18 +173,32 @@ async function runCells(
   const either = AbortSignal.any([signal, stop.signal]);
   const failures: string[] = [];
   let next = 0;
+  /** Whether all of a group was searched. */
+  const searchGroup = async (group: Group, own: SearchServices): Promise<boolean> => {
+    for (const cell of group.cells) {
+      const record = await searchCell(plan, cell, own, options, either);
+      if (record === null) return false;
+      await options.keep(record);
+      const outcome = outcomeOf(record);
+      done.set(cellName(cell), outcome);
+      options.onOutcome?.(outcome);
+      if (outcome.failure === null) failures.length = 0;
+      else if (failures.push(outcome.failure) >= FAILURES_IN_A_ROW) stop.abort();
+    }
+    return true;
+  };
   const worker = async (): Promise<void> => {
     for (let group = open[next++]; group !== undefined && !either.aborted; group = open[next++]) {
-      const own = group.length > 1 ? sharing(services) : services;
-      for (const cell of group) {
-        const record = await searchCell(plan, cell, own, options, either);
-        if (record === null) return;
-        await options.keep(record);
-        const outcome = outcomeOf(record);
-        done.set(cellName(cell), outcome);
-        options.onOutcome?.(outcome);
-        if (outcome.failure === null) failures.length = 0;
-        else if (failures.push(outcome.failure) >= FAILURES_IN_A_ROW) stop.abort();
+      if (group.shares === null) {
+        await searchGroup(group, services);
+        continue;
+      }
+      const draws = await options.openDraws(group.shares);
+      let isWhole = false;
+      try {
+        isWhole = await searchGroup(group, sharing(services, draws));
+      } finally {
+        await draws.close(isWhole);
       }
     }
   };
@@ -198,8 +215,14 @@ async function runCells(
 }
 
 /** What one worker does in a row: a search, or all of a problem's under one seed where they share what they draw. */
-function groupsOf(cells: readonly Cell[], sharedDraws: boolean): readonly (readonly Cell[])[] {
-  if (!sharedDraws) return cells.map((cell) => [cell]);
+interface Group {
+  readonly cells: readonly Cell[];
+  /** The name of what they share; null where nothing is shared. */
+  readonly shares: string | null;
+}
+
+function groupsOf(cells: readonly Cell[], sharedDraws: boolean): readonly Group[] {
+  if (!sharedDraws) return cells.map((cell) => ({ cells: [cell], shares: null }));
   const groups = new Map<string, Cell[]>();
   for (const cell of cells) {
     const key = JSON.stringify([cell.seed, cell.problem]);
@@ -207,15 +230,15 @@ function groupsOf(cells: readonly Cell[], sharedDraws: boolean): readonly (reado
     if (group === undefined) groups.set(key, [cell]);
     else group.push(cell);
   }
-  return [...groups.values()];
+  return [...groups].map(([shares, group]) => ({ cells: group, shares }));
 }
 
 /** The same models, asked for nothing twice. */
-function sharing(services: SearchServices): SearchServices {
+function sharing(services: SearchServices, { candidates, scores }: Draws): SearchServices {
   return {
     ...services,
-    policy: replaying(services.policy, new Map()),
-    ppm: services.ppm === null ? null : remembering(services.ppm, new Map()),
+    policy: replaying(services.policy, candidates),
+    ppm: services.ppm === null ? null : remembering(services.ppm, scores),
   };
 }
 

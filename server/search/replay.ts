@@ -9,11 +9,17 @@ import type {
   ScoreResult,
 } from "../services.ts";
 
+/** Where something is remembered by name; a `Map` is one. */
+export interface Memory<T> {
+  get(key: string): T | undefined;
+  set(key: string, value: T): unknown;
+}
+
 /** Candidates by what they depend on, each with the most tokens that it was allowed. */
-export type DrawnCandidates = Map<string, { readonly candidate: Candidate; readonly maxTokens: number }>;
+export type DrawnCandidates = Memory<{ readonly candidate: Candidate; readonly maxTokens: number }>;
 
 /** Scores by prefix. */
-export type KnownScores = Map<string, ScoreResult>;
+export type KnownScores = Memory<Exclude<ScoreResult, { readonly kind: "failed" }>>;
 
 /**
  * A policy that draws a candidate only if it is not among `drawn`, and puts it there. Tokens of a candidate that was
@@ -57,7 +63,7 @@ export function remembering(ppm: PreferenceModel, scores: KnownScores): Preferen
     identity: ppm.identity,
     score: async (prefixes, signal) => {
       const keys = prefixes.map(prefixKey);
-      const missing = prefixes.filter((_, index) => !scores.has(keys[index] ?? ""));
+      const missing = prefixes.filter((_, index) => scores.get(keys[index] ?? "") === undefined);
       const results = missing.length === 0 ? [] : await ppm.score(missing, signal);
       const fresh = new Map(missing.map((prefix, index) => [prefixKey(prefix), results[index]]));
       for (const [key, result] of fresh)

@@ -1,9 +1,10 @@
 /** Killed anywhere, an evaluation goes on where it was and ends with the same results. */
-import { appendFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as z from "zod";
+import { openDraws } from "../../../server/evaluation/draws.ts";
 import { filesOf, openFolder } from "../../../server/evaluation/folder.ts";
 import { eachLine } from "../../../server/evaluation/json-lines.ts";
 import { readRecords } from "../../../server/evaluation/records.ts";
@@ -150,13 +151,41 @@ describe("with shared draws", () => {
     expect(readFileSync(path.join(shared, "report.md"), "utf8")).toContain("was drawn and scored once");
   });
 
-  it("stopped and resumed it ends the same", async () => {
+  it("stopped and resumed it ends the same, and draws nothing twice", async () => {
     const [folder, whole] = [temporaryFolder(), temporaryFolder()];
     const sharing = planFor(problemsOf(4), { ...methods, shareDraws: true });
-    await evaluateInto(folder, sharing, servicesOf(), { stopAfter: 9 });
-    await evaluateInto(folder, sharing);
-    await evaluateInto(whole, sharing);
+    const [parts, once] = [counting(), counting()];
+    await evaluateInto(folder, sharing, servicesOf(parts.policy), { stopAfter: 9 });
+    expect(readdirSync(filesOf(folder).draws).length).toBeGreaterThan(0);
+    await evaluateInto(folder, sharing, servicesOf(parts.policy));
+    await evaluateInto(whole, sharing, servicesOf(once.policy));
     expect(await resultsOf(folder)).toBe(await resultsOf(whole));
+    expect(parts.drawn()).toBe(once.drawn());
+    expect(readdirSync(filesOf(folder).draws)).toEqual([]);
+  });
+
+  it("goes on with what was kept up to a line torn by a kill", async () => {
+    const folder = temporaryFolder();
+    const candidate = { text: "x", tokens: 1, logProb: null, finish: { kind: "length" } } as const;
+    const first = await openDraws(folder, "one");
+    first.candidates.set("a", { candidate, maxTokens: 1 });
+    first.scores.set("b", { kind: "score", value: -0.1, evaluatedTokens: 0, reusedTokens: 0 });
+    await first.close(false);
+    const [name = ""] = readdirSync(folder);
+    appendFileSync(path.join(folder, name), '{"kind":"candidate","key":"c","va');
+    const second = await openDraws(folder, "one");
+    expect(second.candidates.get("a")).toEqual({ candidate, maxTokens: 1 });
+    expect(second.scores.get("b")).toMatchObject({ value: -0.1 });
+    expect(second.candidates.get("c")).toBeUndefined();
+    second.candidates.set("c", { candidate, maxTokens: 2 });
+    await second.close(false);
+    const third = await openDraws(folder, "one");
+    expect(third.candidates.get("c")).toEqual({ candidate, maxTokens: 2 });
+    const another = await openDraws(folder, "another");
+    expect(another.candidates.get("a")).toBeUndefined();
+    await another.close(true);
+    await third.close(true);
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 

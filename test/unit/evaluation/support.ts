@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { onTestFinished } from "vitest";
+import { openDraws } from "../../../server/evaluation/draws.ts";
 import { filesOf, openFolder } from "../../../server/evaluation/folder.ts";
 import { budgetName } from "../../../server/evaluation/methods.ts";
 import { problemsHash, type EvaluationProblem } from "../../../server/evaluation/problems.ts";
@@ -89,7 +90,7 @@ export async function evaluateInto(
 ): Promise<{ readonly end: EvaluationEnd; readonly searched: number }> {
   const opening = await openFolder(folder, settingsFor(plan), sessionOf(options.session), true);
   if (opening.kind === "refused") throw new Error(opening.message);
-  const { traces } = filesOf(folder);
+  const { traces, draws } = filesOf(folder);
   const { outcomes } = await readRecords(traces);
   const writer = await openRecords(traces);
   const controller = new AbortController();
@@ -103,6 +104,7 @@ export async function evaluateInto(
       session: opening.session,
       now: options.now ?? (() => 0),
       keep: (record) => writer.append(record),
+      openDraws: (name) => openDraws(draws, name),
       onOutcome: () => {
         if (++searched === options.stopAfter) controller.abort();
       },
