@@ -37,7 +37,7 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
 }
 
 /** What every table of results says with the same words. */
-const HOW_TO_READ = `Strict accuracy is the headline; the lenient grader forgives units, words around the value and rounding. Intervals are 95% bootstrap intervals over problems. pass@N is the share of problems that any trajectory solved: what a perfect choice among them would reach. A budget says when no further wave of candidates is begun; what the last wave took beyond is in the tokens. ◆ marks rows that no other row beats in accuracy at as few generated tokens, ◇ in as little time.`;
+const HOW_TO_READ = `Strict accuracy is the headline; the lenient grader forgives units, words around the value and rounding. Intervals are 95% bootstrap intervals over problems. pass@N is the share of problems that any trajectory solved: what a perfect choice among them would reach. A budget says when no further wave of candidates is begun; what the last wave took beyond is in the tokens. ◆ marks rows that no other row beats in accuracy with as little computation, every generated token going once through the policy and once through a PPM that takes part (the TFLOP behind ≥, where those of the whole search are not known); ◇ in as little time.`;
 const SHARED_DRAWS = `What several methods and budgets of a problem have in common was drawn and scored once, so times and what was computed are no method's own and are left out. Answers and generated tokens are what each would have had alone.`;
 
 /** What a reader must know before the table: that searches are missing or failed, and that machines or programs differ. */
@@ -158,11 +158,15 @@ function resultTable({ complete, rows, measured }: EvaluationReport): string {
         cost?.sandboxSeconds.toFixed(2) ?? "",
         cost?.seconds.toFixed(2) ?? "",
         cost?.latency.mean.toFixed(1) ?? "",
-        cost === undefined ? "" : (cost.flops / 1e12).toFixed(2),
+        some(cost === undefined ? `≥ ${teraFlops(row.generatedFlops)}` : teraFlops(cost.flops)),
         `${row.onFrontier ? "◆" : ""}${cost?.onTimeFrontier === true ? "◇" : ""}`,
       ];
     }),
   );
+}
+
+function teraFlops(flops: number): string {
+  return (flops / 1e12).toFixed(2);
 }
 
 /** `37.0% 36.0%`; while searches are missing with the problems that each seed stands on. */

@@ -4,7 +4,7 @@ import { SearchConfig } from "../search/config.ts";
 import { EvaluationSettings, Session } from "./settings.ts";
 
 /** The version of `report.json`. */
-export const REPORT_VERSION = 3;
+export const REPORT_VERSION = 4;
 
 const share = z.number().min(0).max(1);
 
@@ -69,12 +69,16 @@ export const ReportRow = z.strictObject({
     finished: z.number(),
   }),
   generatedTokens: z.strictObject({ mean: z.number(), median: z.number(), max: z.number() }),
-  generatedFlops: z.number().describe("2 x parameters x generated tokens, mean of a search."),
+  generatedFlops: z
+    .number()
+    .describe(
+      "2 x parameters x generated tokens, mean of a search; parameters of the policy and, where one took part, of the PPM, which reads every generated token: the least that must be computed.",
+    ),
   stops: z.record(z.string(), z.int()).describe("How many searches ended how."),
   byLevel: z.array(ByLevel),
   onFrontier: z
     .boolean()
-    .describe("No other row is more accurate (strict) at as many generated tokens or fewer."),
+    .describe("No other row is more accurate (strict) at as many `generatedFlops` or fewer."),
 });
 export type ReportRow = z.infer<typeof ReportRow>;
 

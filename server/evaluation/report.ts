@@ -38,8 +38,8 @@ export function makeReport(run: RunFile, outcomes: ReadonlyMap<string, SearchOut
   const reported = rows.map((row) => reportRow(row, settings, unit));
   // A row without searches is beaten by every other: its zeros are no results.
   const strict = reported.map((row) => (row.problems === 0 ? -1 : row.strict.mean));
-  const tokens = reported.map((row) => (row.problems === 0 ? Infinity : row.generatedTokens.mean));
-  const onFrontier = frontier(tokens, strict);
+  const flops = reported.map((row) => (row.problems === 0 ? Infinity : row.generatedFlops));
+  const onFrontier = frontier(flops, strict);
   const measured = measuredRows(rows, settings);
   const inTime = frontier(
     measured.rows.map(({ searches, seconds }) => (searches === 0 ? Infinity : seconds)),
@@ -132,6 +132,7 @@ function reportRow(row: RowData, settings: EvaluationSettings, unit: number | nu
   const generated = searches.map(({ cost }) => cost.generatedTokens).sort((a, b) => a - b);
   const budget = row.budget === null ? null : readBudget(row.budget);
   const stops = [...new Set(searches.map(({ stop }) => stop))].sort();
+  const ppm = row.method.ppm === "none" ? null : settings.models.ppm;
   return {
     name: row.name,
     method: row.method.name,
@@ -139,7 +140,7 @@ function reportRow(row: RowData, settings: EvaluationSettings, unit: number | nu
     budgetTokens:
       searches[0]?.budgetTokens ?? (budget === null || unit === null ? null : budgetTokens(budget, unit)),
     settings: ReportRow.shape.settings.strip().parse(row.method.config),
-    ppm: row.method.ppm !== "none" && settings.models.ppm !== null,
+    ppm: ppm !== null,
     seeds: [...row.seeds],
     problems: positions.length,
     searchedBySeed: row.table.map((seed) => seed.filter((outcome) => outcome !== undefined).length),
@@ -155,7 +156,7 @@ function reportRow(row: RowData, settings: EvaluationSettings, unit: number | nu
       finished: mean(searches.map(({ trajectories }) => trajectories.finished)),
     },
     generatedTokens: { mean: mean(generated), median: quantile(generated, 0.5), max: generated.at(-1) ?? 0 },
-    generatedFlops: 2 * settings.models.policy.parameters * mean(generated),
+    generatedFlops: 2 * (settings.models.policy.parameters + (ppm?.parameters ?? 0)) * mean(generated),
     stops: Object.fromEntries(
       stops.map((stop) => [stop, searches.filter((search) => search.stop === stop).length]),
     ),

@@ -69,7 +69,7 @@ describe("a report", () => {
 
   it("fits its schema, and the schema in the docs is that schema", async () => {
     expect(EvaluationReport.parse(JSON.parse(JSON.stringify(report)))).toEqual(report);
-    // After a change of the schema (and of REPORT_VERSION): npx vitest run --project unit -u test/unit/evaluation
+    // After a change of the schema (and of REPORT_VERSION): npx vitest run --project unit test/unit/evaluation -u
     await expect(reportJsonSchema()).toMatchFileSnapshot("../../../docs/report.schema.json");
   });
 
@@ -122,6 +122,26 @@ describe("a report", () => {
     // Three comparisons, p of the first seed 0.25 (auto, greedy), 1 (mcts, greedy), 0.5 (auto, mcts).
     expect(report.comparisons.map(({ holm }) => holm)).toEqual([1, 0.75, 1]);
     expect(report.comparisons).toHaveLength(3);
+  });
+
+  it("counts what a PPM reads as computed, in what is marked too", () => {
+    const plan = planFor(problemsOf(4), { strategy: "greedy,mcts,mcts:ppm=none" });
+    const settings = settingsFor(plan);
+    const ppm = { ...settings.models.policy, id: "ppm", parameters: 500 };
+    const priced = makeReport(
+      { ...run, settings: { ...settings, models: { ...settings.models, ppm } } },
+      outcomes([
+        ["greedy", 1, "S...", 100],
+        ["mcts", 1, "SS..", 400],
+        ["mcts:ppm=none", 1, "SS..", 410],
+      ]),
+    );
+    expect(priced.rows.map(({ generatedFlops }) => generatedFlops)).toEqual([
+      2 * 1000 * 101.5,
+      2 * 1500 * 401.5,
+      2 * 1000 * 411.5,
+    ]);
+    expect(priced.rows.map(({ onFrontier }) => onFrontier)).toEqual([true, false, true]);
   });
 
   it("marks what nothing beats", () => {
