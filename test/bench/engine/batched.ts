@@ -18,7 +18,7 @@ export interface Profile {
   readonly rest: number;
 }
 
-/** One pass of `llama-batched-bench` over all batch sizes, with flash attention as it chooses, or without as we do. */
+/** One pass of `llama-batched-bench` over all batch sizes, with flash attention as it chooses (it does, as we do), or without. */
 export async function referenceSpeeds(
   modelFile: string,
   sizes: readonly number[],
