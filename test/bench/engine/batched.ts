@@ -18,12 +18,11 @@ export interface Profile {
   readonly rest: number;
 }
 
-/** One pass of `llama-batched-bench` over all batch sizes, with flash attention as it chooses (it does, as we do), or without. */
+/** One pass of `llama-batched-bench` over all batch sizes, with flash attention as we compute. */
 export async function referenceSpeeds(
   modelFile: string,
   sizes: readonly number[],
   threads: number,
-  flashAttention: "auto" | "off",
 ): Promise<Speeds> {
   const most = Math.max(...sizes);
   const run = spawnSync(
@@ -32,7 +31,7 @@ export async function referenceSpeeds(
       ...["-m", modelFile, "-t", String(threads), "-tb", String(threads)],
       ...["-c", String(most * (LENGTHS.prompt + LENGTHS.generated)), "-ngl", "0"],
       ...["-npp", String(LENGTHS.prompt), "-ntg", String(LENGTHS.generated), "-npl", sizes.join(",")],
-      ...["-fa", flashAttention, "--output-format", "jsonl"],
+      ...["-fa", "on", "--output-format", "jsonl"],
     ],
     { encoding: "utf8", maxBuffer: 1 << 26 },
   );

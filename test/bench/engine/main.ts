@@ -38,7 +38,7 @@ if (options.only.includes("search")) await compareSearch();
 /** In turn, and each in a process or an engine of its own: what warms up or slows down the machine meets both. */
 async function compareBatched(sizes: readonly number[]): Promise<void> {
   const own: Awaited<ReturnType<typeof ownSpeeds>>[] = [];
-  const references: Record<"auto" | "off", Speeds[]> = { auto: [], off: [] };
+  const references: Speeds[] = [];
   for (const repeat of repeats) {
     const engine = await open();
     const policy = await loadPolicy(engine, { lanes: Math.max(...sizes), contextLength: 512 });
@@ -46,11 +46,9 @@ async function compareBatched(sizes: readonly number[]): Promise<void> {
     own.push(run);
     tell(`ours ${repeat}: ${speedText(run.speeds)}`);
     await engine.dispose();
-    for (const flashAttention of ["auto", "off"] as const) {
-      const speeds = await referenceSpeeds(model.path, sizes, about.threads, flashAttention);
-      references[flashAttention].push(speeds);
-      tell(`llama-batched-bench, flash attention ${flashAttention}, ${repeat}: ${speedText(speeds)}`);
-    }
+    const speeds = await referenceSpeeds(model.path, sizes, about.threads);
+    references.push(speeds);
+    tell(`llama-batched-bench ${repeat}: ${speedText(speeds)}`);
   }
   const rows = sizes.map((size) => {
     const at = (runs: readonly Speeds[]): number => median(runs.map((speeds) => speeds.get(size) ?? NaN));
@@ -59,15 +57,13 @@ async function compareBatched(sizes: readonly number[]): Promise<void> {
     return {
       sequences: size,
       ours: at(own.map(({ speeds }) => speeds)),
-      reference: at(references.auto),
-      referenceWithoutFlashAttention: at(references.off),
+      reference: at(references),
       msPerTurn: { decode: ms("decode"), read: ms("read"), rest: ms("rest") },
     };
   });
-  for (const { sequences, ours, reference, referenceWithoutFlashAttention, msPerTurn } of rows)
+  for (const { sequences, ours, reference, msPerTurn } of rows)
     tell(
-      `B = ${sequences}: ${ours.toFixed(1)} against ${reference.toFixed(1)} tokens/s, ratio ${(ours / reference).toFixed(2)} ` +
-        `(${referenceWithoutFlashAttention.toFixed(1)}, ratio ${(ours / referenceWithoutFlashAttention).toFixed(2)}, without flash attention); ` +
+      `B = ${sequences}: ${ours.toFixed(1)} against ${reference.toFixed(1)} tokens/s, ratio ${(ours / reference).toFixed(2)}; ` +
         `ms a turn: decode ${msPerTurn.decode.toFixed(1)}, read ${msPerTurn.read.toFixed(1)}, rest ${msPerTurn.rest.toFixed(1)}`,
     );
   save("batched.json", { lengths: LENGTHS, rows });
