@@ -5,7 +5,7 @@ import { Command, Option } from "commander";
 import { openRuntime, type Runtime } from "../compose.ts";
 import { BENCHMARKS } from "../evaluation/benchmarks.ts";
 import { openDraws } from "../evaluation/draws.ts";
-import { filesOf, openFolder } from "../evaluation/folder.ts";
+import { filesOf, inFolder } from "../evaluation/folder.ts";
 import { budgetName, methodList } from "../evaluation/methods.ts";
 import { ofLevels, problemsHash, slice, type EvaluationProblem } from "../evaluation/problems.ts";
 import { openRecords, readRecords } from "../evaluation/records.ts";
@@ -146,15 +146,14 @@ async function evaluateInto(
     );
   const settings = await settingsOf(plan, options, set, runtime, signal);
   const session = await describeSession(options.concurrency, localParts(runtime).backend);
-  const opening = await openFolder(options.out, settings, session, options.resume === true);
-  if (opening.kind === "refused") throw new CommandFailure(EXIT.usage, opening.message);
-  const { traces, draws } = filesOf(options.out);
-  const progress = createEvalProgress(process.stderr);
-  try {
+  const { concurrency, out, resume = false } = options;
+  const worked = await inFolder(out, settings, session, resume, signal, async (index, signal) => {
+    const { traces, draws } = filesOf(out);
     const { outcomes } = await readRecords(traces);
     const done = new Map(outcomes);
     const writer = await openRecords(traces);
     const named = { ...plan, name: settingsHash(settings).slice(0, 12) };
+    const progress = createEvalProgress(process.stderr);
     progress.begin(cellCount(named), [...done.values()].filter(isDone).length);
     try {
       const end = await evaluate(
@@ -162,8 +161,8 @@ async function evaluateInto(
         done,
         runtime.services,
         {
-          concurrency: options.concurrency,
-          session: opening.session,
+          concurrency,
+          session: index,
           now: () => Date.now(),
           keep: (record) => writer.append(record),
           openDraws: (name) => openDraws(draws, name),
@@ -174,12 +173,12 @@ async function evaluateInto(
       if (end.kind === "finished") await rm(draws, { recursive: true, force: true });
       return end;
     } finally {
+      progress.end();
       await writer.close();
     }
-  } finally {
-    progress.end();
-    await opening.release();
-  }
+  });
+  if (worked.kind === "refused") throw new CommandFailure(EXIT.usage, worked.message);
+  return worked.value;
 }
 
 async function settingsOf(

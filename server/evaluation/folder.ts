@@ -2,9 +2,9 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import lockfile from "proper-lockfile";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
+import { tryWithLock } from "../models/lock.ts";
 import {
   differences,
   RUN_VERSION,
@@ -28,55 +28,45 @@ export function filesOf(folder: string): {
   };
 }
 
-/** The folder is this process's, or why not, in words. */
-export type FolderOpening =
-  | {
-      readonly kind: "open";
-      readonly run: RunFile;
-      /** Index of this process's session. */
-      readonly session: number;
-      release(): Promise<void>;
-    }
-  | { readonly kind: "refused"; readonly message: string };
+/** What `work` came to, or why the folder was not this process's to work in, in words. */
+export type FolderWork<T> =
+  { readonly kind: "done"; readonly value: T } | { readonly kind: "refused"; readonly message: string };
 
 /**
  * Begins an evaluation in `folder`, or goes on with the one that is there when `resume` is set and its settings are
- * the same.
+ * the same, and runs `work` with the index of this process's session. A folder that another process works in is
+ * refused within seconds; one whose process was killed is waited for, ten seconds at most.
+ * @throws the signal's reason, what `work` throws, and errors of the file system.
  */
-export async function openFolder(
+export async function inFolder<T>(
   folder: string,
   settings: EvaluationSettings,
   session: Session,
   resume: boolean,
-): Promise<FolderOpening> {
+  signal: AbortSignal,
+  work: (session: number, signal: AbortSignal) => Promise<T>,
+): Promise<FolderWork<T>> {
   await mkdir(folder, { recursive: true });
   const file = filesOf(folder).run;
-  let release: () => Promise<void>;
-  try {
-    release = await lockfile.lock(file, { realpath: false, stale: 20_000, update: 5_000 });
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ELOCKED")) throw error;
-    return refused(`Another process is evaluating into ${folder}. Wait for it or choose another folder.`);
-  }
-  const before = await readRun(folder);
-  const refusal = refusalOf(folder, before, settings, resume);
-  if (refusal !== null) {
-    await release();
-    return refused(refusal);
-  }
-  const earlier = before.kind === "run" ? before.run.sessions : [];
-  const run: RunFile = {
-    version: RUN_VERSION,
-    settingsSha256: settingsHash(settings),
-    settings,
-    sessions: [...earlier, session],
+  const attempt = await tryWithLock(file, signal, async (signal): Promise<FolderWork<T>> => {
+    const before = await readRun(folder);
+    const refusal = refusalOf(folder, before, settings, resume);
+    if (refusal !== null) return { kind: "refused", message: refusal };
+    const earlier = before.kind === "run" ? before.run.sessions : [];
+    const run: RunFile = {
+      version: RUN_VERSION,
+      settingsSha256: settingsHash(settings),
+      settings,
+      sessions: [...earlier, session],
+    };
+    await writeFileAtomic(file, `${JSON.stringify(run, null, 2)}\n`);
+    return { kind: "done", value: await work(earlier.length, signal) };
+  });
+  if (attempt.kind === "done") return attempt.value;
+  return {
+    kind: "refused",
+    message: `Another process is evaluating into ${folder}. Wait for it or choose another folder.`,
   };
-  await writeFileAtomic(file, `${JSON.stringify(run, null, 2)}\n`);
-  return { kind: "open", run, session: earlier.length, release };
-}
-
-function refused(message: string): FolderOpening {
-  return { kind: "refused", message };
 }
 
 function refusalOf(

@@ -1,14 +1,24 @@
 /** Killed anywhere, an evaluation goes on where it was and ends with the same results. */
-import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import * as z from "zod";
 import { openDraws } from "../../../server/evaluation/draws.ts";
-import { filesOf, openFolder } from "../../../server/evaluation/folder.ts";
+import { filesOf, inFolder, type FolderWork } from "../../../server/evaluation/folder.ts";
 import { eachLine } from "../../../server/evaluation/json-lines.ts";
 import { readRecords } from "../../../server/evaluation/records.ts";
 import { cellCount } from "../../../server/evaluation/run.ts";
+import type { EvaluationSettings } from "../../../server/evaluation/settings.ts";
 import { writeReports } from "../../../server/evaluation/write.ts";
 import {
   evaluateInto,
@@ -243,12 +253,26 @@ describe("a search that fails", () => {
 
 describe("the folder of an evaluation", () => {
   const settings = settingsFor(plan);
+  const { signal } = new AbortController();
+
+  function open(
+    folder: string,
+    settings: EvaluationSettings,
+    resume: boolean,
+    work: () => Promise<void> = () => Promise.resolve(),
+  ): Promise<FolderWork<number>> {
+    return inFolder(folder, settings, sessionOf(), resume, signal, (session) => work().then(() => session));
+  }
+
+  async function refusalOf(folder: string, settings: EvaluationSettings, resume: boolean): Promise<string> {
+    const worked = await open(folder, settings, resume);
+    return worked.kind === "refused" ? worked.message : "";
+  }
 
   it("is not taken over without being asked to resume", async () => {
     const folder = temporaryFolder();
     await evaluateInto(folder, plan);
-    const opening = await openFolder(folder, settings, sessionOf(), false);
-    expect(opening.kind === "refused" ? opening.message : "").toContain("--resume");
+    expect(await refusalOf(folder, settings, false)).toContain("--resume");
   });
 
   it("is not resumed under other settings, and says which differ", async () => {
@@ -256,8 +280,7 @@ describe("the folder of an evaluation", () => {
     await evaluateInto(folder, plan);
     const before = readFileSync(filesOf(folder).run, "utf8");
     const other = { ...settings, budgets: ["8x"], seeds: [1] };
-    const opening = await openFolder(folder, other, sessionOf(), true);
-    const message = opening.kind === "refused" ? opening.message : "";
+    const message = await refusalOf(folder, other, true);
     expect(message).toContain('budgets: was ["4x"], is now ["8x"]');
     expect(message).toContain("seeds: was [1,2], is now [1]");
     expect(message).not.toContain("models");
@@ -267,31 +290,42 @@ describe("the folder of an evaluation", () => {
   it("is not resumed with other levels, where one of the two names none", async () => {
     const folder = temporaryFolder();
     await evaluateInto(folder, plan);
-    const opening = await openFolder(folder, { ...settings, levels: ["1"] }, sessionOf(), true);
-    expect(opening.kind === "refused" ? opening.message : "").toContain('levels: was null, is now ["1"]');
+    expect(await refusalOf(folder, { ...settings, levels: ["1"] }, true)).toContain(
+      'levels: was null, is now ["1"]',
+    );
   });
 
   it("belongs to one process at a time", async () => {
     const folder = temporaryFolder();
-    const first = await openFolder(folder, settings, sessionOf(), true);
-    const second = await openFolder(folder, settings, sessionOf(), true);
-    expect(second.kind === "refused" ? second.message : "").toContain("Another process");
-    if (first.kind === "open") await first.release();
-    const third = await openFolder(folder, settings, sessionOf(), true);
-    expect(third).toMatchObject({ kind: "open", session: 1 });
-    if (third.kind === "open") await third.release();
+    let end: () => void = () => undefined;
+    const over = new Promise<void>((resolve) => (end = resolve));
+    const first = open(folder, settings, true, () => over);
+    await vi.waitFor(() => expect(existsSync(filesOf(folder).run)).toBe(true));
+    expect(await refusalOf(folder, settings, true)).toContain("Another process");
+    end();
+    await first;
+    expect(await open(folder, settings, true)).toEqual({ kind: "done", value: 1 });
+  });
+
+  it("of a process that was just killed is waited for", async () => {
+    const folder = temporaryFolder();
+    await evaluateInto(folder, plan);
+    const lock = `${filesOf(folder).run}.lock`;
+    mkdirSync(lock);
+    const nineSecondsAgo = Date.now() / 1000 - 9;
+    utimesSync(lock, nineSecondsAgo, nineSecondsAgo);
+    expect(await open(folder, settings, true)).toEqual({ kind: "done", value: 1 });
   });
 
   it("with traces of unknown origin, a damaged or a newer run.json is refused", async () => {
     const orphan = temporaryFolder();
     writeFileSync(filesOf(orphan).traces, "");
-    expect(await openFolder(orphan, settings, sessionOf(), true)).toMatchObject({ kind: "refused" });
+    expect(await refusalOf(orphan, settings, true)).not.toBe("");
     const damaged = temporaryFolder();
     writeFileSync(filesOf(damaged).run, "{");
-    expect(await openFolder(damaged, settings, sessionOf(), true)).toMatchObject({ kind: "refused" });
+    expect(await refusalOf(damaged, settings, true)).not.toBe("");
     writeFileSync(filesOf(damaged).run, '{"version": 99}');
-    const opening = await openFolder(damaged, settings, sessionOf(), true);
-    expect(opening.kind === "refused" ? opening.message : "").toContain("cannot be read by this version");
+    expect(await refusalOf(damaged, settings, true)).toContain("cannot be read by this version");
     expect(await writeReports(temporaryFolder())).toMatchObject({ kind: "failed" });
   });
 });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { onTestFinished } from "vitest";
 import { openDraws } from "../../../server/evaluation/draws.ts";
-import { filesOf, openFolder } from "../../../server/evaluation/folder.ts";
+import { filesOf, inFolder } from "../../../server/evaluation/folder.ts";
 import { budgetName } from "../../../server/evaluation/methods.ts";
 import { problemsHash, type EvaluationProblem } from "../../../server/evaluation/problems.ts";
 import { openRecords, readRecords } from "../../../server/evaluation/records.ts";
@@ -88,30 +88,33 @@ export async function evaluateInto(
   services: SearchServices = servicesOf(),
   options: { stopAfter?: number; now?: () => number; session?: Partial<Session>; concurrency?: number } = {},
 ): Promise<{ readonly end: EvaluationEnd; readonly searched: number }> {
-  const opening = await openFolder(folder, settingsFor(plan), sessionOf(options.session), true);
-  if (opening.kind === "refused") throw new Error(opening.message);
   const { traces, draws } = filesOf(folder);
-  const { outcomes } = await readRecords(traces);
-  const writer = await openRecords(traces);
   const controller = new AbortController();
   let searched = 0;
-  const end = await evaluate(
-    plan,
-    new Map(outcomes),
-    services,
-    {
-      concurrency: options.concurrency ?? 3,
-      session: opening.session,
-      now: options.now ?? (() => 0),
-      keep: (record) => writer.append(record),
-      openDraws: (name) => openDraws(draws, name),
-      onOutcome: () => {
-        if (++searched === options.stopAfter) controller.abort();
+  const work = async (session: number): Promise<EvaluationEnd> => {
+    const { outcomes } = await readRecords(traces);
+    const writer = await openRecords(traces);
+    const end = await evaluate(
+      plan,
+      new Map(outcomes),
+      services,
+      {
+        concurrency: options.concurrency ?? 3,
+        session,
+        now: options.now ?? (() => 0),
+        keep: (record) => writer.append(record),
+        openDraws: (name) => openDraws(draws, name),
+        onOutcome: () => {
+          if (++searched === options.stopAfter) controller.abort();
+        },
       },
-    },
-    controller.signal,
-  );
-  await writer.close();
-  await opening.release();
-  return { end, searched };
+      controller.signal,
+    );
+    await writer.close();
+    return end;
+  };
+  const session = sessionOf(options.session);
+  const worked = await inFolder(folder, settingsFor(plan), session, true, controller.signal, work);
+  if (worked.kind === "refused") throw new Error(worked.message);
+  return { end: worked.value, searched };
 }
