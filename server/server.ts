@@ -2,6 +2,7 @@
 import {
   CodeActionKind,
   DidChangeConfigurationNotification,
+  FileOperationPatternKind,
   TextDocumentSyncKind,
   type Connection,
   type InitializeParams,
@@ -201,7 +202,13 @@ function abilitiesOf(capabilities: InitializeParams["capabilities"]): ClientAbil
 }
 
 function initializeResult(session: Session, commands: Iterable<string>): InitializeResult {
-  const files = { filters: [{ scheme: "file", pattern: { glob: "**/*.{md,markdown}" } }] };
+  const { file, folder } = FileOperationPatternKind;
+  const files = {
+    filters: [
+      { scheme: "file", pattern: { glob: "**/*.{md,markdown}", matches: file } },
+      { scheme: "file", pattern: { glob: "**", matches: folder } },
+    ],
+  };
   return {
     serverInfo: { name: "rStar Math", version },
     capabilities: {

@@ -10,7 +10,7 @@ import { addModel, downloadModel, removeModel, selectModel, unloadModels } from 
 import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { isProblemItem, problemOf, resolvePlace, type ProblemItem } from "./places.ts";
-import { activeDocument } from "./problem-lists.ts";
+import { activeDocument, openUnseen } from "./problem-lists.ts";
 import { revealProblem } from "./problem-tree.ts";
 import {
   compareStrategies,
@@ -46,7 +46,6 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
       await vscode.window.showInformationMessage(vscode.l10n.t("Open a Markdown file with problems first."));
       return;
     }
-    await vscode.workspace.openTextDocument(uri);
     await solveAllProblems(parts, uri);
   },
   [COMMANDS.stop]: async (parts, argument) => {
@@ -131,7 +130,7 @@ async function traceOf({ lists }: Parts, argument: unknown): Promise<string | un
 /** The problem as it is now: a tree shows it as it was. */
 async function current(lists: Parts["lists"], { uri, problem }: ProblemItem): Promise<ListedProblem> {
   return (
-    (await lists.refresh(uri)).find(({ hash, index }) => hash === problem.hash && index === problem.index) ??
+    (await lists.read(uri)).find(({ hash, index }) => hash === problem.hash && index === problem.index) ??
     problem
   );
 }
@@ -179,9 +178,9 @@ async function goOn(parts: Parts, argument: unknown): Promise<void> {
 }
 
 async function showSearchTree(parts: Parts, argument: unknown): Promise<void> {
-  const traceId = isProblemItem(argument) ? undefined : await traceOf(parts, argument);
-  if (traceId !== undefined) {
-    await parts.view.show({ traceId });
+  const given = await readParams("resume", argument);
+  if (given.success) {
+    await parts.view.show(given.data);
     return;
   }
   const found = await tracedProblem(parts, argument);
@@ -197,6 +196,7 @@ async function insertSolution(parts: Parts, argument: unknown): Promise<void> {
     if (found === null) return;
     params = { traceId: found.newest, place: found.place };
   }
+  if (params.place !== undefined) await openUnseen(vscode.Uri.parse(params.place.uri));
   await tellEdit(await parts.server.ask("insertSolution", params));
 }
 

@@ -20,7 +20,8 @@ export function resumption(traceId: string, place?: ProblemPlace): SolveRequest 
   return { kind: "resume", params: { traceId, ...(place === undefined ? {} : { place }) } };
 }
 
-function placeOfRequest(request: SolveRequest): ProblemPlace | undefined {
+/** The problem that a request is about, where it names one. */
+export function placeOfRequest(request: SolveRequest): ProblemPlace | undefined {
   return request.kind === "solve"
     ? { uri: request.params.uri, problem: request.params.problem }
     : request.params.place;
@@ -40,7 +41,10 @@ export async function tellOutcome(
   const resume = vscode.l10n.t("Resume");
   const showLog = vscode.l10n.t("Show Log");
   const open = (traceId: string): Thenable<unknown> =>
-    vscode.commands.executeCommand("rstarMath.showSearchTree", { traceId });
+    vscode.commands.executeCommand(
+      "rstarMath.showSearchTree",
+      resumption(traceId, placeOfRequest(request)).params,
+    );
   switch (outcome.kind) {
     case "solved": {
       const wanted = request.kind !== "solve" || request.params.insert !== false;

@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import type { ProblemPlace } from "../server/protocol/places.ts";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
-import { activeDocument, isMarkdown, toPosition, type ProblemLists } from "./problem-lists.ts";
+import { activeDocument, isMarkdown, openUnseen, toPosition, type ProblemLists } from "./problem-lists.ts";
 import { readParams } from "./protocol.ts";
 
 /** A node of the tree of problems; the tree gives it to the commands of its menu. */
@@ -31,7 +31,11 @@ export function isProblemItem(argument: unknown): argument is ProblemItem {
  * the person picks one of the document's problems. Null when there is none or nothing was picked; that was said.
  */
 export async function resolvePlace(argument: unknown, lists: ProblemLists): Promise<ProblemPlace | null> {
-  if (isProblemItem(argument)) return placeOf(argument);
+  if (isProblemItem(argument)) {
+    // The list goes on showing the problems of a file that was closed.
+    await openUnseen(argument.uri);
+    return placeOf(argument);
+  }
   const given = await readParams("insertAnswer", argument);
   if (given.success) return given.data;
   const uri = argument instanceof vscode.Uri ? argument : activeDocument();
@@ -55,8 +59,7 @@ export async function resolvePlace(argument: unknown, lists: ProblemLists): Prom
     if (!selection.isEmpty) return { uri: uri.toString(), problem: { kind: "selection", range } };
     return await pick(uri, problems);
   }
-  await vscode.workspace.openTextDocument(uri);
-  return await pick(uri, await lists.refresh(uri));
+  return await pick(uri, await lists.read(uri));
 }
 
 /** Lets the person pick one of a document's problems; the only one needs no picking. */
@@ -81,7 +84,7 @@ async function pick(uri: vscode.Uri, problems: readonly ListedProblem[]): Promis
 /** The list's entry of a place, where the place names one. */
 export async function problemOf(place: ProblemPlace, lists: ProblemLists): Promise<ProblemItem | null> {
   const uri = vscode.Uri.parse(place.uri);
-  const problems = await lists.refresh(uri);
+  const problems = await lists.read(uri);
   const { problem: reference } = place;
   let problem: ListedProblem | null | undefined;
   switch (reference.kind) {

@@ -21,6 +21,11 @@ export class ProblemLists implements vscode.Disposable {
     server.on("problemsChanged", ({ uri }) => void this.refresh(vscode.Uri.parse(uri)));
     this.#subscriptions.push(
       vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#lists.delete(uri.toString())),
+      vscode.workspace.onDidRenameFiles((renamed) => {
+        const moved = this.shown === null ? null : movedTo(this.shown, renamed);
+        this.shown = moved ?? this.shown;
+        if (moved !== null) void this.read(moved);
+      }),
     );
   }
 
@@ -42,11 +47,37 @@ export class ProblemLists implements vscode.Disposable {
     return answer.problems;
   }
 
+  /** The same of a file that may be closed: the server knows what is open, so it is opened, unseen. */
+  async read(uri: vscode.Uri): Promise<readonly ListedProblem[]> {
+    await openUnseen(uri);
+    return await this.refresh(uri);
+  }
+
   /** The problem whose text or solution holds a place. */
   at(uri: vscode.Uri, position: vscode.Position): ListedProblem | null {
     const holds = (range: WireRange | null): boolean => range !== null && toRange(range).contains(position);
     return this.known(uri).find(({ range, solutionRange }) => holds(range) || holds(solutionRange)) ?? null;
   }
+}
+
+/** Where a file is after it, or a folder that it is in, was renamed; null where it stayed. */
+export function movedTo(uri: vscode.Uri, { files }: vscode.FileRenameEvent): vscode.Uri | null {
+  const from = uri.toString();
+  for (const { oldUri, newUri } of files) {
+    const old = oldUri.toString();
+    if (from === old || from.startsWith(`${old}/`))
+      return vscode.Uri.parse(newUri.toString() + from.slice(old.length));
+  }
+  return null;
+}
+
+/**
+ * Opens a file that is closed, so that the server can read and edit it. One that is gone stays closed, and of a text
+ * without a file a new one would be made.
+ */
+export async function openUnseen(uri: vscode.Uri): Promise<void> {
+  if (uri.scheme === "untitled") return;
+  await vscode.workspace.openTextDocument(uri).then(undefined, () => undefined);
 }
 
 /**

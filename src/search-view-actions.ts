@@ -6,7 +6,7 @@ import type { FromSearchView } from "../server/protocol/view.ts";
 import type { PersonChoice } from "../server/protocol/solving.ts";
 import type { Trace } from "../server/protocol/trace.ts";
 import { pathTo } from "../server/protocol/trace-path.ts";
-import { toRange } from "./problem-lists.ts";
+import { openUnseen, toRange } from "./problem-lists.ts";
 import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import type { PageRequest } from "./page-panel.ts";
@@ -37,6 +37,7 @@ export async function answer(
       return await reveal(subject, trace, message.node, parts);
     case "use-alternative": {
       if (message.traceId === null || place === undefined) return notStored();
+      await openUnseen(vscode.Uri.parse(place.uri));
       await tellEdit(
         await parts.server.ask("useAlternative", {
           ...place,
@@ -108,7 +109,7 @@ async function reveal(
 ): Promise<string | null> {
   if (subject.uri === null) return notStored();
   const uri = vscode.Uri.parse(subject.uri);
-  const problem = problemAmong(await parts.lists.refresh(uri), subject);
+  const problem = problemAmong(await parts.lists.read(uri), subject);
   if (problem === undefined) return vscode.l10n.t("The problem is no longer in the document.");
   const path = trace === null || trace.chosen === null ? [] : pathTo(trace.nodes, trace.chosen);
   const position = problem.traceId === trace?.id ? path.findIndex(({ id }) => id === node) : -1;

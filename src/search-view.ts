@@ -11,8 +11,9 @@ import type { Trace } from "../server/protocol/trace.ts";
 import { pathTo } from "../server/protocol/trace-path.ts";
 import type { FromSearchView, ToSearchView } from "../server/protocol/view.ts";
 import { macros } from "./display.ts";
-import { isMarkdown, toRange, type ProblemLists } from "./problem-lists.ts";
-import type { ProblemItem } from "./places.ts";
+import { isMarkdown, movedTo, toRange, type ProblemLists } from "./problem-lists.ts";
+import { problemOf, type ProblemItem } from "./places.ts";
+import type { RequestParams } from "./protocol.ts";
 import type { Searches } from "./searches.ts";
 import { PagePanel, type PageListener, type PageRequest } from "./page-panel.ts";
 import type { Server } from "./server.ts";
@@ -60,6 +61,7 @@ export class SearchView
       lists.onDidChange((uri) => this.#checkStale(uri)),
       vscode.window.onDidChangeTextEditorSelection((event) => this.#follow(event)),
       vscode.workspace.onDidGrantWorkspaceTrust(() => void this.#sendAll()),
+      vscode.workspace.onDidRenameFiles((renamed) => this.#followRename(renamed)),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration("markdown.math.macros")) void this.#sendAll();
       }),
@@ -77,9 +79,9 @@ export class SearchView
     for (const subscription of this.#subscriptions) subscription.dispose();
   }
 
-  /** Opens the panel, beside the text, on a problem or a stored trace. */
-  async show(target: ProblemItem | { readonly traceId: string }): Promise<void> {
-    this.#turnTo("traceId" in target ? await this.#subjectOfTrace(target.traceId) : subjectOf(target));
+  /** Opens the panel, beside the text, on a problem or a stored trace, and then of the problem that is named with it. */
+  async show(target: ProblemItem | RequestParams<"resume">): Promise<void> {
+    this.#turnTo("traceId" in target ? await this.#subjectOfTrace(target) : subjectOf(target));
     if (!this.#panel.isOpen) {
       this.#panel.open();
       return;
@@ -241,6 +243,15 @@ export class SearchView
     this.#post({ kind: "stale", session: sessionOf(subject), stale });
   }
 
+  #followRename(renamed: vscode.FileRenameEvent): void {
+    const subject = this.#subject;
+    const moved =
+      subject === null || subject.uri === null ? null : movedTo(vscode.Uri.parse(subject.uri), renamed);
+    if (subject === null || moved === null) return;
+    this.#subject = { ...subject, uri: moved.toString() };
+    void this.#sendAll();
+  }
+
   /** The panel shows what the cursor is in: another problem, or a step of this one. */
   #follow({ textEditor, selections }: vscode.TextEditorSelectionChangeEvent): void {
     if (!this.#panel.isVisible || !isMarkdown(textEditor.document)) return;
@@ -277,7 +288,7 @@ export class SearchView
     if (subject.uri === null) return null;
     const uri = vscode.Uri.parse(subject.uri);
     const known = this.#lists.known(uri);
-    const problems = known.length > 0 ? known : await this.#lists.refresh(uri);
+    const problems = known.length > 0 ? known : await this.#lists.read(uri);
     return among(problems, subject) ?? null;
   }
 
@@ -291,7 +302,9 @@ export class SearchView
     return below === "" ? document.getText(new vscode.Range(start, end)) : below;
   }
 
-  async #subjectOfTrace(traceId: string): Promise<Subject> {
+  async #subjectOfTrace({ traceId, place }: RequestParams<"resume">): Promise<Subject> {
+    const named = place === undefined ? null : await problemOf(place, this.#lists);
+    if (named !== null) return { ...subjectOf(named), traceId };
     for (const { uri } of vscode.workspace.textDocuments) {
       const problem = this.#lists.known(uri).find((one) => one.traceId === traceId);
       if (problem !== undefined) return { ...subjectOf({ uri, problem }), traceId };

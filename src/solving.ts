@@ -3,9 +3,10 @@ import * as vscode from "vscode";
 import type { ProblemPlace } from "../server/protocol/places.ts";
 import { STRATEGIES } from "../server/protocol/strategies.ts";
 import type { SearchOverrides, SolveOutcome } from "../server/protocol/solving.ts";
-import { resumption, tellOutcome, type SolveRequest } from "./outcomes.ts";
+import { placeOfRequest, resumption, tellOutcome, type SolveRequest } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { problemOf, resolvePlace } from "./places.ts";
+import { openUnseen } from "./problem-lists.ts";
 import { readParams } from "./protocol.ts";
 
 /** Solves the problem meant. */
@@ -43,7 +44,7 @@ export async function solveProblemWith(parts: Parts, argument: unknown): Promise
 
 /** Solves every problem of the active file that has no solution of its present text. */
 export async function solveAllProblems(parts: Parts, uri: vscode.Uri): Promise<void> {
-  const problems = await parts.lists.refresh(uri);
+  const problems = await parts.lists.read(uri);
   const open = problems.filter(({ state }) => state === "unsolved" || state === "stale");
   if (open.length === 0) {
     await vscode.window.showInformationMessage(
@@ -108,6 +109,9 @@ export async function stopAll(parts: Parts): Promise<void> {
 
 /** Runs a solve, a resume or a going-on and tells the outcome. Null when the server gave no answer. */
 export async function search(parts: Parts, request: SolveRequest): Promise<SolveOutcome | null> {
+  // The view and messages outlast the editor that they are about.
+  const uri = placeOfRequest(request)?.uri;
+  if (uri !== undefined) await openUnseen(vscode.Uri.parse(uri));
   const outcome = await parts.status.during((report) => send(parts, request, report));
   if (outcome !== null) void tellOutcome(parts, request, outcome, (next) => search(parts, next));
   return outcome;

@@ -15,7 +15,7 @@ import {
 } from "../document/problems.ts";
 import { applyEdit, type TextEdit } from "../document/edit.ts";
 import { parseSolution, type ParsedSolution } from "../document/solution.ts";
-import type { Position, ProblemReference, Range } from "../protocol/places.ts";
+import type { Position, ProblemPlace, ProblemReference, Range } from "../protocol/places.ts";
 
 /** A problem that was asked for, or why it is not there. */
 export type FoundProblem =
@@ -167,6 +167,19 @@ export class Documents {
 
   uris(): string[] {
     return this.#texts.keys();
+  }
+
+  /**
+   * Where the problem of this statement's hash is: at the place that is named, or, where that is not open (a text that
+   * had no name is closed when it gets one), in the first open document that has it. Null where none has.
+   */
+  placeOf(hash: string, named?: ProblemPlace): ProblemPlace | null {
+    if (named !== undefined && this.get(named.uri) !== null) return named;
+    for (const uri of this.uris()) {
+      const found = this.get(uri)?.found.problems.find((problem) => problem.hash === hash);
+      if (found !== undefined) return { uri, problem: { kind: "hash", hash, index: found.index } };
+    }
+    return null;
   }
 
   /** The document as it is now; null when it is not open. */

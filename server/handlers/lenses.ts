@@ -27,7 +27,9 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
     arguments: [argument],
   });
   const tree =
-    hasViews && traceId !== null ? [command("Show Search Tree", COMMANDS.showSearchTree, { traceId })] : [];
+    hasViews && traceId !== null
+      ? [command("Show Search Tree", COMMANDS.showSearchTree, { traceId, place })]
+      : [];
   const solveWith = hasViews ? [command("Solve with…", COMMANDS.solveWith, place)] : [];
   const resume =
     resumable && stored !== undefined

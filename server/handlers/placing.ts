@@ -10,7 +10,7 @@ import type { OpenDocument } from "./documents.ts";
 import { editDocument, insertBelow } from "./edits.ts";
 import type { Session } from "./session.ts";
 
-/** `rstar/insertSolution`: without a place, the problem is looked for in all open documents. */
+/** `rstar/insertSolution`: without a place that is open, the problem is looked for in all open documents. */
 export async function insertKept(
   session: Session,
   params: z.output<typeof InsertSolutionParams>,
@@ -21,13 +21,12 @@ export async function insertKept(
     return notDone(`The search ${params.traceId} is not stored on this machine. Nothing was changed.`);
   if (trace.chosen === null)
     return notDone("That search reached no answer, so there is no solution to insert. Resume it first.");
-  const place = params.place ?? placeOf(session, trace.problem.id);
-  if (place === null)
+  const place = session.documents.placeOf(trace.problem.id, params.place);
+  const document = place === null ? null : session.documents.get(place.uri);
+  if (place === null || document === null)
     return notDone(
       "No open document has the problem of that search, as its text was then. Open the file and insert it again; the solution stays kept.",
     );
-  const document = session.documents.get(place.uri);
-  if (document === null) return notDone(`${place.uri} is not open. Open it and insert again.`);
   const found = document.find(place.problem);
   if (found.kind === "none") return notDone(found.message);
   const { problem } = found;
@@ -113,14 +112,6 @@ export function exportStored(
   return parsed?.kind === "solution"
     ? { kind: "text", text: exportSolution(parsed.solution, format) }
     : { kind: "none", message: "There is no stored solution below this problem. Solve it first." };
-}
-
-function placeOf(session: Session, hash: string): ProblemPlace | null {
-  for (const uri of session.documents.uris()) {
-    const found = session.documents.get(uri)?.found.problems.find((problem) => problem.hash === hash);
-    if (found !== undefined) return { uri, problem: { kind: "hash", hash, index: found.index } };
-  }
-  return null;
 }
 
 function notDone(message: string): EditOutcome {

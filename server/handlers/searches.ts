@@ -130,9 +130,11 @@ export class Searches {
     return all.length;
   }
 
-  /** A file has another name now. */
+  /** A file, or the folder that it is in, has another name now. */
   rename(from: string, to: string): void {
-    for (const entry of this.#entries.values()) if (entry.uri === from) entry.uri = to;
+    for (const entry of this.#entries.values())
+      if (entry.uri === from || entry.uri.startsWith(`${from}/`))
+        entry.uri = `${to}${entry.uri.slice(from.length)}`;
   }
 
   #flush(entry: SearchEntry): void {

@@ -104,7 +104,8 @@ async function goOn(
     );
   const choice = choose(trace);
   if (choice?.kind === "not-started") return choice;
-  const located = params.place === undefined ? null : locate(session, params.place);
+  const place = session.documents.placeOf(trace.problem.id, params.place) ?? params.place;
+  const located = params.place === undefined || place === undefined ? null : locate(session, place);
   if (located !== null && "kind" in located) return located;
   if (located !== null && located.problem.hash !== trace.problem.id)
     return notStarted(

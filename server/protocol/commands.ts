@@ -7,7 +7,7 @@ export const COMMANDS = {
   solve: "rstarMath.solveProblem",
   /** `ProblemPlace`; asks for strategy and budget first. Client only. */
   solveWith: "rstarMath.solveProblemWith",
-  /** `{traceId}`. Client only. */
+  /** `ResumeParams`: the place says which of several problems of the same text is meant. Client only. */
   showSearchTree: "rstarMath.showSearchTree",
   /** `{traceId}` of a running search. */
   stop: "rstarMath.stop",

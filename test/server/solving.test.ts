@@ -105,6 +105,25 @@ describe("solving", () => {
     expect(await editor.ask("insertSolution", { traceId: "t-1" })).toMatchObject({ kind: "done" });
   });
 
+  it("finds the problem of an unsaved text again in the file that it was saved as", async () => {
+    const gate = gated(multiply);
+    const editor = await client({ services: fakeServices(gate.policy) });
+    const unsaved = { ...FIRST, uri: "untitled:Untitled-1" };
+    await editor.open(unsaved.uri, TEXT);
+    const solving = editor.ask("solve", unsaved);
+    await until(() => gate.waiting() > 0);
+    await editor.close(unsaved.uri);
+    await editor.open(URI, TEXT);
+    gate.release();
+    expect(await solving).toMatchObject({ kind: "solved", inserted: false });
+    expect(await editor.ask("insertSolution", { traceId: "t-1", place: unsaved })).toMatchObject({
+      kind: "done",
+    });
+    expect(editor.text(URI)).toContain(ANSWER);
+    const onward = await editor.ask("resume", { traceId: "t-1", place: unsaved });
+    expect(onward).toMatchObject({ kind: "solved", inserted: true });
+  });
+
   it("keeps the solution when the file is read-only", async () => {
     const editor = await client({ acceptEdit: () => false });
     await editor.open(URI, TEXT);
@@ -126,16 +145,16 @@ describe("solving", () => {
     expect(editor.applied).toEqual([]);
   });
 
-  it("follows a file that is renamed", async () => {
+  it.each([
+    ["file", URI, "file:///notes/b.md", "file:///notes/b.md"],
+    ["folder", "file:///notes", "file:///books", URI.replace("notes", "books")],
+  ])("follows a %s that is renamed", async (_what, oldUri, newUri, renamed) => {
     const gate = gated(multiply);
     const editor = await client({ services: fakeServices(gate.policy) });
     await editor.open(URI, TEXT);
     const solving = editor.ask("solve", FIRST);
     await until(() => gate.waiting() > 0);
-    const renamed = "file:///notes/b.md";
-    await editor.connection.sendNotification("workspace/didRenameFiles", {
-      files: [{ oldUri: URI, newUri: renamed }],
-    });
+    await editor.connection.sendNotification("workspace/didRenameFiles", { files: [{ oldUri, newUri }] });
     await editor.close(URI);
     await editor.open(renamed, TEXT);
     gate.release();

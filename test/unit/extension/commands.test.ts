@@ -27,7 +27,8 @@ const ask = (name: string, params: unknown): Promise<unknown> => {
   sent.push([name, params]);
   return Promise.resolve(name === "models" ? { models: [{ id: "m", installed: true }] } : null);
 };
-const lists = { refresh: () => Promise.resolve(problems), known: () => problems, shown: null as unknown };
+const listed = () => Promise.resolve(problems);
+const lists = { refresh: listed, read: listed, known: () => problems, shown: null as unknown };
 const parts = {
   server: { ask, askAtLength: ask },
   lists,
@@ -57,6 +58,18 @@ test("from the list of problems the newest search is resumed and inserted, not t
     ["resume", { traceId: "newer", place: PLACE }],
     ["insertSolution", { traceId: "newer", place: PLACE }],
   ]);
+});
+
+test("a solution is inserted below a problem whose file was closed meanwhile, which is opened for it", async () => {
+  const opened: string[] = [];
+  vscode.workspace.openTextDocument = (uri?: unknown) => Promise.resolve(opened.push(String(uri)));
+  await HANDLERS[COMMANDS.insertSolution]?.(parts, { traceId: "t", place: PLACE });
+  await HANDLERS[COMMANDS.solve]?.(parts, PLACE);
+  await HANDLERS[COMMANDS.removeSolution]?.(parts, { uri: Uri.parse(URI), problem: PROBLEM });
+  expect(opened).toEqual([URI, URI, URI]);
+  // Of a text without a file a second one would be made.
+  await HANDLERS[COMMANDS.solve]?.(parts, { ...PLACE, uri: "untitled:Untitled-1" });
+  expect(opened).toHaveLength(3);
 });
 
 test.each([COMMANDS.resume, COMMANDS.insertSolution, COMMANDS.showSearchTree])(

@@ -29,10 +29,12 @@ export class EventEmitter<T> {
 export class Uri {
   readonly #text: string;
   readonly fsPath: string;
+  readonly scheme: string;
 
   private constructor(text: string) {
     this.#text = text;
     this.fsPath = text.replace(/^file:\/\//u, "");
+    this.scheme = text.split(":")[0] ?? "";
   }
 
   static parse(text: string): Uri {
@@ -86,9 +88,10 @@ const message =
 /** What the last panel that was made was sent, and what its page sends. */
 export const page = { posted: [] as { readonly kind: string }[], received: new EventEmitter<unknown>() };
 
-/** Fired by a test: the cursor moved, the text changed. */
+/** Fired by a test: the cursor moved, the text changed, files have other names. */
 export const selected = new EventEmitter<unknown>();
 export const changedText = new EventEmitter<unknown>();
+export const renamed = new EventEmitter<unknown>();
 const never = () => new Disposable(() => undefined);
 
 interface Editor {
@@ -130,5 +133,6 @@ export const workspace = {
   openTextDocument: (): Promise<unknown> => Promise.reject(new Error("no documents here")),
   onDidChangeTextDocument: changedText.event,
   onDidGrantWorkspaceTrust: never,
+  onDidRenameFiles: renamed.event,
   onDidChangeConfiguration: never,
 };

@@ -68,7 +68,7 @@ const progress = {
 const finished = { kind: "finished", problemId: hash, progress } as const;
 
 /** Opens the panel and waits until everything was sent. */
-async function show(target: ProblemItem | { readonly traceId: string }): Promise<void> {
+async function show(target: Parameters<typeof view.show>[0]): Promise<void> {
   await view.show(target);
   vscode.page.received.fire({ kind: "ready" });
   await vi.waitFor(() => expect(posts("compare")).toHaveLength(1));
@@ -95,6 +95,7 @@ beforeEach(() => {
   const lists = {
     known: () => known,
     refresh: () => Promise.resolve(known),
+    read: () => Promise.resolve(known),
     at: () => known[1],
     onDidChange: new vscode.EventEmitter().event,
   };
@@ -230,5 +231,24 @@ describe("a trace from the store", () => {
     await show({ traceId: "kept" });
     expect(posts("open")).toMatchObject([{ subject: { document: { uri: URI }, title: "Not divisible" } }]);
     vscode.workspace.textDocuments = [];
+  });
+
+  it("goes along with a file that is renamed", async () => {
+    stored("old");
+    await show(item);
+    const [oldUri, newUri] = ["file:///notes.md", "file:///other.md"].map((uri) => vscode.Uri.parse(uri));
+    vscode.renamed.fire({ files: [{ oldUri, newUri }] });
+    await vi.waitFor(() => expect(posts("open")).toHaveLength(2));
+    expect(posts("open")[1]).toMatchObject({ subject: { document: { uri: "file:///other.md" } } });
+    vscode.renamed.fire({ files: [{ oldUri: vscode.Uri.parse("file:///oth"), newUri }] });
+    expect(posts("open")).toHaveLength(2);
+  });
+
+  it("is that of the problem it was asked for with, whatever else has the same text", async () => {
+    stored("old");
+    const place = { uri: URI, problem: { kind: "hash" as const, hash, index: 1 } };
+    await show({ traceId: "old", place });
+    const first = sessionOf({ uri: URI, problem: { hash, index: 1 }, traceId: null });
+    expect(posts("open")).toMatchObject([{ subject: { session: first } }]);
   });
 });
