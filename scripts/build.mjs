@@ -174,25 +174,39 @@ async function bundle(root, folder, released) {
   const entries = entriesOf(root);
   const esbuild = await import("esbuild");
   for (const { output, chunks } of entries) removeChunks(path.join(folder, path.dirname(output)), chunks);
-  await Promise.all(
+  const results = await Promise.all(
     entries.map((entry) =>
       esbuild.build({
         absWorkingDir: root,
         ...placeOf(entry, folder),
         ...contentOf(entry, released),
         bundle: true,
+        metafile: released,
         logLevel: "warning",
       }),
     ),
   );
   for (const { executable, output } of entries)
     if (executable) fs.chmodSync(path.join(folder, output), 0o755);
-  return entries.map(({ output }) => output);
+  return { outputs: entries.map(({ output }) => output), results };
 }
 
-/** Builds what a package carries into `folder`: small, and with all libraries in it but `NOT_BUNDLED`. */
+/** The sources of which something is left in the bundles, relative to the root, sorted. */
+function sourcesIn(results) {
+  const used = results
+    .flatMap(({ metafile }) => Object.values(metafile.outputs))
+    .flatMap(({ inputs }) => Object.entries(inputs))
+    .filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+  return [...new Set(used.map(([source]) => source))].sort();
+}
+
+/**
+ * Builds what a package carries into `folder`: small, and with all libraries in it but `NOT_BUNDLED`.
+ * Returns the sources that are in it.
+ */
 export async function buildRelease(folder, root = ROOT) {
-  return await bundle(root, folder, true);
+  const { results } = await bundle(root, folder, true);
+  return sourcesIn(results);
 }
 
 /**
@@ -202,7 +216,7 @@ export async function buildRelease(folder, root = ROOT) {
 export async function build(root = ROOT) {
   const startedMs = Date.now();
   const files = inputs(root);
-  const outputs = await bundle(root, root, false);
+  const { outputs } = await bundle(root, root, false);
   if (outputs.length > 0)
     fs.writeFileSync(
       path.join(root, STAMP),

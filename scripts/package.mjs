@@ -1,8 +1,8 @@
 /**
  * Builds the extension's package for one platform: `npm run package -- --target linux-x64`, by default for this one.
  *
- * A folder is put together from the bundles, the two libraries that cannot be bundled, and the engine's binaries of
- * that platform only; vsce packs it. The binaries of other platforms come from the npm registry by the lock file's
+ * A folder is put together from the bundles, the libraries that cannot be bundled, and the engine's binaries of that
+ * platform only; vsce packs it. The binaries of other platforms come from the npm registry by the lock file's
  * hashes, so that every package can be built on every platform.
  */
 import { spawnSync } from "node:child_process";
@@ -12,6 +12,8 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { buildRelease } from "./build.mjs";
+import { collectNotices, formatNotices, isLicence, NOTICES } from "./notices.mjs";
+import { extensionReadme } from "./readme.mjs";
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
@@ -28,8 +30,6 @@ export const TARGETS = {
 /** Not needed to run: sources, types, maps, and llama.cpp's own sources, which are most of its package. */
 const LEFT_OUT =
   /(?:\.map|\.d\.[cm]?ts|\.md|\.ts|\.html|\.tsbuildinfo)$|\/(?:test|tests|docs|example|examples|\.github)\/|node-llama-cpp\/(?:templates|bins)\/|node-llama-cpp\/llama\/(?!grammars\/)[^/]+\/|gitRelease\.bundle$|pyodide\/pyodide\.js$|@mathjax\/[^/]+\/(?!mjs\/)[^/]+\/|@mathjax\/[^/]+\/(?!package\.json)[^/]+\.js(?:on)?$|newcm-font\/mjs\/chtml/u;
-/** Licences are kept whatever they are called. */
-const KEPT = /\/(?:licen[cs]e|notice|copying)[^/]*$/iu;
 
 /** The libraries that are not bundled, each with what it needs of its own. */
 const LIBRARIES = ["node-llama-cpp", "pyodide", "@mathjax/src", "@mathjax/mathjax-newcm-font"];
@@ -40,7 +40,6 @@ const NOT_FOLLOWED = new Set(["cmake-js", "node-addon-api", "@types/emscripten",
 /** What is copied as it is. */
 const COPIED = [
   ".vscodeignore",
-  "README.md",
   "CHANGELOG.md",
   "LICENSE",
   "package.nls.json",
@@ -57,8 +56,14 @@ const COPIED = [
   "server/evolution/trainer/requirements-torch.txt",
 ];
 
-/** What makes a GGUF file of a trained adapter: parts of the llama.cpp source that node-llama-cpp ships as a bundle. */
-const CONVERTER = ["convert_lora_to_gguf.py", "conversion", "gguf-py/gguf", "LICENSE"];
+/**
+ * What makes a GGUF file of a trained adapter: parts of the llama.cpp source that node-llama-cpp ships as a bundle. The
+ * licences are also those of what is compiled into the engine's binaries.
+ */
+const CONVERTER = [
+  ...["convert_lora_to_gguf.py", "conversion", "gguf-py/gguf"],
+  ...["LICENSE", "licenses", "gguf-py/LICENSE", "vendor/cpp-httplib/LICENSE"],
+];
 
 function copy(from, to) {
   fs.cpSync(from, to, {
@@ -67,7 +72,7 @@ function copy(from, to) {
     filter: (file) =>
       fs.statSync(file).isDirectory()
         ? path.basename(file) !== "node_modules"
-        : KEPT.test(file) || !LEFT_OUT.test(file),
+        : isLicence(file) || !LEFT_OUT.test(file),
   });
 }
 
@@ -138,9 +143,15 @@ function execute(program, args) {
 /** The manifest as it is installed: without what only concerns building and the command line. */
 function writeManifest(folder) {
   const manifest = JSON.parse(fs.readFileSync(path.join(ROOT, "package.json"), "utf8"));
-  for (const field of ["scripts", "dependencies", "devDependencies", "files", "bin", "private"])
+  for (const field of ["scripts", "dependencies", "devDependencies", "bin", "private"])
     delete manifest[field];
   fs.writeFileSync(path.join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** The page that an editor shows of the extension. */
+function writeReadme(folder) {
+  const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
+  fs.writeFileSync(path.join(folder, "README.md"), extensionReadme(readme));
 }
 
 /**
@@ -156,22 +167,24 @@ export async function packageExtension(target, output = path.join(ROOT, `rstar-m
   fs.mkdirSync(path.join(ROOT, ".cache"), { recursive: true });
   const folder = fs.mkdtempSync(path.join(ROOT, ".cache", `package-${target}-`));
   try {
-    await buildRelease(folder);
+    const sources = await buildRelease(folder);
     for (const name of COPIED) copyNamed(name, folder);
     copyNamed(path.join("dist", snapshot), folder);
     writeManifest(folder);
+    writeReadme(folder);
     copyConverter(folder);
     const modules = path.join(folder, "dist", "node_modules");
     for (const name of LIBRARIES) copyPackage(name, ROOT, modules, new Set());
     copyBinaries(binaries, modules);
+    fs.writeFileSync(path.join(folder, NOTICES), formatNotices(collectNotices(folder, sources, ROOT)));
     const { createVSIX } = await import("@vscode/vsce");
     await createVSIX({
       cwd: folder,
       target,
       packagePath: output,
       dependencies: false,
+      // Without one, vsce refuses a page with a relative link or picture, which would be dead.
       allowMissingRepository: true,
-      rewriteRelativeLinks: false,
     });
     return output;
   } finally {

@@ -8,7 +8,6 @@ export const FORMAT_VERSION = 1;
  *
  * - `ran`: the code ran without an error
  * - `assertions`: its own assertions hold
- * - `back-substitution`: the answer satisfies the problem's equation
  * - `second-program`: an independent program gives the same
  * - `agreement`: so many of so many rollouts agree
  * - `reference`: it equals the given answer
@@ -20,14 +19,7 @@ export interface Evidence {
 }
 
 /** The kinds of evidence, in the order of the ladder. */
-export const EVIDENCE_KINDS = [
-  "ran",
-  "assertions",
-  "back-substitution",
-  "second-program",
-  "agreement",
-  "reference",
-] as const;
+export const EVIDENCE_KINDS = ["ran", "assertions", "second-program", "agreement", "reference"] as const;
 
 export type EvidenceKind = (typeof EVIDENCE_KINDS)[number];
 

@@ -149,7 +149,6 @@ describe("a problem", () => {
       async () => (await view.locator("[role=treeitem]").count()) > 2,
       240_000,
     );
-    await shoot("search-running-light");
     await eventually("the solution", async () => (await textOf(uri)).includes("rstar:end"), 240_000);
     expect(await textOf(uri)).toMatch(/\*\*Final answer:\*\*/u);
     await eventually("the lenses of a solved problem", async () => (await lenses(uri)).includes("Search On"));
@@ -194,7 +193,6 @@ describe("a problem", () => {
     const text = (await hover.allInnerTexts()).join("\n");
     expect(text).toMatch(/Q\D{0,4}[-−+]?\d\.\d\d/u);
     expect(text).toMatch(/visit/u);
-    await shoot("hover-light");
     await theme("Default Dark Modern");
     await eventually("the hover in another theme", async () => (await hover.count()) > 0);
     await shoot("hover-dark");
@@ -214,7 +212,6 @@ describe("a problem", () => {
     }, uri);
     const lens = editor.page.locator(".codelens-decoration a", { hasText: /Stale/u });
     await eventually("the word in the lens", async () => (await lens.count()) > 0);
-    await shoot("stale-dark");
   });
 });
 
@@ -302,7 +299,6 @@ describe("models", () => {
     expect(text).toMatch(/Qwen2\.5-Coder 0\.5B/u);
     expect(text).toMatch(/needs about [\d.]+ [MG]B of memory/u);
     expect(text).toMatch(/to download|on this machine/u);
-    await shoot("models-dark");
     await editor.page.keyboard.press("Escape");
   });
 });

@@ -7,7 +7,10 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildRelease } from "../../scripts/build.mjs";
+import { bundledPackages, NOTICES } from "../../scripts/notices.mjs";
 import { packageExtension } from "../../scripts/package.mjs";
+import { readZip } from "../../scripts/zip.mjs";
 import { hasSoftwareDevice, SOFTWARE_DEVICE } from "../support/vulkan.ts";
 import { openEditor, ROOT } from "./host/editor.ts";
 import { ensureModel, testFolder } from "./host/probe.ts";
@@ -85,17 +88,30 @@ describe("the package", () => {
     );
   });
 
-  it("carries the licence of every library in it", () => {
-    const folders = new Set(
-      files.flatMap(
-        (name) => /^(dist\/node_modules\/(?:.*node_modules\/)?(?:@[^/]+\/)?[^/]+)\//u.exec(name)?.[1] ?? [],
-      ),
+  it("names every work of others in it, with its licence", async () => {
+    const texts = readZip(fs.readFileSync(vsix), (name) => /\/(?:package\.json|[A-Z-]+\.txt)$/u.test(name));
+    const sections = (texts.get(`extension/${NOTICES}`) ?? "").split(`\n\n${"=".repeat(80)}\n\n`).slice(1);
+    const titles = sections.map((section) => section.split("\n", 1)[0]);
+    const copied = [...texts]
+      .filter(([name]) => /\/node_modules\/(?:@[^/]+\/)?[^/]+\/package\.json$/u.test(name))
+      .map(([, text]) => text);
+    const bundled = bundledPackages(await buildRelease(path.join(scratch, "bundles"))).map((folder) =>
+      fs.readFileSync(path.join(ROOT, folder, "package.json"), "utf8"),
     );
-    const unlicensed = [...folders].filter(
-      (folder) =>
-        !files.some((name) => name.startsWith(`${folder}/`) && /licen[cs]e|package\.json$/iu.test(name)),
+    expect(Math.min(copied.length, bundled.length)).toBeGreaterThan(50);
+    const packages = [...copied, ...bundled].map((text) => {
+      const { name, version } = JSON.parse(text) as { name: string; version: string };
+      return `${name} ${version}`;
+    });
+    const wheels = files.flatMap(
+      (name) => /^dist\/wheels\/([^-]+)-([^-]+)/u.exec(name)?.slice(1, 3).join(" ") ?? [],
     );
-    expect(unlicensed).toEqual([]);
+    const named = titles.map((title) => title?.replace(/^(\S+)/u, (name) => name.replaceAll("-", "_")));
+    expect(packages.filter((title) => !titles.includes(title))).toEqual([]);
+    expect(wheels.filter((title) => !named.includes(title))).toEqual([]);
+    for (const begin of ["CPython", "KaTeX fonts", "New Computer Modern", "llama.cpp", "Qwen2.5-Coder 0.5B"])
+      expect(titles.filter((title) => title?.startsWith(begin) === true)).toHaveLength(1);
+    expect(sections.filter((text) => !/^.+\nLicence: .+\nHome: https?:.+\n\n[^]+$/u.test(text))).toEqual([]);
   });
 });
 
@@ -152,6 +168,7 @@ describe.skipIf(!hasSoftwareDevice)("GPU support", () => {
 /** Everything but the server's chunks, the fonts, the trainer's Python, llama.cpp's converter and the libraries. */
 const EXPECTED = [
   "LICENSE.txt",
+  NOTICES,
   "changelog.md",
   "dist/cli.cjs",
   "dist/cli.mjs",

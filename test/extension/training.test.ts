@@ -164,7 +164,6 @@ describe("fine-tuning", () => {
       await frame.getByText("Policy: loss").waitFor({ timeout: TRAINING_MS });
       const item = editor.page.locator(".statusbar-item", { hasText: "Training: round 1" });
       await eventually("the line in the status bar", async () => (await item.count()) === 1);
-      await shoot("dashboard-training-light");
     },
     TRAINING_MS,
   );
@@ -204,7 +203,6 @@ describe("fine-tuning", () => {
     const frame = await dashboard();
     await frame.locator("body.vscode-dark").waitFor();
     expect(await seriousFaults(frame)).toEqual([]);
-    await shoot("dashboard-dark");
   });
 });
 
