@@ -31,7 +31,7 @@ import type { ClientAbilities, Session } from "./handlers/session.ts";
 import { signalOf } from "./handlers/signals.ts";
 import { StatusReporter } from "./handlers/status.ts";
 import { TraceLibrary } from "./handlers/trace-library.ts";
-import { verifyStored } from "./handlers/verifying.ts";
+import { Rechecks } from "./handlers/verifying.ts";
 import { version } from "./version.ts";
 
 /** Serves a client until it goes away. */
@@ -83,6 +83,7 @@ export function startServer(connection: Connection, services: EditorServices): v
     (value) => void connection.sendNotification(SERVER_NOTIFICATIONS.status.method, value),
   );
   const marks = new Marks(session);
+  const rechecks = new Rechecks(session);
   const images = new MathImages(session.client.display);
   const handlers = requestHandlers(session, status);
   registerRequests(connection, handlers);
@@ -91,6 +92,7 @@ export function startServer(connection: Connection, services: EditorServices): v
     const { settings, problems } = readSettings(value);
     const before = session.settings;
     session.settings = settings;
+    if (settings.verifier.recheck !== before.verifier.recheck) rechecks.end();
     for (const problem of problems) say(connection, "trouble", problem);
     documents.use(settings.document);
     if (before.model.dataFolder !== settings.model.dataFolder) session.library.reopen();
@@ -113,7 +115,11 @@ export function startServer(connection: Connection, services: EditorServices): v
     return initializeResult(session, serverCommands(connection, handlers).keys());
   });
   connection.onInitialized(() => {
-    if (!session.abilities.configuration) return;
+    if (!session.abilities.configuration) {
+      // They are in use already: this tells what is not usable of them.
+      use(session.client.settings);
+      return;
+    }
     void connection.client.register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION });
     void ask();
   });
@@ -132,18 +138,12 @@ export function startServer(connection: Connection, services: EditorServices): v
 
   documents.onDidChange(({ document }) => marks.edited(document.uri));
   documents.onDidClose(({ document }) => {
+    rechecks.end(document.uri);
     session.checks.forget(document.uri);
     marks.clear(document.uri);
   });
-  const recheck = (uri: string, when: "onOpen" | "onSave"): void => {
-    const { recheck: wanted } = session.settings.verifier;
-    if (wanted !== when || !session.client.trusted) return;
-    verifyStored(session, { uri }, new AbortController().signal).catch((error: unknown) => {
-      connection.console.error(String(error));
-    });
-  };
-  documents.onDidOpen(({ document }) => recheck(document.uri, "onOpen"));
-  documents.onDidSave(({ document }) => recheck(document.uri, "onSave"));
+  documents.onDidOpen(({ document }) => rechecks.begin(document.uri, "onOpen"));
+  documents.onDidSave(({ document }) => rechecks.begin(document.uri, "onSave"));
   connection.workspace.onDidRenameFiles(({ files }) => {
     for (const { oldUri, newUri } of files) session.searches.rename(oldUri, newUri);
   });

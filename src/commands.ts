@@ -204,9 +204,11 @@ async function verify(parts: Parts, argument: unknown): Promise<void> {
   const given = await readParams("verify", argument);
   const place = given.success ? given.data : await resolvePlace(argument, parts.lists);
   if (place === null) return;
+  const title = vscode.l10n.t("Running the stored steps again");
   const outcome = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: vscode.l10n.t("Running the stored steps again") },
-    async () => await parts.server.ask("verify", place),
+    { location: vscode.ProgressLocation.Notification, cancellable: true, title },
+    async (progress, token) =>
+      await parts.server.askAtLength("verify", place, (message) => progress.report({ message }), token),
   );
   if (outcome === null) return;
   if (outcome.kind === "checked" && outcome.solutions.every(({ holds }) => holds))

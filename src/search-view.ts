@@ -44,6 +44,8 @@ export class SearchView
   /** The subject that the page was sent. */
   #opened: Subject | null = null;
   #stale: boolean | null = null;
+  /** Whether the page was told that the search goes on, and not yet that it ended. */
+  #isRunning = false;
   #cursor: NodeJS.Timeout | undefined;
 
   constructor(context: vscode.ExtensionContext, server: Server, lists: ProblemLists, searches: Searches) {
@@ -58,7 +60,11 @@ export class SearchView
       vscode.window.registerWebviewPanelSerializer(SEARCH_VIEW, this),
       searches.onNews((news) => void this.#hear(news)),
       searches.onDidChange(() => this.#tellStopping()),
-      lists.onDidChange((uri) => this.#checkStale(uri)),
+      lists.onDidChange((uri) => this.#checkListed(uri)),
+      // What a server that ended by itself was searching is kept, and shown by the next one.
+      server.onDidChangeState((state) => {
+        if (state === "running" && this.#isRunning) void this.#sendAll();
+      }),
       vscode.window.onDidChangeTextEditorSelection((event) => this.#follow(event)),
       vscode.workspace.onDidGrantWorkspaceTrust(() => void this.#sendAll()),
       vscode.workspace.onDidRenameFiles((renamed) => this.#followRename(renamed)),
@@ -143,6 +149,7 @@ export class SearchView
     const running = found?.kind === "trace" ? found.running : waiting;
     this.#trace = trace;
     this.#stale = problem?.state === "stale";
+    this.#isRunning = running;
     const session = sessionOf(subject);
     const title = problem?.title ?? (statement === null ? vscode.l10n.t("Problem") : firstWords(statement));
     this.#panel.title = vscode.l10n.t("Search: {0}", plainTitle(title));
@@ -203,6 +210,7 @@ export class SearchView
     else if (this.#opened === subject)
       this.#post({ kind: "events", session: sessionOf(subject), events: [...news.events], rate: news.rate });
     if (!news.events.some(({ kind }) => kind === "finished")) return;
+    this.#isRunning = false;
     const trace = await this.#stored(news.traceId);
     // Meanwhile another search may have begun, or the person have turned to another trace.
     const now = this.#subject;
@@ -234,10 +242,19 @@ export class SearchView
       this.#post({ kind: "running", session: sessionOf(subject), state: "stopping" });
   }
 
-  #checkStale(uri: vscode.Uri): void {
+  #checkListed(uri: vscode.Uri): void {
     const subject = this.#subject;
     if (subject?.uri !== uri.toString()) return;
-    const stale = among(this.#lists.known(uri), subject)?.state === "stale";
+    const state = among(this.#lists.known(uri), subject)?.state;
+    // One that was stopped before it began tells nothing of its end, and was never stored.
+    const isOver = state !== undefined && state !== "queued" && state !== "searching";
+    const hasBegun = this.#searches.all.some(({ traceId }) => traceId === this.#traceId);
+    if (this.#isRunning && isOver && !hasBegun) {
+      if (this.#trace === null) this.#turnTo({ ...subject, traceId: null });
+      void this.#sendAll();
+      return;
+    }
+    const stale = state === "stale";
     if (stale === this.#stale) return;
     this.#stale = stale;
     this.#post({ kind: "stale", session: sessionOf(subject), stale });

@@ -110,6 +110,7 @@ export class Server implements vscode.Disposable {
     name: K,
     params: RequestParams<K>,
     report: (message: string) => void,
+    token?: vscode.CancellationToken,
   ): Promise<RequestResult<K> | null> {
     const client = await this.#running();
     if (client === null) return null;
@@ -119,7 +120,7 @@ export class Server implements vscode.Disposable {
       if (value.kind !== "end" && value.message !== undefined) report(value.message);
     });
     try {
-      return await this.ask(name, { ...(params as object), workDoneToken } as RequestParams<K>);
+      return await this.ask(name, { ...(params as object), workDoneToken } as RequestParams<K>, token);
     } finally {
       hearing.dispose();
     }

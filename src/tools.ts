@@ -1,5 +1,6 @@
 /** What other programs in the editor may call: two language model tools, and the same two over MCP where that exists. */
 import * as vscode from "vscode";
+import type { Disposes } from "./disposes.ts";
 import { endpointOfProgram } from "./endpoint.ts";
 import type { Server } from "./server.ts";
 import { readParams } from "./protocol.ts";
@@ -9,7 +10,10 @@ interface McpHost {
   readonly lm: {
     readonly registerMcpServerDefinitionProvider?: (
       id: string,
-      provider: { provideMcpServerDefinitions(): Promise<unknown[]> },
+      provider: {
+        readonly onDidChangeMcpServerDefinitions: vscode.Event<void>;
+        provideMcpServerDefinitions(): Promise<unknown[]>;
+      },
     ) => vscode.Disposable;
   };
   readonly McpStdioServerDefinition?: new (
@@ -22,17 +26,16 @@ interface McpHost {
 }
 
 /** Registers what this host knows. Nothing is started. */
-export function registerTools(context: vscode.ExtensionContext, server: Server): vscode.Disposable[] {
+export function registerTools(context: vscode.ExtensionContext, server: Server): Disposes[] {
   // Not every editor built on VS Code has language model tools, whatever its type declarations say.
   const lm = (vscode as Partial<typeof vscode>).lm as Partial<typeof vscode.lm> | undefined;
-  const registered: vscode.Disposable[] = [];
+  const registered: Disposes[] = [];
   if (typeof lm?.registerTool === "function")
     registered.push(
       vscode.lm.registerTool("solve_math_problem", solveTool(server)),
       vscode.lm.registerTool("verify_math_step", verifyTool(server)),
     );
-  const mcp = mcpProvider(context, server.log);
-  if (mcp !== null) registered.push(mcp);
+  registered.push(...mcpProvider(context, server.log));
   return registered;
 }
 
@@ -94,15 +97,15 @@ function modelsOfProgram(hasServer: boolean): {
 }
 
 /** The MCP server over stdio that the package carries; the host starts it when it is first used. */
-function mcpProvider(
-  context: vscode.ExtensionContext,
-  log: vscode.LogOutputChannel,
-): vscode.Disposable | null {
+function mcpProvider(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): Disposes[] {
   const { lm, McpStdioServerDefinition: Definition } = vscode as unknown as McpHost;
-  if (typeof lm.registerMcpServerDefinitionProvider !== "function" || Definition === undefined) return null;
+  if (typeof lm.registerMcpServerDefinitionProvider !== "function" || Definition === undefined) return [];
   const program = vscode.Uri.joinPath(context.extensionUri, "dist", "cli.cjs").fsPath;
   const { version } = context.extension.packageJSON as { readonly version: string };
+  // The host asks once, and again when it is told: an address that was taken out of the settings is not to be used on.
+  const changed = new vscode.EventEmitter<void>();
   const provider = {
+    onDidChangeMcpServerDefinitions: changed.event,
     provideMcpServerDefinitions: async () => {
       // In an untrusted folder nothing may run.
       if (!vscode.workspace.isTrusted) return [];
@@ -117,12 +120,20 @@ function mcpProvider(
     },
   };
   try {
-    return lm.registerMcpServerDefinitionProvider("rstarMath.mcp", provider);
+    return [
+      lm.registerMcpServerDefinitionProvider("rstarMath.mcp", provider),
+      changed,
+      vscode.workspace.onDidGrantWorkspaceTrust(() => changed.fire()),
+      context.secrets.onDidChange(() => changed.fire()),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration("rstarMath")) changed.fire();
+      }),
+    ];
   } catch (error) {
     // VS Code 1.100 has an earlier form of it, which asks for another point of the manifest.
     log.info(
       `No MCP server is offered on this host: ${error instanceof Error ? error.message : String(error)}`,
     );
-    return null;
+    return [];
   }
 }

@@ -21,11 +21,13 @@ export class Inspector {
     attributes: { "aria-label": t("Step"), tabindex: -1 },
   });
   readonly #actions: NodeActions;
-  readonly #drafts: Drafts = new Map();
+  readonly #drafts: Drafts;
   #shown: readonly unknown[] = [];
 
-  constructor(actions: NodeActions) {
+  /** `drafts` is what was typed before a reload; what is typed is put into it. */
+  constructor(actions: NodeActions, drafts: Drafts) {
     this.#actions = actions;
+    this.#drafts = drafts;
   }
 
   /** Whether the form for a step is open. */

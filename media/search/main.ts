@@ -16,6 +16,8 @@ import { initialModel, receive, select, stateOf, toggle, type ViewModel } from "
 
 const host = connect({ incoming: ToSearchView, outgoing: FromSearchView, state: SearchViewState });
 let model = initialModel(host.restored);
+/** What was typed into the forms of steps. */
+const drafts = new Map(Object.entries(host.restored?.drafts ?? {}));
 let view: View | null = null;
 
 host.listen((message) => {
@@ -37,6 +39,11 @@ host.listen((message) => {
   if (message.kind === "select" && model !== before) view.revealSelected(message.focus);
 });
 host.post({ kind: "ready" });
+
+/** Keeps what the person chose and typed. */
+function save(): void {
+  if (model.subject !== null) host.save({ ...stateOf(model), drafts: Object.fromEntries(drafts) });
+}
 
 /** The parts on the page. */
 class View {
@@ -74,19 +81,23 @@ class View {
         this.#inspector.focus();
       },
     });
-    this.#inspector = new Inspector({
-      select: (id) => {
-        this.#select(id);
-        this.#treeView.reveal(id, true);
+    this.#inspector = new Inspector(
+      {
+        select: (id) => {
+          this.#select(id);
+          this.#treeView.reveal(id, true);
+        },
+        copy: (text) => host.post({ kind: "copy", text }),
+        reveal: (node) => this.#postAbout("reveal", node),
+        useAlternative: (node) => this.#postAbout("use-alternative", node),
+        pin: (node) => this.#postAbout("pin", node),
+        reject: (node) => this.#postAbout("reject", node),
+        edit: (node, reason, code) =>
+          this.#post({ kind: "edit", traceId: model.trace?.id ?? null, node, reason, code }),
+        keepDrafts: save,
       },
-      copy: (text) => host.post({ kind: "copy", text }),
-      reveal: (node) => this.#postAbout("reveal", node),
-      useAlternative: (node) => this.#postAbout("use-alternative", node),
-      pin: (node) => this.#postAbout("pin", node),
-      reject: (node) => this.#postAbout("reject", node),
-      edit: (node, reason, code) =>
-        this.#post({ kind: "edit", traceId: model.trace?.id ?? null, node, reason, code }),
-    });
+      drafts,
+    );
     this.#inspector.element.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || event.target instanceof HTMLTextAreaElement) return;
       this.#treeView.focus(model.selected);
@@ -127,7 +138,7 @@ class View {
     }
     this.#inspector.element.hidden = !isTree;
     this.#drawn = shown;
-    if (shown.subject !== null) host.save(stateOf(shown));
+    save();
   }
 
   /** A problem that has just been opened: its chosen path, or what was selected before a reload, comes into sight. */

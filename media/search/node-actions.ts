@@ -14,6 +14,8 @@ export interface NodeActions {
   pin(id: number): void;
   reject(id: number): void;
   edit(id: number, reason: string, code: string): void;
+  /** Keeps what was typed for after a reload: a page that is hidden is made anew. */
+  keepDrafts(): void;
 }
 
 /** A step as a person writes it. */
@@ -77,16 +79,22 @@ export function actionsFor(
       edit.focus();
     };
     const form = editForm(drafts.get(place) ?? node, {
-      typed: (written) => drafts.set(place, { ...written, isSent: false }),
+      typed: (written) => {
+        drafts.set(place, { ...written, isSent: false });
+        actions.keepDrafts();
+      },
       submit: (written) => {
         drafts.set(place, { ...written, isSent: true });
+        actions.keepDrafts();
         close();
         actions.edit(node.id, written.reason.trim(), written.code);
       },
       cancel: () => {
         drafts.delete(place);
+        actions.keepDrafts();
         close();
       },
+      close,
     });
     bar.replaceWith(form);
     form.querySelector("textarea")?.focus();
@@ -99,7 +107,10 @@ export function actionsFor(
 interface FormActions {
   typed(written: Written): void;
   submit(written: Written): void;
+  /** Throws away what was typed. */
   cancel(): void;
+  /** Leaves it for later. */
+  close(): void;
 }
 
 function editForm(before: Written, actions: FormActions): HTMLFormElement {
@@ -122,7 +133,9 @@ function editForm(before: Written, actions: FormActions): HTMLFormElement {
           actions.submit(written());
         },
         keydown: (event) => {
-          if (event.key === "Escape") actions.cancel();
+          // These keys end the composition of a character first.
+          if (event.isComposing) return;
+          if (event.key === "Escape") actions.close();
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
         },
       },

@@ -20,11 +20,42 @@ interface Runnable {
   readonly source: string;
 }
 
-/** `rstar/verify` */
+/** Checks that the server begins by itself, as the setting `verifier.recheck` wants it: one at a time in a document. */
+export class Rechecks {
+  readonly #session: Session;
+  readonly #running = new Map<string, AbortController>();
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** Checks what has no check yet, if the setting says so at this moment; a run under way is over then. */
+  begin(uri: string, when: "onOpen" | "onSave"): void {
+    this.end(uri);
+    if (this.#session.settings.verifier.recheck !== when || !this.#session.client.trusted) return;
+    const controller = new AbortController();
+    this.#running.set(uri, controller);
+    verifyStored(this.#session, { uri }, controller.signal, "unchecked").catch((error: unknown) => {
+      this.#session.connection.console.error(String(error));
+    });
+  }
+
+  /** Ends the one of a document, or all. */
+  end(uri?: string): void {
+    for (const [of, controller] of this.#running)
+      if (uri === undefined || uri === of) {
+        controller.abort();
+        this.#running.delete(of);
+      }
+  }
+}
+
+/** `rstar/verify`. Of `unchecked` solutions only those are run that were not, as they stand, since the file was opened. */
 export async function verifyStored(
   session: Session,
   params: z.output<typeof VerifyParams>,
   signal: AbortSignal,
+  which: "all" | "unchecked" = "all",
 ): Promise<VerifyOutcome> {
   const document = session.documents.get(params.uri);
   if (document === null) return notDone(`${params.uri} is not open in the editor. Open it and check again.`);
@@ -35,7 +66,9 @@ export async function verifyStored(
   const found = params.problem === undefined ? null : document.find(params.problem);
   if (found?.kind === "none") return notDone(found.message);
   const problems = found === null ? document.found.problems : [found.problem];
-  const runnable = problems.flatMap((problem) => runnableOf(document, problem));
+  const runnable = problems
+    .flatMap((problem) => runnableOf(document, problem))
+    .filter(({ source }) => which === "all" || session.checks.get(params.uri, source) === undefined);
   if (runnable.length === 0) return notDone("There is no stored solution to check here.");
   const display = await beginProgress(session, params, "Checking stored steps");
   const stop = AbortSignal.any([signal, display.signal]);

@@ -138,6 +138,10 @@ export const SearchViewState = z.object({
   /** Which of the view's pages is shown, and how much of each node the tree shows. */
   page: z.enum(["tree", "outline", "cost", "compare"]),
   density: z.enum(["detailed", "compact", "overview"]),
+  /** What was typed into the forms of steps, by trace and node, and whether it was sent. */
+  drafts: z
+    .record(z.string(), z.object({ reason: z.string(), code: z.string(), isSent: z.boolean() }))
+    .optional(),
 });
 export type SearchViewState = z.infer<typeof SearchViewState>;
 

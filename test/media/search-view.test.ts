@@ -221,6 +221,18 @@ describe("the form for a step", () => {
     expect(await code().inputValue()).toBe(chosenStep?.code);
   });
 
+  it("has it after Escape, and after the page was hidden or the window reloaded", async () => {
+    await write();
+    await code().press("Escape");
+    await view.page.getByRole("button", { name: "Edit…" }).waitFor();
+    const state = await view.state();
+    await view.close();
+    await show({ state });
+    await choose(chosenStep?.id, true);
+    await view.page.getByRole("button", { name: "Edit…" }).click();
+    expect(await code().inputValue()).toBe("print(266)");
+  });
+
   it("has it until a search has begun with it: it may be refused", async () => {
     await write();
     await view.page.getByRole("button", { name: "Search On From Here" }).click();

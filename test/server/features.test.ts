@@ -292,6 +292,11 @@ describe("checking again", () => {
     const editor = await solved({ settings: { verifier: { recheck: "onSave" } } });
     await editor.connection.sendNotification("textDocument/didSave", { textDocument });
     await until(async () => (await editor.problems(URI))[0]?.steps[0]?.checks === true);
+    // What was checked as it stands is not run again with every save.
+    const told = editor.progress.length;
+    await editor.connection.sendNotification("textDocument/didSave", { textDocument });
+    await editor.problems(URI);
+    expect(editor.progress).toHaveLength(told);
   });
 });
 

@@ -50,6 +50,16 @@ export class Uri {
   }
 }
 
+export class Range {
+  readonly start: unknown;
+  readonly end: unknown;
+
+  constructor(...[startLine, startCharacter, endLine, endCharacter]: readonly unknown[]) {
+    this.start = endLine === undefined ? startLine : { line: startLine, character: startCharacter };
+    this.end = endLine === undefined ? startCharacter : { line: endLine, character: endCharacter };
+  }
+}
+
 export const ViewColumn = { One: 1, Beside: -2 };
 export const env = { language: "en", clipboard: {} };
 export const l10n = {

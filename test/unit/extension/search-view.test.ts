@@ -44,6 +44,9 @@ let asked: { readonly name: string; readonly params: Record<string, unknown> }[]
 let traces: Map<string, { readonly trace: Trace; readonly running: boolean }>;
 let answer: Ask;
 let news: vscode.EventEmitter<SearchNews>;
+let serverState: vscode.EventEmitter<string>;
+let listed: vscode.EventEmitter<unknown>;
+let known: ListedProblem[];
 
 const stored = (id: string, changes: Partial<Trace> = {}) =>
   traces.set(id, { trace: { ...trace, id, ...changes }, running: false });
@@ -90,14 +93,17 @@ beforeEach(() => {
     asked.push({ name, params });
     return await Promise.resolve(answer(name, params));
   };
-  const server = { ask, askAtLength: ask, log: { warn: vi.fn() } };
-  const known = [problem({ index: 1, traceId: null, steps: [], range: line(0) }), problem()];
+  serverState = new vscode.EventEmitter();
+  listed = new vscode.EventEmitter();
+  const onDidChangeState = serverState.event;
+  const server = { ask, askAtLength: ask, log: { warn: vi.fn() }, onDidChangeState };
+  known = [problem({ index: 1, traceId: null, steps: [], range: line(0) }), problem()];
   const lists = {
     known: () => known,
     refresh: () => Promise.resolve(known),
     read: () => Promise.resolve(known),
     at: () => known[1],
-    onDidChange: new vscode.EventEmitter().event,
+    onDidChange: listed.event,
   };
   const searches = { all: [], onNews: news.event, onDidChange: new vscode.EventEmitter().event };
   const status = { during: async (work: (report: () => void) => unknown) => await work(() => undefined) };
@@ -121,6 +127,31 @@ describe("while a search runs", () => {
     expect(vscode.page.posted.slice(before).filter(({ kind }) => kind !== "compare")).toEqual([
       { kind: "events", session, events: [candidate(1)], rate: null },
     ]);
+  });
+
+  it("shows what is kept when the server ended by itself, and went on in a new process", async () => {
+    running("new", 3);
+    await show({ ...item, problem: problem({ traceId: "new", state: "searching" }) });
+    stored("new", { stop: "cancelled" });
+    serverState.fire("running");
+    await vi.waitFor(() => expect(posts("open")).toHaveLength(2));
+    expect(posts("open")[1]).toMatchObject({ running: false, trace: { id: "new" } });
+    serverState.fire("running");
+    expect(posts("open")).toHaveLength(2);
+  });
+
+  it("shows the older one again when the new one was stopped before it began", async () => {
+    stored("old");
+    vscode.workspace.openTextDocument = () => Promise.resolve({ getText: () => "How many?" });
+    known[1] = problem({ traceId: "new", state: "queued" });
+    await show({ ...item, problem: problem({ traceId: "new", state: "queued" }) });
+    expect(posts("open")[0]).toMatchObject({ running: true, trace: null });
+    listed.fire(vscode.Uri.parse(URI));
+    expect(posts("open")).toHaveLength(1);
+    known[1] = problem();
+    listed.fire(vscode.Uri.parse(URI));
+    await vi.waitFor(() => expect(posts("open")).toHaveLength(2));
+    expect(posts("open")[1]).toMatchObject({ running: false, trace: { id: "old" } });
   });
 
   it("shows the one that begins, with what it told first before what it tells later", async () => {
