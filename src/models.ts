@@ -7,6 +7,7 @@ import type { Parts } from "./parts.ts";
 
 interface ModelItem extends vscode.QuickPickItem {
   readonly model?: EditorModel;
+  readonly noPpm?: true;
   readonly own?: true;
   readonly endpoint?: true;
 }
@@ -28,6 +29,11 @@ export async function selectModel(parts: Parts): Promise<void> {
       : [
           { label: vscode.l10n.t("Models that score the steps"), kind: vscode.QuickPickItemKind.Separator },
           ...scorers,
+          {
+            label: `${listed.ppm === null ? "$(check) " : ""}${vscode.l10n.t("No model that scores the steps")}`,
+            detail: vscode.l10n.t("agreement among the solutions decides; about twice as fast"),
+            noPpm: true as const,
+          },
         ]),
     { label: "", kind: vscode.QuickPickItemKind.Separator },
     { label: `$(file-directory) ${vscode.l10n.t("Use a model file of your own…")}`, own: true },
@@ -45,15 +51,11 @@ export async function selectModel(parts: Parts): Promise<void> {
   });
   if (picked?.own === true) await addModel(parts);
   if (picked?.endpoint === true) await openEndpointSettings();
+  if (picked?.noPpm === true) await choose("ppm", null, listed.unnamed.ppm);
   if (picked?.model === undefined) return;
-  const { model } = picked;
-  if (!model.installed && !(await downloadModel(parts, model.id))) return;
-  await choose(model.role, model.isDefault ? "" : model.id);
-  // The choice is a model of this machine: a server that was set would still have its place.
-  if (model.role === "policy" && url !== "")
-    await vscode.workspace
-      .getConfiguration("rstarMath.endpoint")
-      .update("url", undefined, vscode.ConfigurationTarget.Global);
+  const { id, role, installed } = picked.model;
+  if (!installed && !(await downloadModel(parts, id))) return;
+  await choose(role, id, listed.unnamed[role]);
 }
 
 /** Fetches a model, after asking which where none is named. True when it is on this machine then. */
@@ -148,7 +150,7 @@ export async function addModel(parts: Parts): Promise<void> {
     await vscode.window.showErrorMessage(outcome.message);
     return;
   }
-  await choose("policy", outcome.id);
+  await choose("policy", outcome.id, null);
   vscode.window.setStatusBarMessage(outcome.message, 8_000);
 }
 
@@ -190,10 +192,21 @@ export async function unloadModels(parts: Parts): Promise<void> {
   );
 }
 
-async function choose(role: EditorModel["role"], id: string): Promise<void> {
-  await vscode.workspace
-    .getConfiguration("rstarMath.model")
-    .update(role, id === "" ? undefined : id, vscode.ConfigurationTarget.Global);
+/** Makes a model the one of its role; null is none. What is used unnamed stays so: what is trained then takes its place. */
+async function choose(role: EditorModel["role"], id: string | null, unnamed: string | null): Promise<void> {
+  await setWhereSet("rstarMath.model", role, id === unnamed ? undefined : (id ?? "none"));
+  // The choice is a model of this machine: a server that was set would still have its place.
+  if (role === "policy") await setWhereSet("rstarMath.endpoint", "url", undefined);
+}
+
+/** Changes a setting where it has a value, as a workspace's would win over the user's; by default in the user's. */
+async function setWhereSet(section: string, name: string, value: string | undefined): Promise<void> {
+  const settings = vscode.workspace.getConfiguration(section);
+  const given = settings.inspect<string>(name);
+  const { Global, Workspace } = vscode.ConfigurationTarget;
+  if (given?.workspaceValue !== undefined) await settings.update(name, value, Workspace);
+  if (value === undefined ? given?.globalValue !== undefined : given?.workspaceValue === undefined)
+    await settings.update(name, value, Global);
 }
 
 function itemOf(model: EditorModel, chosen: boolean): ModelItem {

@@ -43,7 +43,7 @@ export function withEndpoint(command: Command): Command {
 
 /** The models that the options name. @throws CommandFailure for options that exclude each other. */
 export function modelsFrom(flags: EndpointFlags): Pick<RuntimeOptions, "model" | "ppm" | "endpoint"> {
-  const ppm = flags.ppm === undefined ? {} : { ppm: flags.ppm };
+  const ppm = flags.ppm === undefined ? {} : { ppm: flags.ppm === "none" ? null : flags.ppm };
   if (flags.endpoint === undefined) {
     if (flags.endpointModel === undefined)
       return { ...ppm, ...(flags.model === undefined ? {} : { model: flags.model }) };

@@ -10,7 +10,7 @@ export function mcpCommand(): Command {
   return withEndpoint(new Command("mcp"))
     .description("Serves solve_math_problem and verify_math_step over MCP (stdio), for chat programs.")
     .option("--model <id>", "the policy, as `rstar models list` names it")
-    .option("--ppm <id>", "score steps with this process preference model")
+    .option("--ppm <id>", "score steps with this process preference model; `none`: with none")
     .action(run);
 }
 

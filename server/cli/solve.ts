@@ -67,7 +67,7 @@ export function solveCommand(): Command {
       share,
     )
     .option("--model <id>", "the policy, as `rstar models list` names it")
-    .option("--ppm <id>", "score steps with this process preference model")
+    .option("--ppm <id>", "score steps with this process preference model; `none`: with none")
     .option("--concurrency <n>", "problems searched side by side", wholeNumber, 4)
     .option("--headings <words>", "words that begin a problem's heading, separated by commas", headingWords)
     .option("--write", "put the solutions into the file, below their problems")

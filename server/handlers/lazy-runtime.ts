@@ -158,7 +158,7 @@ export class LazyRuntime {
     const options: RuntimeOptions = {
       ...(endpoint === null ? {} : { endpoint }),
       ...(model.policy === "" ? {} : { model: model.policy }),
-      ...(model.ppm === "" ? {} : { ppm: model.ppm }),
+      ...(model.ppm === "" ? {} : { ppm: model.ppm === "none" ? null : model.ppm }),
       ...(model.dataFolder === "" ? {} : { folder: model.dataFolder }),
       ...(model.threads === 0 ? {} : { threads: model.threads }),
       gpu: model.gpu === "off" ? false : model.gpu,

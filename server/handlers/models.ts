@@ -21,6 +21,7 @@ export async function listModels(session: Session): Promise<EditorModels> {
   const bytesPerSecond = speed;
   const { models, problem } = await manager.list();
   const { policy, ppm } = session.settings.model;
+  const unnamed = { policy: (await manager.idInUse("policy")) ?? "", ppm: await manager.idInUse("ppm") };
   return {
     models: models
       .filter((model) => !model.isTest || model.installed)
@@ -32,8 +33,9 @@ export async function listModels(session: Session): Promise<EditorModels> {
         estimate: estimateModel(model.bytes, bytesPerSecond),
       })),
     problem: problem === null ? null : describeFailure(problem),
-    policy: policy === "" ? ((await manager.idInUse("policy")) ?? "") : policy,
-    ppm: ppm === "" ? await manager.idInUse("ppm") : ppm,
+    policy: policy === "" ? unnamed.policy : policy,
+    ppm: ppm === "" ? unnamed.ppm : ppm === "none" ? null : ppm,
+    unnamed,
   };
 }
 

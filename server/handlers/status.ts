@@ -48,7 +48,7 @@ export class StatusReporter {
     return {
       state: kind,
       model: policy ?? namedPolicy(settings),
-      ppm: ppm ?? (settings.model.ppm === "" ? null : settings.model.ppm),
+      ppm: ppm ?? (["", "none"].includes(settings.model.ppm) ? null : settings.model.ppm),
       backend: why,
       searching: searches.all.length - queued,
       queued,

@@ -35,6 +35,8 @@ export const EditorModels = z.object({
   /** The ids that the settings choose now. */
   policy: z.string(),
   ppm: z.string().nullable(),
+  /** What is used where the settings name none. */
+  unnamed: z.object({ policy: z.string(), ppm: z.string().nullable() }),
 });
 export type EditorModels = z.infer<typeof EditorModels>;
 

@@ -33,6 +33,7 @@ const Model = z.object({
   /** Id of the policy; empty: the default. */
   policy: z.string().default(""),
   /** Id of the process preference model; empty: the default, if there is one. */
+  /** An id, "" for what is in use, or "none". */
   ppm: z.string().default(""),
   /** What computes. */
   gpu: z.enum(["auto", "cuda", "vulkan", "metal", "off"]).default("auto"),

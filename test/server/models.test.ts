@@ -23,6 +23,7 @@ it("lists models with what they take, downloads one with progress, and removes i
   expect(before).toMatchObject({
     policy: "tiny",
     ppm: null,
+    unnamed: { policy: "tiny", ppm: null },
     problem: null,
     models: [{ id: "tiny", installed: false, bytesToDownload: WEIGHTS.length }],
   });
