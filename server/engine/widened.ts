@@ -4,7 +4,7 @@
  * model is mostly made; with AVX2 alone it takes Q5_0 apart anew for every two columns of a batch.
  */
 import { existsSync } from "node:fs";
-import { type FileHandle, open, rename, rm, statfs } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import path from "node:path";
 import type { GgufTensorInfo } from "node-llama-cpp";
 import { readHeader, tensorBytes } from "./gguf.ts";
@@ -36,17 +36,41 @@ export function whyWiden(systemInfo: string, fullBatches: boolean): string | nul
   return null;
 }
 
-/** Where the copy of a model file lies: beside it. */
-export function widenedPath(file: string): string {
-  return `${file}.widened`;
+/**
+ * Where the copy of a model file lies: beside it, under a name with the file's size and time, so that the copy of a file
+ * that was replaced is not taken for its own. @throws the file system's errors
+ */
+export async function widenedPath(file: string): Promise<string> {
+  const { size, mtimeMs } = await stat(file);
+  return `${file}.${size.toString(16)}-${Math.round(mtimeMs).toString(16)}.widened`;
+}
+
+/** All copies of a model file: its own, those of what it replaced, and those of earlier versions, which had no time. */
+export async function widenedCopies(file: string): Promise<string[]> {
+  const folder = path.dirname(file);
+  const base = path.basename(file);
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .filter(
+      (name) => name.startsWith(base) && /^(?:\.[\da-f]+-[\da-f]+)?\.widened$/u.test(name.slice(base.length)),
+    )
+    .map((name) => path.join(folder, name));
+}
+
+/** Deletes the copies of a model file, but for the one to `keep`. @throws the file system's errors */
+export async function removeWidened(file: string, keep?: string): Promise<void> {
+  for (const copy of await widenedCopies(file)) if (copy !== keep) await rm(copy, { force: true });
 }
 
 /**
  * The file to load instead of `file`: its widened copy, made now if there is none; `file` itself when there is nothing
- * to gain, no room, or when the copy cannot be written. Takes some seconds the first time.
+ * to gain, no room, or when the copy cannot be written. Takes some seconds the first time. Copies that are not of this
+ * file any more are deleted.
  */
 export async function widened(file: string): Promise<string> {
-  const copy = widenedPath(file);
+  const copy = await widenedPath(file);
+  // Where somebody has one open, some systems do not delete it: the next time will.
+  await removeWidened(file, copy).catch(() => undefined);
   if (existsSync(copy)) return copy;
   // Of this process alone: another may make the same copy, and the one that is renamed last stays. One that was left
   // behind goes with the model, as its other partial files do.

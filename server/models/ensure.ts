@@ -1,6 +1,7 @@
 /** Makes sure that one model file is on this machine and is the right one, fetching it when it is missing. */
 import { mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import path from "node:path";
+import { removeWidened } from "../engine/widened.ts";
 import { sha256OfFile, type CheckedFiles } from "./checked-files.ts";
 import { modelFolder } from "./home.ts";
 import { LockLost, withLock, writeFailure } from "./lock.ts";
@@ -111,10 +112,12 @@ async function inspect(
   return sha256 === asset.sha256 ? { kind: "right" } : { kind: "wrong", sha256 };
 }
 
-/** A file of our name with other content is not deleted: it may be someone's. */
+/** A file of our name with other content is not deleted: it may be someone's. Copies of it are ours. */
 async function setAside(file: string, context: EnsureContext): Promise<void> {
   const aside = `${file}.damaged`;
   await rename(file, aside);
+  // One that is in use goes when the model is loaded next.
+  await removeWidened(file).catch(() => undefined);
   await context.checked.forget(file);
   context.log(`${file} was not what it should be; it is now ${aside}, and the file is fetched again`);
 }

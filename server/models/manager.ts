@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { GgufReading } from "../engine/gguf.ts";
-import { widenedPath } from "../engine/widened.ts";
+import { removeWidened, widenedCopies } from "../engine/widened.ts";
 import type { ResolvedModel } from "../services.ts";
 import { adapterPath, inUse, readLineage } from "./adapters.ts";
 import type { Lineage } from "../protocol/evolution.ts";
@@ -204,13 +204,13 @@ class Manager implements ModelManager {
       .filter((file) => file.startsWith(modelFolder(this.home) + path.sep));
     let bytes = 0;
     for (const file of files) {
-      const copy = widenedPath(file);
-      const held = (await sizeOf(file)) + (await sizeOf(copy)) + (await partialBytes(file));
+      let held = await partialBytes(file);
+      for (const each of [file, ...(await widenedCopies(file))]) held += await sizeOf(each);
       if (held === 0) continue;
       try {
         const removal = await tryWithLock(file, new AbortController().signal, async () => {
           await rm(file, { force: true });
-          await rm(copy, { force: true });
+          await removeWidened(file);
           await removePartials(file);
           await this.#context.checked.forget(file);
         });
@@ -345,6 +345,9 @@ class Manager implements ModelManager {
       return notRemoved(failure);
     }
     await this.#context.checked.forget(found.path);
+    // The file is the person's; a copy that was made of it is not. Elsewhere none is made.
+    if (path.dirname(found.path) === modelFolder(this.home))
+      await removeWidened(found.path).catch(() => undefined);
     return { kind: "forgotten", path: found.path };
   }
 

@@ -171,7 +171,7 @@ export class Pool {
         const reason = replaceBecause ?? (interpreter.alive ? null : "ended");
         if (reason === null) slot.state = "idle";
         else {
-          this.#replaced[reason] = (this.#replaced[reason] ?? 0) + 1;
+          this.#countReplaced(reason);
           interpreter.kill(`replaced: ${reason}`);
           this.#start(slot);
         }
@@ -180,8 +180,18 @@ export class Pool {
     };
   }
 
+  #countReplaced(reason: string): void {
+    this.#replaced[reason] = (this.#replaced[reason] ?? 0) + 1;
+  }
+
   /** Gives idle interpreters to those who wait, and starts more where they are needed. */
   #serve(): void {
+    // Nobody heard it when one ended meanwhile, by the system for lack of memory for example.
+    for (const slot of this.#slots) {
+      if (slot.state !== "idle" || slot.interpreter?.alive === true) continue;
+      this.#countReplaced("ended");
+      slot.state = "empty";
+    }
     for (;;) {
       const idle = this.#slots.filter(({ state }) => state === "idle");
       const waiter = this.#queue[0];

@@ -93,12 +93,19 @@ export class Answers {
     return answers;
   }
 
-  /** Counts and grades answers of an earlier search, also those at which it was stopped before it counted them. */
-  async count(answers: readonly SearchNode[]): Promise<void> {
-    for (const node of answers) {
-      if (node.arrivals === 0) node.arrivals = node.parent?.samples ?? 0;
-      await this.grade(node);
-    }
+  /**
+   * Counts and grades answers of an earlier search, also those at which it was stopped before it counted them. `groups` are
+   * those that it found: only what is in none is compared, and a search that is stopped meanwhile has its votes.
+   */
+  async count(
+    answers: readonly SearchNode[],
+    groups: readonly (readonly SearchNode[])[] = [],
+  ): Promise<void> {
+    const counted = new Set(answers);
+    for (const node of answers) if (node.arrivals === 0) node.arrivals = node.parent?.samples ?? 0;
+    this.groups.adopt(groups.map((group) => group.filter((node) => counted.has(node))));
+    for (const node of answers) await this.grade(node);
+    this.groups.order();
   }
 
   /** Puts an answer into its group and compares it with the reference, each once. */

@@ -1,11 +1,16 @@
 /** Going on with a stored search: its tree is taken over, and a person's choice decides where it grows. */
+import { isDeepStrictEqual } from "node:util";
 import type { Preference, Trace, TraceNode } from "../protocol/trace.ts";
+import type { ModelIdentity } from "../services.ts";
 import { MARK, parseStep } from "./grammar.ts";
 import type { Search } from "./search.ts";
 import { SearchFailure } from "./services.ts";
-import { pathOf, type SearchNode, type Tree } from "./tree.ts";
+import { isRefused, pathOf, refusedSteps, type SearchNode, type Tree } from "./tree.ts";
 
-/** What a person decided about a node of the stored trace. `text` is a step as the grammar has it: comment and code. */
+/**
+ * What a person decided about a node of the stored trace. `text` is a step as the grammar has it: comment and code. A step
+ * that is pinned or edited takes back the rejections of those before it: the newer choice wins.
+ */
 export type Choice =
   | { readonly kind: "pin"; readonly node: number }
   | { readonly kind: "reject"; readonly node: number }
@@ -37,11 +42,13 @@ export class Continuation {
   #nodes: ReadonlyMap<number, SearchNode> = new Map();
   #made: SearchNode | null = null;
 
-  constructor(search: Search, earlier: Earlier, createdAt: string) {
+  /** `ppm` is the one in use now, if any. */
+  constructor(search: Search, earlier: Earlier, ppm: ModelIdentity | null, createdAt: string) {
+    const { models, nodes } = earlier.trace;
     this.#search = search;
     this.#earlier = earlier;
     this.#createdAt = createdAt;
-    this.#nodes = restoreTree(search.tree, earlier.trace.nodes);
+    this.#nodes = restoreTree(search.tree, nodes, isDeepStrictEqual(models.ppm, ppm));
     search.origin = this.#nodes.get(earlier.trace.origin ?? 0) ?? search.tree.root;
   }
 
@@ -50,25 +57,38 @@ export class Continuation {
     const search = this.#search;
     const { trace, choice } = this.#earlier;
     const node = choice === null ? undefined : this.#nodes.get(choice.node);
+    const before = search.origin;
     // Before the answers are counted: whatever lies below a refused step has no vote.
-    if (choice !== null && node?.parent != null) {
-      if (choice.kind === "pin") {
-        if (node.rejection?.kind === "person") node.rejection = null;
-        search.origin = node;
-      } else {
-        search.origin = node.parent;
-        if (choice.kind === "reject") search.refuse(node);
-      }
-    }
-    await search.takeOver(trace.cost, trace.trajectories.started);
+    const takenBack = choice === null || node?.parent == null ? [] : this.#decide(choice, node);
+    const groups = trace.votes.map(({ nodes }) => nodes.flatMap((id) => this.#nodes.get(id) ?? []));
+    await search.takeOver(trace.cost, trace.trajectories.started, groups);
     if (choice?.kind !== "edit" || node?.parent == null) return;
     const parsed = parseStep(choice.text, node.final ? MARK.endOfCode : MARK.endOfStep);
     this.#made = await search.addStep(node.parent, parsed);
-    if (this.#made.rejection !== null)
+    if (this.#made.rejection !== null) {
+      // A step that does not hold decides nothing.
+      for (const step of takenBack) search.refuse(step);
+      search.origin = before;
       throw new SearchFailure(
         `The edited step does not hold: ${this.#made.rejection.message} Correct it and go on again; what was found before is kept.`,
       );
+    }
     search.origin = this.#made;
+  }
+
+  /** Says where the search goes on, and by which steps it may not. Returns those whose rejection is taken back. */
+  #decide(choice: Choice, node: SearchNode): readonly SearchNode[] {
+    const search = this.#search;
+    if (choice.kind === "reject") {
+      search.refuse(node);
+      // Nothing can be found below a step that was rejected before, either.
+      search.origin = refusedSteps(node)[0]?.parent ?? search.origin;
+      return [];
+    }
+    search.origin = (choice.kind === "pin" ? node : node.parent) ?? search.origin;
+    const takenBack = refusedSteps(search.origin);
+    for (const step of takenBack) step.rejection = null;
+    return takenBack;
   }
 
   /** What the trace says about the search it came from. */
@@ -76,11 +96,10 @@ export class Continuation {
     const preference = this.#preference(chosen);
     const number = (old: number | null): number | null =>
       old === null ? null : (this.#nodes.get(old)?.id ?? null);
-    const before = (this.#earlier.trace.preferences ?? []).map((each) => ({
-      ...each,
-      preferred: number(each.preferred),
-      rejected: number(each.rejected),
-    }));
+    const before = (this.#earlier.trace.preferences ?? [])
+      .map((each) => ({ ...each, preferred: number(each.preferred), rejected: number(each.rejected) }))
+      // A rejection that was taken back is none to learn from.
+      .filter(({ kind, rejected }) => kind !== "reject" || this.#isRefused(rejected));
     const preferences = preference === null ? before : [...before, preference];
     const origin = this.#search.origin;
     return {
@@ -88,6 +107,11 @@ export class Continuation {
       ...(origin.parent === null ? {} : { origin: origin.id }),
       ...(preferences.length === 0 ? {} : { preferences }),
     };
+  }
+
+  #isRefused(id: number | null): boolean {
+    const node = id === null ? undefined : this.#search.tree.nodes[id];
+    return node !== undefined && isRefused(node);
   }
 
   /** Siblings, one better than the other: what training wants to know. */
@@ -124,8 +148,13 @@ function siblingOnPath(end: SearchNode | undefined, node: SearchNode): SearchNod
 /**
  * Puts stored nodes into a fresh tree. Steps that were never run are left out, for nothing is known about them; in a
  * trace of version 1, which did not keep them, arrivals and draws are taken from the counts of merged candidates.
+ * `keepsScores` is false where another PPM gave the scores: no vote could compare them with those to come.
  */
-function restoreTree(tree: Tree, stored: readonly TraceNode[]): ReadonlyMap<number, SearchNode> {
+function restoreTree(
+  tree: Tree,
+  stored: readonly TraceNode[],
+  keepsScores: boolean,
+): ReadonlyMap<number, SearchNode> {
   const nodes = new Map<number, SearchNode>([[0, tree.root]]);
   tree.root.drawn = stored[0]?.drawn ?? 0;
   if (stored[0] !== undefined) tree.root.cost = { ...stored[0].cost };
@@ -133,7 +162,7 @@ function restoreTree(tree: Tree, stored: readonly TraceNode[]): ReadonlyMap<numb
     const parent = node.parent === null ? undefined : nodes.get(node.parent);
     const { kind } = node;
     if (parent === undefined || kind === "root" || node.rejection?.kind === "interrupted") continue;
-    const made = tree.adopt(parent, { ...node, kind });
+    const made = tree.adopt(parent, { ...node, kind, ppm: keepsScores ? node.ppm : null });
     if (node.arrivals === undefined)
       made.arrivals = kind === "answer" ? parent.samples : node.rejection === null ? 0 : node.samples;
     if (node.drawn === undefined) parent.drawn += kind === "step" ? node.samples : 0;

@@ -18,6 +18,8 @@ export const MARK = {
 
 /** Untuned models often go on to the next step's comment without closing the one before: that closes it too. */
 const NEXT_STEP = "\n# Step ";
+/** A Markdown fence closes a program only on a line of its own: some models open one before they begin. */
+const FENCE = "\n```";
 
 /**
  * What ends one step. Beyond the marks: the next step's comment, and what an untuned model writes where it should have
@@ -28,11 +30,11 @@ export const STEP_STOPS: readonly string[] = [
   NEXT_STEP,
   MARK.endOfCode,
   MARK.output,
-  "```",
+  FENCE,
   "\nQuestion:",
 ];
 /** What ends a continuation to the end of the program. */
-export const CONTINUATION_STOPS: readonly string[] = [MARK.endOfCode, MARK.output, "```", "\nQuestion:"];
+export const CONTINUATION_STOPS: readonly string[] = [MARK.endOfCode, MARK.output, FENCE, "\nQuestion:"];
 /** What ends an answer step. */
 export const ANSWER_STOPS: readonly string[] = [MARK.endOfAnswer, "<end_of", "\nQuestion:"];
 
@@ -95,7 +97,8 @@ export function parseCandidate(candidate: Candidate): ParsedStep {
  * be read means anything.
  */
 export function parseContinuation(candidate: Candidate): ParsedStep[] {
-  const pieces = candidate.text
+  // The fence first: a step's comment behind it does not begin a second step.
+  const pieces = stripFence(candidate.text)
     .split(MARK.endOfStep)
     .flatMap((piece) => piece.split(/\n(?=# Step )/u))
     .filter((piece, index, all) => piece.trim() !== "" || index === all.length - 1);
@@ -134,5 +137,5 @@ export const ANSWER_OPENING = `${MARK.answer}\n`;
 
 /** Untuned models like to open a Markdown fence inside `<code>`; it says nothing and would not run. */
 function stripFence(text: string): string {
-  return text.replace(/^\s*```(?:python|py)?[ \t]*\n/u, "");
+  return text.replace(/^\s*```(?:python|py)?[ \t]*(?:\n|$)/u, "");
 }

@@ -118,10 +118,11 @@ export class Search {
   }
 
   /**
-   * Books what an earlier search on this tree took, and counts and tells the nodes it left. Where it was stopped before a
-   * program had its answer or a node its count or score, that is made up for.
+   * Books what an earlier search on this tree took, and counts and tells the nodes it left; `groups` are the answers that
+   * it found to be equal. Where it was stopped before a program had its answer or a node its count or score, that is made
+   * up for.
    */
-  async takeOver(cost: Cost, started: number): Promise<void> {
+  async takeOver(cost: Cost, started: number, groups: readonly (readonly SearchNode[])[]): Promise<void> {
     Object.assign(this.cost, cost);
     this.#tokensBefore = cost.generatedTokens;
     this.started = started;
@@ -130,7 +131,10 @@ export class Search {
       if (node.rejection !== null) this.#rejected++;
     }
     const nodes = this.tree.nodes.filter((node) => node.rejection === null && !isRefused(node));
-    await this.#answers.count(nodes.filter(({ kind }) => kind === "answer"));
+    await this.#answers.count(
+      nodes.filter(({ kind }) => kind === "answer"),
+      groups,
+    );
     const unanswered = nodes.filter(
       ({ kind, final, children }) => kind === "step" && final && !children.length,
     );
@@ -185,12 +189,14 @@ export class Search {
   }
 
   /**
-   * How promising an unfinished node is: its PPM score; with no PPM how sure the policy was of its steps, on average.
+   * How promising a node is: its PPM score; with no PPM how sure the policy was of what it wrote on the way, on average.
    */
   promise(node: SearchNode): number {
     if (node.ppm !== null) return node.ppm;
-    const path = pathOf(node);
-    return path.reduce((sum, step) => sum + (step.logProb?.mean ?? 0), 0) / Math.max(1, path.length);
+    // What no model generated, such as an answer read from the output, counts neither way: as sure it would favour short
+    // programs.
+    const means = pathOf(node).flatMap(({ logProb }) => (logProb === null ? [] : [logProb.mean]));
+    return means.reduce((sum, mean) => sum + mean, 0) / Math.max(1, means.length);
   }
 
   /** Where the search stands. */

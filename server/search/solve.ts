@@ -70,7 +70,10 @@ export function startSearch(
 ): RunningSearch {
   const begun = services.clock();
   const search = new Search(problem, config, services, signal, emit);
-  const continuation = earlier === null ? null : new Continuation(search, earlier, stamp.createdAt);
+  const continuation =
+    earlier === null
+      ? null
+      : new Continuation(search, earlier, services.ppm?.identity ?? null, stamp.createdAt);
   let outcome: Outcome | null = null;
   let stop: Trace["stop"] = "cancelled";
   let failure: string | null = null;
@@ -117,8 +120,9 @@ export function startSearch(
       budget: config.budgetTokens,
     });
     try {
-      signal.throwIfAborted();
+      // A search that is stopped this early has the votes of the earlier one all the same.
       await continuation?.begin();
+      signal.throwIfAborted();
       outcome = canGrow(search.origin)
         ? await STRATEGY[config.strategy](search)
         : { stop: "exhausted", choose: "vote" };

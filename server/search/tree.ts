@@ -97,9 +97,14 @@ export function isWithin(node: SearchNode, ancestor: SearchNode): boolean {
   return at === ancestor;
 }
 
+/** The steps of the node's trajectory that a person said no to. */
+export function refusedSteps(node: SearchNode): SearchNode[] {
+  return pathOf(node).filter((step) => step.rejection?.kind === "person");
+}
+
 /** Whether a person said no to a step of the node's trajectory. */
 export function isRefused(node: SearchNode): boolean {
-  return pathOf(node).some((step) => step.rejection?.kind === "person");
+  return refusedSteps(node).length > 0;
 }
 
 /** The tree of one problem. */

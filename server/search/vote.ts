@@ -11,7 +11,7 @@ import { isRefused, type BackupRule, type SearchNode } from "./tree.ts";
 export class AnswerGroups {
   readonly #grader: Grader;
   readonly #groups: SearchNode[][] = [];
-  readonly #groupOf = new Map<SearchNode, number>();
+  readonly #groupOf = new Map<SearchNode, SearchNode[]>();
 
   constructor(grader: Grader) {
     this.#grader = grader;
@@ -20,23 +20,33 @@ export class AnswerGroups {
   /** Places a new answer node. Undecided counts as different: it must not lend a group its weight. */
   async add(node: SearchNode, signal: AbortSignal): Promise<void> {
     if (this.#groupOf.has(node) || node.answer === null) return;
-    for (const [index, group] of this.#groups.entries()) {
+    for (const group of this.#groups) {
       const first = group[0]?.answer ?? "";
       const verdict = await this.#grader.equivalent(first, node.answer, "strict", signal);
       if (verdict.kind !== "equal") continue;
       group.push(node);
-      this.#groupOf.set(node, index);
+      this.#groupOf.set(node, group);
       return;
     }
-    this.#groupOf.set(node, this.#groups.length);
-    this.#groups.push([node]);
+    this.#found([node]);
+  }
+
+  /** Takes over groups that an earlier search found: their answers need no comparison. */
+  adopt(groups: readonly (readonly SearchNode[])[]): void {
+    for (const group of groups) if (group.length > 0) this.#found([...group]);
+  }
+
+  /** Puts groups and their answers into the order of the tree, which ties go by. */
+  order(): void {
+    for (const group of this.#groups) group.sort((a, b) => a.id - b.id);
+    this.#groups.sort((a, b) => (a[0]?.id ?? 0) - (b[0]?.id ?? 0));
   }
 
   /** Trajectories that ended in the node's group, and in all groups; none for a node that is in no group yet. */
   support(node: SearchNode): { readonly count: number; readonly total: number } {
-    const index = this.#groupOf.get(node);
-    if (index === undefined) return { count: 0, total: 0 };
-    return { count: sumArrivals(this.#groups[index] ?? []), total: sumArrivals([...this.#groupOf.keys()]) };
+    const group = this.#groupOf.get(node);
+    if (group === undefined) return { count: 0, total: 0 };
+    return { count: sumArrivals(group), total: sumArrivals([...this.#groupOf.keys()]) };
   }
 
   /**
@@ -75,6 +85,11 @@ export class AnswerGroups {
       })
       .sort((a, b) => b.vote.weight - a.vote.weight || b.vote.count - a.vote.count || b.rank - a.rank)
       .map(({ vote }) => vote);
+  }
+
+  #found(group: SearchNode[]): void {
+    this.#groups.push(group);
+    for (const node of group) this.#groupOf.set(node, group);
   }
 }
 

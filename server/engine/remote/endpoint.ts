@@ -136,16 +136,30 @@ async function refusal(
   const text = (await response.text()).slice(0, MOST_DETAIL * 10);
   const parsed = ErrorBody.safeParse(jsonOf(text));
   const error = parsed.success ? parsed.data.error : "";
-  const said = typeof error === "string" ? error : error.message;
-  const detail = shorten(said === "" ? text : said);
+  const message = typeof error === "string" ? error : error.message;
+  const said = message === "" ? text : message;
+  const detail = shorten(said);
   if (typeof error !== "string" && error.n_prompt_tokens !== undefined && error.n_ctx !== undefined)
     return { kind: "too-long", tokens: error.n_prompt_tokens, limit: error.n_ctx };
+  const limit = status === 400 ? CONTEXT_LENGTH.exec(said)?.[1] : undefined;
+  if (limit !== undefined) {
+    const tokens = PROMPT_LENGTH.exec(said)?.[1];
+    return { kind: "too-long", tokens: tokens === undefined ? null : Number(tokens), limit: Number(limit) };
+  }
   if (status === 401 || status === 403) return { kind: "key", status, had: endpoint.key !== null };
   if (status === 404) return { kind: "not-found", path, detail };
   if (status === 429 || status === 503)
     return { kind: "busy", status, seconds: retryAfter(headers.get("retry-after")) };
   return { kind: status < 500 ? "refused" : "server", status, detail };
 }
+
+/**
+ * How vLLM and OpenAI say that prompt and candidate together are too long: `This model's maximum context length is 2048
+ * tokens. However, you requested 2100 tokens (2000 in the prompt, 100 in the completion).`, or `your prompt contains 2000
+ * input tokens`. `At least 2000` is no length: the server stopped counting there.
+ */
+const CONTEXT_LENGTH = /maximum context length is (\d+)/iu;
+const PROMPT_LENGTH = /(?:\(|has |contains )(\d+) (?:in (?:the|your) prompt|input tokens)/iu;
 
 const MOST_DETAIL = 200;
 

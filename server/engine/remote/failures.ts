@@ -23,7 +23,8 @@ export type EndpointFailure =
   /** The connection ended in the middle of an answer. */
   | { readonly kind: "cut-off"; readonly detail: string }
   | { readonly kind: "silent"; readonly seconds: number }
-  | { readonly kind: "too-long"; readonly tokens: number; readonly limit: number };
+  /** The prompt with what was asked for does not fit. `tokens` are the prompt's; null where the server does not tell. */
+  | { readonly kind: "too-long"; readonly tokens: number | null; readonly limit: number };
 
 /** What happened and what to do. `server` is its address, without any secret; `model` the name that was asked for. */
 export function describeEndpointFailure(failure: EndpointFailure, server: string, model: string): string {
@@ -59,7 +60,7 @@ export function describeEndpointFailure(failure: EndpointFailure, server: string
     case "silent":
       return `The server at ${server} said nothing for ${failure.seconds} s. See whether it still works, or allow it more time (the endpoint's time-out), and try again.`;
     case "too-long":
-      return `The prompt takes ${failure.tokens} tokens, but the server at ${server} reads ${failure.limit}. Start it with a longer context.`;
+      return `The prompt takes ${failure.tokens ?? "more"} tokens, but the server at ${server} reads ${failure.limit}. Start it with a longer context.`;
     default:
       return failure satisfies never;
   }

@@ -52,7 +52,7 @@ export async function openRemotePolicy(
   const answer = await ask({ base, endpoint, path: MODELS }, null, signal);
   // Some servers complete and list nothing: then the first request shows what is wrong.
   if (answer.kind === "not-found" && endpoint.model !== "")
-    return { kind: "ready", policy: new RemotePolicy(endpoint, { base, origin }, USUAL_CONTEXT, patience) };
+    return { kind: "ready", policy: new RemotePolicy(endpoint, { base, origin }, null, patience) };
   if (answer.kind !== "answer") return failed(answer, base, endpoint.model);
   let text: string;
   try {
@@ -70,7 +70,7 @@ export async function openRemotePolicy(
   const found = named ?? (endpoint.model === "" && data.length === 1 ? data[0] : undefined);
   if (found === undefined)
     return failed({ kind: "model", known: data.map(({ id }) => id) }, base, endpoint.model);
-  const context = found.max_model_len ?? found.meta?.n_ctx ?? USUAL_CONTEXT;
+  const context = found.max_model_len ?? found.meta?.n_ctx ?? null;
   const policy = new RemotePolicy({ ...endpoint, model: found.id }, { base, origin }, context, patience);
   return { kind: "ready", policy };
 }
@@ -87,6 +87,8 @@ export class RemotePolicy implements PolicyModel {
   /** The address, for people. */
   readonly server: string;
   readonly #endpoint: Endpoint;
+  /** Tokens that a candidate can have: what the server reads, less one of the prompt. */
+  readonly #mostTokens: number;
   readonly #turns: Turns;
   readonly #patience: Patience;
   readonly #counters = { candidates: 0, generatedTokens: 0, promptTokens: 0 };
@@ -94,11 +96,12 @@ export class RemotePolicy implements PolicyModel {
   constructor(
     endpoint: Endpoint,
     { base, origin }: { readonly base: string; readonly origin: string },
-    contextLength: number,
+    contextLength: number | null,
     patience: Patience,
   ) {
     this.identity = { id: endpoint.model, endpoint: origin };
-    this.contextLength = contextLength;
+    this.contextLength = contextLength ?? USUAL_CONTEXT;
+    this.#mostTokens = contextLength === null ? Infinity : contextLength - 1;
     this.server = base;
     this.#endpoint = endpoint;
     this.#turns = new Turns(() => endpoint.concurrentRequests);
@@ -111,7 +114,7 @@ export class RemotePolicy implements PolicyModel {
   }
 
   async propose(requests: readonly ProposeRequest[], signal: AbortSignal): Promise<readonly ProposeResult[]> {
-    // A search cannot go on without one of its candidates, so the others need not be waited for.
+    // A search cannot go on when a request fails, so the others need not be waited for. It can when a prompt is too long.
     const ending = new AbortController();
     const together = AbortSignal.any([signal, ending.signal]);
     // As many candidates as there are wait for their turn: Node would take eleven for a leak and say so.
@@ -121,8 +124,8 @@ export class RemotePolicy implements PolicyModel {
       Promise.all(
         request.seeds.map((seed, index) =>
           this.#turns.take(together, async () => {
-            const outcome = await this.#complete(requestFor(request, seed, index), together);
-            if (outcome.kind === "completion") return outcome;
+            const outcome = await this.#fit(this.#requestFor(request, seed, index), together);
+            if (outcome.kind === "completion" || outcome.kind === "too-long") return outcome;
             failure ??= outcome;
             ending.abort(new Error(outcome.kind));
             throw ending.signal.reason;
@@ -137,16 +140,20 @@ export class RemotePolicy implements PolicyModel {
       // Assigned in a closure, which the compiler does not follow.
       const why = failure as EndpointFailure | null;
       if (why === null) throw error;
-      return requests.map(() => this.#failed(why));
+      const reason = describeEndpointFailure(why, this.server, this.#endpoint.model);
+      return requests.map(() => ({ kind: "failed", reason }));
     }
   }
 
-  #failed(failure: EndpointFailure): ProposeResult {
-    if (failure.kind === "too-long") return failure;
-    return {
-      kind: "failed",
-      reason: describeEndpointFailure(failure, this.server, this.#endpoint.model),
-    };
+  /** One candidate; where there is no room for all that was asked for, with as many tokens as fit. */
+  async #fit(request: CompletionRequest, signal: AbortSignal): Promise<Completion | EndpointFailure> {
+    const outcome = await this.#complete(request, signal);
+    if (outcome.kind !== "too-long") return outcome;
+    const { tokens, limit } = outcome;
+    // How much fits beside a prompt of unknown length can only be tried.
+    const room = tokens === null ? Math.floor(request.maxTokens / 2) : limit - tokens;
+    if (room < 1 || room >= request.maxTokens) return outcome;
+    return await this.#fit({ ...request, maxTokens: room }, signal);
   }
 
   /** One candidate; sent again as long as the server has not begun with it and asks for no more time than there is. */
@@ -162,6 +169,18 @@ export class RemotePolicy implements PolicyModel {
     throw new Error("a request was sent again without an end");
   }
 
+  #requestFor(
+    { prefix, sampling, stop, maxTokens, onText }: ProposeRequest,
+    seed: number,
+    index: number,
+  ): CompletionRequest {
+    return {
+      prompt: prefix.join(""),
+      ...{ seed, sampling, stop, maxTokens: Math.min(maxTokens, this.#mostTokens) },
+      ...(onText === undefined ? {} : { onText: (text) => onText(index, text) }),
+    };
+  }
+
   #count({ candidate, evaluatedTokens }: Completion): void {
     this.#counters.candidates++;
     this.#counters.generatedTokens += candidate.tokens;
@@ -169,19 +188,15 @@ export class RemotePolicy implements PolicyModel {
   }
 }
 
-function requestFor(
-  { prefix, sampling, stop, maxTokens, onText }: ProposeRequest,
-  seed: number,
-  index: number,
-): CompletionRequest {
-  return {
-    prompt: prefix.join(""),
-    ...{ seed, sampling, stop, maxTokens },
-    ...(onText === undefined ? {} : { onText: (text) => onText(index, text) }),
-  };
-}
+type TooLong = Extract<EndpointFailure, { readonly kind: "too-long" }>;
 
-function resultOf(completions: readonly Completion[]): ProposeResult {
+/** The seeds of a request share its prompt: where that is too long for one of them, it is for the request. */
+function resultOf(outcomes: readonly (Completion | TooLong)[]): ProposeResult {
+  const completions: Completion[] = [];
+  for (const outcome of outcomes) {
+    if (outcome.kind === "completion") completions.push(outcome);
+    else return { ...outcome, tokens: outcome.tokens ?? outcome.limit + 1 };
+  }
   return {
     kind: "candidates",
     candidates: completions.map(({ candidate }) => candidate),

@@ -30,7 +30,8 @@ async function stepRollout(search: Search): Promise<void> {
     }
     if (node.children.length > 0 && node !== search.origin) return;
     const [children = []] = await search.expand([{ node, n: search.config.candidates }]);
-    if (children.some((child) => child.final) || openChildren(node).length === 0) return;
+    const hasAnswer = children.some((child) => child.final && child.rejection === null);
+    if (hasAnswer || openChildren(node).length === 0) return;
   }
 }
 

@@ -37,10 +37,12 @@ test("removing a model frees its bytes, those of its widened copy and of unfinis
   const { manager, file } = setUp();
   await manager.resolve("tiny", { signal: never() });
   writeFileSync(path.join(path.dirname(file), partialName(FILE, "wheels")), "12345");
-  writeFileSync(widenedPath(file), "1234567");
-  writeFileSync(`${widenedPath(file)}.1.partial`, "123");
+  const copy = await widenedPath(file);
+  writeFileSync(copy, "1234567");
+  writeFileSync(`${copy}.1.partial`, "123");
+  writeFileSync(`${file}.widened`, "of an earlier version");
   const removal = await manager.remove("tiny");
-  expect(removal).toEqual({ kind: "removed", bytes: WEIGHTS.length + 5 + 7 + 3 });
+  expect(removal).toEqual({ kind: "removed", bytes: WEIGHTS.length + 5 + 7 + 3 + 21 });
   expect(readdirSync(path.dirname(file))).toEqual([]);
   expect(await manager.remove("tiny")).toMatchObject({ kind: "failed", reason: { kind: "nothing-there" } });
 });

@@ -1,8 +1,10 @@
 /** Adding GGUF files of the user's own, and refusing files that are none. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { readGguf } from "../../../server/engine/gguf.ts";
+import { widenedPath } from "../../../server/engine/widened.ts";
+import { modelFolder } from "../../../server/models/home.ts";
 import { forbidden, ggufOf, never, setUp, sha256, temporaryFolder } from "./helpers.ts";
 
 /** A file with this content, outside any data folder. */
@@ -150,6 +152,22 @@ test("removing an own model takes it off the list and leaves the file alone", as
   expect(await manager.remove("mine")).toEqual({ kind: "forgotten", path: file });
   expect(readFileSync(file).equals(ggufOf())).toBe(true);
   expect(await manager.remove("mine")).toMatchObject({ kind: "failed", reason: { kind: "unknown-model" } });
+});
+
+test("removing an own model that lies in the data folder deletes the copy that was made of it there", async () => {
+  const { manager, home } = setUp();
+  const folder = modelFolder(home);
+  mkdirSync(folder, { recursive: true });
+  const elsewhere = temporaryFolder();
+  for (const [id, place] of Object.entries({ inside: folder, outside: elsewhere })) {
+    const file = path.join(place, "mine.gguf");
+    writeFileSync(file, ggufOf());
+    writeFileSync(await widenedPath(file), "");
+    await manager.add(file, { id });
+    expect(await manager.remove(id)).toEqual({ kind: "forgotten", path: file });
+  }
+  expect(readdirSync(folder)).toEqual(["mine.gguf"]);
+  expect(readdirSync(elsewhere)).toHaveLength(2);
 });
 
 test.each([

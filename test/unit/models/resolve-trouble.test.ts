@@ -2,6 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
+import { widenedPath } from "../../../server/engine/widened.ts";
 import { createWheelsFetcher, partialName, type FetchOutcome } from "../../../server/models/sources.ts";
 import {
   deferred,
@@ -54,8 +55,10 @@ test("a damaged file is set aside under another name, not deleted, and fetched a
   const { manager, file, log } = setUp();
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, WEIGHTS.subarray(0, 100));
+  writeFileSync(await widenedPath(file), "a copy of it");
   expect((await manager.resolve("tiny", { signal: never() })).kind).toBe("ready");
   expect(readFileSync(`${file}.damaged`).length).toBe(100);
+  expect(readdirSync(path.dirname(file)).toSorted()).toEqual([FILE, `${FILE}.damaged`]);
   expect(log[0]).toContain(".damaged");
 });
 

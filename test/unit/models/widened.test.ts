@@ -1,11 +1,18 @@
 /** Widened copies hold the very weights of the original, and are made only where they can be. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
 import { readGgufFileInfo } from "node-llama-cpp";
 import { describe, expect, test } from "vitest";
 import { readGguf } from "../../../server/engine/gguf.ts";
-import { whyWiden, widenBlocks, widened, widenedPath } from "../../../server/engine/widened.ts";
+import {
+  removeWidened,
+  whyWiden,
+  widenBlocks,
+  widened,
+  widenedCopies,
+  widenedPath,
+} from "../../../server/engine/widened.ts";
 import { ggufOf, never, temporaryFolder, type TinyTensor } from "./helpers.ts";
 
 /** The weights of Q5_0 blocks in units of each block's scale, as the format defines them, and the scales. */
@@ -64,7 +71,7 @@ describe("a widened copy", () => {
   test("is a whole model with the same tensors, those in Q5_0 stored as Q8_0", async () => {
     const file = fileOf(ggufOf({ tensors: QUANTISED }));
     const copy = await widened(file);
-    expect(copy).toBe(widenedPath(file));
+    expect(copy).toBe(await widenedPath(file));
     expect(await readGguf(copy, never())).toMatchObject({ kind: "gguf", facts: { architecture: "llama" } });
 
     const content = readFileSync(copy);
@@ -79,14 +86,44 @@ describe("a widened copy", () => {
         expect(readQ8(stored.subarray(0, (tensor.data.length / 22) * 34))).toEqual(readQ5(tensor.data));
       else expect(stored.subarray(0, tensor.data.length)).toEqual(tensor.data);
     }
-    expect(readdirSync(path.dirname(file))).toEqual(["model.gguf", "model.gguf.widened"]);
+    expect(readdirSync(path.dirname(file))).toEqual(["model.gguf", path.basename(copy)]);
   });
 
   test("is made once", async () => {
     const file = fileOf(ggufOf({ tensors: QUANTISED }));
-    writeFileSync(widenedPath(file), "made before");
-    expect(await widened(file)).toBe(widenedPath(file));
-    expect(readFileSync(widenedPath(file), "utf8")).toBe("made before");
+    const copy = await widenedPath(file);
+    writeFileSync(copy, "made before");
+    expect(await widened(file)).toBe(copy);
+    expect(readFileSync(copy, "utf8")).toBe("made before");
+  });
+
+  test("is made anew of a model that was replaced, and the old one is deleted", async () => {
+    const file = fileOf(ggufOf({ tensors: QUANTISED }));
+    const old = await widened(file);
+    writeFileSync(file, ggufOf({ tensors: QUANTISED, contextLength: 1024 }));
+    // The size is the same, and a file may be put in place with a time of long ago.
+    utimesSync(file, new Date(), new Date("2020-01-01"));
+    const copy = await widened(file);
+    expect(copy).not.toBe(old);
+    expect(await readGguf(copy, never())).toMatchObject({ facts: { contextLength: 1024 } });
+    expect(readdirSync(path.dirname(file))).toEqual(["model.gguf", path.basename(copy)]);
+  });
+
+  test("of an earlier version, which does not say of what file it is, is not trusted and not left", async () => {
+    const file = fileOf(ggufOf());
+    writeFileSync(`${file}.widened`, "of another file, perhaps");
+    expect(await widened(file)).toBe(file);
+    expect(readdirSync(path.dirname(file))).toEqual(["model.gguf"]);
+  });
+
+  test("is told from those of other models with a name that begins alike", async () => {
+    const file = fileOf(ggufOf());
+    const copies = [`${file}.widened`, `${file}.1f-2e.widened`];
+    const others = [`${file}.v2.gguf`, `${file}.v2.gguf.1f-2e.widened`, `${file}.1f-2e.widened.7.partial`];
+    for (const each of [...copies, ...others]) writeFileSync(each, "");
+    expect((await widenedCopies(file)).sort()).toEqual([...copies].sort());
+    await removeWidened(file, copies[1]);
+    expect(await widenedCopies(file)).toEqual([copies[1]]);
   });
 
   test("is not made of a model without Q5_0", async () => {
@@ -108,7 +145,6 @@ describe("a widened copy", () => {
   ])("is not made of a file that %s, which is loaded as it is to say so", async (_, content) => {
     const file = fileOf(content);
     expect(await widened(file)).toBe(file);
-    expect(existsSync(widenedPath(file))).toBe(false);
     expect(readdirSync(path.dirname(file))).toEqual(["model.gguf"]);
   });
 });

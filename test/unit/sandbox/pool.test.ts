@@ -3,7 +3,8 @@ import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
+import { Pool } from "../../../server/sandbox/pool.ts";
 import { createSandbox } from "../../../server/sandbox/sandbox.ts";
 import type { DisposableSandbox, SandboxOptions } from "../../../server/sandbox/sandbox.ts";
 import { EMPTY_STATE } from "../../../server/services.ts";
@@ -95,6 +96,22 @@ test.each([
   expect(await run(sandbox, step)).toMatchObject(result);
   expect(await run(sandbox, "x")).toMatchObject({ kind: "ok" });
   expect(sandbox.stats()).toMatchObject({ started: 2, replaced: { [reason]: 1 } });
+});
+
+test("an interpreter that ended while nobody used it is not lent again", async () => {
+  const pool = new Pool({
+    size: 1,
+    workerPath,
+    config: { role: "candidate", wheelsDir: "starts", snapshotDir: null, memoryMB: 512, cachedStates: 1 },
+  });
+  onTestFinished(() => pool.dispose());
+  const first = await pool.acquire("");
+  first.release();
+  // As the system does where memory runs out.
+  first.interpreter.kill("killed");
+  const second = await pool.acquire("");
+  expect(second.interpreter.alive).toBe(true);
+  expect(pool.stats()).toMatchObject({ started: 2, ready: 1, replaced: { ended: 1 } });
 });
 
 test("an abort rejects with the signal's reason and ends the process", async () => {

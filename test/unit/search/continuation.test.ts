@@ -4,6 +4,7 @@ import { pathTo } from "../../../server/protocol/trace-path.ts";
 import { MARK } from "../../../server/search/grammar.ts";
 import { choiceProblem, type Choice } from "../../../server/search/continuation.ts";
 import type { SearchConfig } from "../../../server/search/config.ts";
+import { candidateSeed } from "../../../server/search/seed.ts";
 import { startSearch } from "../../../server/search/solve.ts";
 import type { SearchEvent } from "../../../server/protocol/events.ts";
 import type { SearchServices } from "../../../server/search/services.ts";
@@ -150,6 +151,67 @@ describe("resuming", () => {
     const whole = await goOn(null, null, { ppm, changes: { budgetTokens: second.cost.generatedTokens } });
     expect(programs(second)).toEqual(programs(whole));
     expect(second.cost.ppmTokens).toBe(whole.cost.ppmTokens);
+  });
+
+  it("without the PPM that an earlier search had counts all answers alike, old ones and new ones", async () => {
+    const ppm = tablePpm((prefix) => (prefix.includes("41") ? 0.9 : -0.9));
+    const first = await goOn(null, null, { ppm, changes: { budgetTokens: 100 } });
+    const second = await goOn(first, null);
+    expect(second.models.ppm).toBeNull();
+    expect(second.nodes.every((node) => node.ppm === null)).toBe(true);
+    expect(second.votes.length).toBeGreaterThan(1);
+    expect(second.votes.map(({ weight }) => weight)).toEqual(second.votes.map(({ count }) => count));
+  });
+
+  it("with another PPM scores old steps anew; with the same one it does not", async () => {
+    const ppm = tablePpm(() => 0.9);
+    const scored: string[] = [];
+    const counting = (identity: PreferenceModel["identity"]): PreferenceModel => ({
+      identity,
+      score: (prefixes, signal) => {
+        scored.push(...prefixes.map((prefix) => prefix.join("")));
+        return tablePpm(() => -0.5).score(prefixes, signal);
+      },
+    });
+    const first = await goOn(null, null, { ppm });
+    const adapter = { id: "round-2", sha256: "1".repeat(64) };
+    const other = await goOn(first, null, { ppm: counting({ ...ppm.identity, adapter }) });
+    expect(other.nodes.slice(1).every((node) => node.ppm === -0.5)).toBe(true);
+    expect(scored).toHaveLength(other.nodes.length - 1);
+    scored.length = 0;
+    // This script has drawn all there is to draw.
+    const same = await goOn(first, null, { ppm: counting(ppm.identity) });
+    expect(same.nodes.slice(1).every((node) => node.ppm === 0.9)).toBe(true);
+    expect(scored).toEqual([]);
+  });
+
+  it("keeps the winner when it is stopped at once, and compares no answer again", async () => {
+    // The first answer is not the commonest.
+    const script: Script = (_request, seed) => ({
+      text: `print(${seed % 4 === firstDraw % 4 ? 40 : 42})`,
+      stop: MARK.endOfCode,
+    });
+    const firstDraw = candidateSeed(configOf({}).seed, PROBLEM.id, "", 0);
+    const trace = await goOn(null, null, { script });
+    expect(trace.nodes.find(({ kind }) => kind === "answer")?.answer).toBe("40");
+    expect(answerOf(trace)).toBe("42");
+
+    const stopped = new AbortController();
+    let compared = 0;
+    const equivalent = (): Promise<never> => {
+      compared++;
+      stopped.abort(new Error("stopped"));
+      return Promise.reject(new Error("stopped"));
+    };
+    const propose = stoppingIn(stopped, () => Promise.reject(new Error("not stopped")), 1);
+    const more = await goOn(trace, null, {
+      services: { grader: { equivalent }, policy: { ...scriptedPolicy(script), propose } },
+      signal: stopped.signal,
+    });
+    expect([more.stop, answerOf(more), compared]).toEqual(["cancelled", "42", 0]);
+    expect(more.votes).toEqual(trace.votes);
+    const already = await goOn(trace, null, { signal: AbortSignal.abort(new Error("stopped")) });
+    expect([already.stop, already.votes]).toEqual(["cancelled", trace.votes]);
   });
 
   it("is the same when it was stopped while answers were read", async () => {
@@ -302,10 +364,47 @@ describe("a person's choice", () => {
         createdAt: STAMP.createdAt,
       },
     ]);
-    // And it may be taken back.
+    // And it may be taken back: then it is no longer a rejection to learn from.
     const again = await goOn(more, { kind: "pin", node: firstStep(winner) });
     expect(answerOf(again)).toBe(String(winner));
-    expect(again.preferences).toHaveLength(2);
+    expect(again.preferences?.map(({ kind }) => kind)).toEqual(["pin"]);
+  });
+
+  it.each(["pin", "edit"] as const)("%s below a rejected step takes the rejection back", async (kind) => {
+    const { trace, firstStep } = await finished();
+    const refused = await goOn(trace, { kind: "reject", node: firstStep(41) });
+    const below = refused.nodes.find((node) => node.parent === firstStep(41))?.id ?? 0;
+    const more = await goOn(
+      refused,
+      kind === "pin"
+        ? { kind, node: below }
+        : { kind, node: below, text: "# Step 2: Print with care.\nprint(41)" },
+    );
+    expect(answerOf(more)).toBe("41");
+    expect(more.nodes[firstStep(41)]).toMatchObject({ status: "ok", rejection: null });
+    expect(more.nodes[firstStep(41)]?.sum).toBeGreaterThan(-(more.nodes[firstStep(41)]?.visits ?? 0));
+    expect(more.preferences?.map((each) => each.kind)).toEqual([kind]);
+  });
+
+  it("edited below a rejected step so that it fails: the rejection stands", async () => {
+    const { trace, firstStep } = await finished();
+    const refused = await goOn(trace, { kind: "reject", node: firstStep(41) });
+    const below = refused.nodes.find((node) => node.parent === firstStep(41))?.id ?? 0;
+    const more = await goOn(refused, { kind: "edit", node: below, text: "# Step 2.\nraise" });
+    expect(more.stop).toBe("failed");
+    expect(more.nodes[firstStep(41)]?.rejection?.kind).toBe("person");
+    expect(answerOf(more)).toBe(answerOf(refused));
+    expect([more.preferences, more.origin]).toEqual([refused.preferences, refused.origin]);
+  });
+
+  it("rejected below a rejected step: the search goes on where steps may still be", async () => {
+    const { trace, firstStep } = await finished();
+    const refused = await goOn(trace, { kind: "reject", node: firstStep(41) });
+    const below = refused.nodes.find((node) => node.parent === firstStep(41))?.id ?? 0;
+    const more = await goOn(refused, { kind: "reject", node: below });
+    expect(more.nodes[below]?.rejection?.kind).toBe("person");
+    expect(more.votes.map(({ answer }) => answer).sort()).toEqual(["40", "42"]);
+    expect(more.trajectories.finished).toBeGreaterThan(refused.trajectories.finished);
   });
 
   it("edited: the person's step is run and every solution goes through it", async () => {

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { MARK, parseContinuation, parseStep, writeStep } from "../../../server/search/grammar.ts";
+import { StopMatcher } from "../../../server/engine/stop.ts";
+import {
+  CONTINUATION_STOPS,
+  MARK,
+  parseCandidate,
+  parseContinuation,
+  parseStep,
+  STEP_STOPS,
+  writeStep,
+} from "../../../server/search/grammar.ts";
 import { promptFor } from "../../../server/search/prompt.ts";
 import type { Candidate } from "../../../server/services.ts";
 
@@ -35,7 +44,7 @@ describe("the step parser", () => {
     expect(parsed.kind === "step" && parsed.step.reason).toBe("");
   });
 
-  it.each([MARK.endOfCode, MARK.output, "```", "\nQuestion:"])(
+  it.each([MARK.endOfCode, MARK.output, "\n```", "\nQuestion:"])(
     "takes %j as the end of the program",
     (stop) => {
       const parsed = parseStep("print(1)", stop);
@@ -58,9 +67,55 @@ describe("the step parser", () => {
     expect(parsed.kind === "step" && parsed.step.text).toBe("# Step 1: One\nx = 1");
   });
 
+  it.each(["```python", "```", "```py\n"])("takes nothing but %j for an empty step", (text) => {
+    const parsed = parseStep(text, "\n```");
+    expect(parsed.kind === "failure" && parsed.rejection.kind).toBe("empty");
+  });
+
   it("keeps the indentation of the first line", () => {
     const parsed = parseStep("\n    x = 1", MARK.endOfStep);
     expect(parsed.kind === "step" && parsed.step.text).toBe("    x = 1");
+  });
+});
+
+/** What the policy would have been let write. */
+function written(text: string, stops: readonly string[]): Candidate {
+  const state = new StopMatcher(stops).push(text);
+  return state.kind === "stop" ? candidate(state.text, state.stop) : candidate(text, null);
+}
+
+describe("a policy that puts its program into a Markdown fence", () => {
+  it("is read without the fence, which ends where it closes", () => {
+    const text = "```python\n# Step 1: A\na = 1\n# Step 2: B\nprint(a)\n```\nThis prints 1.";
+    const steps = parseContinuation(written(text, CONTINUATION_STOPS));
+    expect(steps.map((step) => step.kind === "step" && [step.step.text, step.step.final])).toEqual([
+      ["# Step 1: A\na = 1", false],
+      ["# Step 2: B\nprint(a)", true],
+    ]);
+  });
+
+  it("is read step by step too", () => {
+    const text = "```python\na = 1\n# Step 2: B\nprint(a)\n```";
+    expect(parseCandidate(written(text, STEP_STOPS))).toMatchObject({
+      kind: "step",
+      step: { text: "a = 1", final: false },
+    });
+    expect(parseCandidate(written("```\nprint(1)\n```\n", STEP_STOPS))).toMatchObject({
+      step: { text: "print(1)", final: true },
+    });
+  });
+
+  it("and begins it with a step's comment has written nothing when one step was asked for", () => {
+    // The comment ends the step before it, and a stop string cannot tell that there is none.
+    const parsed = parseCandidate(written("```python\n# Step 1: A\na = 1", STEP_STOPS));
+    expect(parsed.kind === "failure" && parsed.rejection.kind).toBe("empty");
+  });
+
+  it("reads the same as before where it only closes one", () => {
+    const text = "print(1)\n```\nThis prints 1.";
+    expect(parseContinuation(written(text, CONTINUATION_STOPS))).toEqual(
+      parseContinuation(written(text, ["```"])),
+    );
   });
 });
 

@@ -154,6 +154,37 @@ describe("self-consistency", () => {
   });
 });
 
+describe("best-of-N without a PPM", () => {
+  it("takes the answer whose steps the policy was surest of, however few they are", async () => {
+    const short = "print(41)";
+    const long = "a = 6\n<end_of_step>\nb = 7\n<end_of_step>\nprint(42)";
+    const scripted = scriptedPolicy((_request, seed) => ({
+      text: seed % 2 === 0 ? short : long,
+      stop: MARK.endOfCode,
+    }));
+    const policy: PolicyModel = {
+      ...scripted,
+      propose: async (requests, signal) =>
+        (await scripted.propose(requests, signal)).map((result) =>
+          result.kind !== "candidates"
+            ? result
+            : {
+                ...result,
+                candidates: result.candidates.map((candidate) => ({
+                  ...candidate,
+                  logProb: { mean: candidate.text === short ? -0.4 : -0.3, min: -1 },
+                })),
+              },
+        ),
+    };
+    const trace = await run({ strategy: "best-of-n", budgetTokens: 200 }, noisy, null, {
+      services: { policy },
+    });
+    expect(trace.votes.map(({ answer }) => answer).sort()).toEqual(["41", "42"]);
+    expect(answerOf(trace)).toBe("42");
+  });
+});
+
 describe("the PPM", () => {
   const likes41 = tablePpm((prefix) => (prefix.includes("41") ? 0.9 : -0.9));
 
@@ -246,6 +277,21 @@ describe("MCTS by the paper's profile", () => {
     });
     expect(trace.nodes.filter((node) => node.parent === 0).length).toBeGreaterThan(1);
     expect(trace.trajectories.finished).toBeGreaterThan(1);
+  });
+
+  it("goes on below a good step when a candidate beside it closed the program and was rejected", async () => {
+    let drawn = 0;
+    const trace = await run(
+      { strategy: "mcts", rollout: "steps", candidates: 2, rollouts: 1, settleConfidence: 1 },
+      (request) => {
+        if (request.prefix.join("").includes("a = 42")) return { text: "print(42)", stop: MARK.endOfCode };
+        return drawn++ === 0
+          ? { text: "nothing = 0", stop: MARK.endOfCode }
+          : { text: "a = 42", stop: MARK.endOfStep };
+      },
+    );
+    expect(trace.nodes.map(({ rejection }) => rejection?.kind)).toContain("no-output");
+    expect(answerOf(trace)).toBe("42");
   });
 });
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { qValue, Tree, uct, type BackupRule, type SearchNode } from "../../../server/search/tree.ts";
-import { betaAboveHalf, isSettled } from "../../../server/search/vote.ts";
+import { AnswerGroups, betaAboveHalf, isSettled } from "../../../server/search/vote.ts";
 
 function step(tree: Tree, parent: SearchNode, text: string): SearchNode {
   return tree.add(parent, {
@@ -121,6 +121,21 @@ describe("identical siblings", () => {
     expect(second).toBe(first);
     expect(first.samples).toBe(2);
     expect(tree.root.children).toHaveLength(1);
+  });
+});
+
+describe("groups that an earlier search found", () => {
+  it("are not compared again, and ties go by the order of the tree once all are counted", () => {
+    const tree = new Tree();
+    const [first, second] = ["a", "b"].map((text) => answer(tree, tree.root, text, 1));
+    if (first === undefined || second === undefined) throw new Error("two answers");
+    const groups = new AnswerGroups({ equivalent: () => Promise.reject(new Error("compared")) });
+    groups.adopt([[second], [], [first]]);
+    const winner = () => groups.votes(16)[0]?.answer;
+    expect(winner()).toBe("b");
+    groups.order();
+    expect(winner()).toBe("a");
+    expect(groups.support(first)).toEqual({ count: 1, total: 2 });
   });
 });
 

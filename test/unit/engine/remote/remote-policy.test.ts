@@ -332,6 +332,92 @@ describe("what goes wrong is told, with what to do", () => {
     expect(await propose(answer(400, { error }))).toEqual({ kind: "too-long", tokens: 3001, limit: 1024 });
   });
 
+  it.each([
+    ["in the prompt", "However, you requested 61 tokens (29 in the prompt, 32 in the completion). Please"],
+    ["your request has", "and your request has 29 input tokens (32 > 60 - 29)."],
+    ["in your prompt", "however you requested 61 tokens (29 in your prompt; 32 for the completion)."],
+    [
+      "your prompt contains",
+      "However, you requested 32 output tokens and your prompt contains 29 input tokens, for",
+    ],
+  ])("a candidate with no room left is asked for once more, as long as fits: %s", async (_who, words) => {
+    await using server = await endpointServer(({ body }, response) => {
+      const message = `This model's maximum context length is 60 tokens${words.startsWith("and") ? " " : ". "}${words}`;
+      if (body["max_tokens"] !== 31) json(response, 400, { error: { message, type: "BadRequestError" } });
+      else write(response, ["a"]);
+    });
+    const policy = await policyOf(server.endpoint());
+    expect(await policy.propose([REQUEST], forever)).toMatchObject([{ kind: "candidates" }]);
+    expect(server.asked.map(({ body }) => body["max_tokens"])).toEqual([32, 31]);
+  });
+
+  it("a prompt that leaves room for nothing is too long, in vLLM's words too", async () => {
+    // Its older versions have no object around it.
+    const message =
+      "This model's maximum context length is 60 tokens. However, you requested 102 tokens (70 in the prompt, 32 in the completion).";
+    await using server = await endpointServer(answer(400, { object: "error", message, code: 400 }));
+    const policy = await policyOf(server.endpoint());
+    expect(await policy.propose([REQUEST], forever)).toEqual([{ kind: "too-long", tokens: 70, limit: 60 }]);
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it("a candidate is asked for with less and less room while the prompt's length is not told", async () => {
+    const script: EndpointScript = ({ body }, response) => {
+      const { max_tokens: asked, prompt } = body as { max_tokens: number; prompt: string };
+      const message = `This model's maximum context length is 60 tokens. However, you requested ${asked} output tokens and your prompt contains at least ${61 - asked} input tokens, for a total of at least 61 tokens.`;
+      if (asked + prompt.length > 60) json(response, 400, { error: { message } });
+      else write(response, ["a"]);
+    };
+    await using server = await endpointServer(script);
+    const policy = await policyOf(server.endpoint());
+    const results = await policy.propose(
+      [
+        { ...REQUEST, prefix: ["p".repeat(50)] },
+        { ...REQUEST, prefix: ["p".repeat(60)], seeds: [1] },
+      ],
+      forever,
+    );
+    expect(results).toMatchObject([{ kind: "candidates" }, { kind: "too-long", tokens: 61, limit: 60 }]);
+    const lengths = (size: number) =>
+      server.asked
+        .filter(({ body }) => String(body["prompt"]).length === size)
+        .map(({ body }) => body["max_tokens"]);
+    expect([lengths(50), lengths(60)]).toEqual([
+      [32, 16, 8],
+      [32, 16, 8, 4, 2, 1],
+    ]);
+  });
+
+  it("a request that is too long is so by itself: the others go on", async () => {
+    const error = { message: "too long", n_prompt_tokens: 3001, n_ctx: 1024 };
+    await using server = await endpointServer(({ body }, response) => {
+      if (body["prompt"] === "long") json(response, 400, { error });
+      else write(response, ["a"]);
+    });
+    const policy = await policyOf(server.endpoint({ concurrentRequests: 1 }));
+    const results = await policy.propose(
+      [
+        { ...REQUEST, prefix: ["long"], seeds: [1, 2] },
+        { ...REQUEST, seeds: [1, 2] },
+      ],
+      forever,
+    );
+    expect(results).toMatchObject([
+      { kind: "too-long", tokens: 3001, limit: 1024 },
+      { kind: "candidates", candidates: [{ text: "a" }, { text: "a" }] },
+    ]);
+  });
+
+  it("no more tokens are asked for than the server reads, where it tells that", async () => {
+    const script: EndpointScript = (_asked, response) => write(response, ["a"]);
+    await using server = await endpointServer(script, { data: [{ id: "tiny", max_model_len: 512 }] });
+    await using silent = await endpointServer(script, { data: [{ id: "tiny" }] });
+    for (const each of [server, silent])
+      await (await policyOf(each.endpoint())).propose([{ ...REQUEST, maxTokens: 9000 }], forever);
+    expect(server.asked[0]?.body["max_tokens"]).toBe(511);
+    expect(silent.asked[0]?.body["max_tokens"]).toBe(9000);
+  });
+
   it("a server that is gone", async () => {
     const server = await endpointServer((_asked, response) => write(response, ["a"]));
     const policy = await policyOf(server.endpoint());
