@@ -1,7 +1,7 @@
 /** Turns a trace into the solution that a person reads: the chosen steps, and the evidence for and against them. */
 import { tidyScore, type Evidence, type Solution } from "./document/solution.ts";
 import type { Trace, TraceNode } from "./protocol/trace.ts";
-import { pathTo } from "./protocol/trace-path.ts";
+import { answerFacts, pathTo, type Agreement, type Verdict, type Weight } from "./protocol/trace-path.ts";
 
 /**
  * The chosen trajectory as numbered steps, with evidence for each step and for the answer; or why there is none.
@@ -69,58 +69,45 @@ function milliseconds(ms: number): string {
 
 /** What speaks for the answer and what against it: other trajectories, other programs, the given answer. */
 function answerEvidence(trace: Trace, chosen: TraceNode): Evidence[] {
+  const { reference } = trace.problem;
+  const facts = answerFacts(trace, chosen, reference);
   const evidence: Evidence[] = [];
-  const own = trace.votes.find((vote) => vote.nodes.includes(chosen.id));
-  const total = trace.votes.reduce((sum, vote) => sum + vote.count, 0);
-  if (own !== undefined && total > 1) {
-    const others = trace.votes
-      .filter((vote) => vote !== own)
-      .slice(0, 3)
-      .map((vote) => `${vote.count} ${vote.count === 1 ? "says" : "say"} ${vote.answer}`);
-    evidence.push({
-      kind: "agreement",
-      holds: own.count * 2 > total,
-      text: [`${own.count} of ${total} trajectories agree`, ...others].join("; "),
-    });
-  } else evidence.push({ kind: "agreement", holds: false, text: "only one trajectory reached an answer" });
-  const programs = new Set(own?.nodes.map((id) => programOf(trace, id)));
-  if (programs.size > 1)
+  if (facts.agreement !== null)
+    evidence.push({ kind: "agreement", holds: holds(facts.agreement), text: agreementText(facts.agreement) });
+  if (facts.programs !== null)
     evidence.push({
       kind: "second-program",
-      holds: true,
-      text: `${programs.size} different programs give it`,
+      holds: holds(facts.programs),
+      text: `${facts.programs.count} different programs give it`,
     });
-  const { reference } = trace.problem;
-  if (reference !== null)
-    switch (chosen.graded) {
-      case "equal":
-        evidence.push({ kind: "reference", holds: true, text: "equals the given answer" });
-        break;
-      case "different":
-        evidence.push({
-          kind: "reference",
-          holds: false,
-          text: `differs from the given answer ${reference}`,
-        });
-        break;
-      case "undecided":
-      case null:
-        evidence.push({
-          kind: "reference",
-          holds: false,
-          text: `could not be compared with the given answer ${reference}`,
-        });
-        break;
-      default:
-        chosen.graded satisfies never;
-    }
+  if (facts.grade !== null && reference !== null)
+    evidence.push({
+      kind: "reference",
+      holds: holds(facts.grade),
+      text: gradeText(facts.grade.verdict, reference),
+    });
   return evidence;
 }
 
-/** The code without its comments: two programs that differ only in words are one. */
-function programOf(trace: Trace, id: number): string {
-  return pathTo(trace.nodes, id)
-    .flatMap((node) => node.code.split("\n"))
-    .filter((line) => !line.trimStart().startsWith("#") && line.trim() !== "")
-    .join("\n");
+function holds({ weight }: { readonly weight: Weight }): Evidence["holds"] {
+  return weight === "neutral" ? null : weight === "for";
+}
+
+function agreementText({ weight, support, total, rivals }: Agreement): string {
+  if (weight === "neutral") return "only one trajectory reached an answer";
+  const others = rivals.map(({ answer, count }) => `${count} ${count === 1 ? "says" : "say"} ${answer}`);
+  return [`${support} of ${total} trajectories agree`, ...others].join("; ");
+}
+
+function gradeText(verdict: Verdict, reference: string): string {
+  switch (verdict) {
+    case "equal":
+      return "equals the given answer";
+    case "different":
+      return `differs from the given answer ${reference}`;
+    case "undecided":
+      return `could not be compared with the given answer ${reference}`;
+    default:
+      return verdict satisfies never;
+  }
 }

@@ -1,11 +1,12 @@
 /** What speaks for a step or an answer and what against it, for the inspector. Pure. */
 import type { Trace, TraceNode } from "../../server/protocol/trace.ts";
+import { answerFacts, type Verdict, type Weight } from "../../server/protocol/trace-path.ts";
 import { decimal, t } from "../shared/l10n.ts";
-import { pathTo, type TreeModel } from "./tree-model.ts";
+import type { TreeModel } from "./tree-model.ts";
 
 /** One piece of evidence. `weight` says how much it is worth: that code ran is not that it is right. */
 export interface Evidence {
-  readonly weight: "for" | "against" | "neutral";
+  readonly weight: Weight;
   readonly text: string;
 }
 
@@ -37,47 +38,35 @@ function stepEvidence(node: TraceNode): Evidence[] {
 }
 
 function answerEvidence(node: TraceNode, tree: TreeModel, trace: Trace | null): Evidence[] {
+  const { agreement, programs, grade } = answerFacts(tree, node, trace?.problem.reference ?? null);
   const evidence: Evidence[] = [];
-  const own = trace?.votes.find((vote) => vote.nodes.includes(node.id));
-  const total = trace?.votes.reduce((sum, vote) => sum + vote.count, 0) ?? 0;
-  if (own !== undefined) {
+  if (agreement !== null) {
+    const { weight, support, total, rivals } = agreement;
     evidence.push({
-      weight: total === 1 ? "neutral" : own.count * 2 > total ? "for" : "against",
+      weight,
       text:
-        total === 1
+        weight === "neutral"
           ? t("It is the only solution that reached an answer")
-          : t("{0} of {1} solutions agree", own.count, total),
+          : t("{0} of {1} solutions agree", support, total),
     });
-    const programs = new Set(
-      own.nodes.map((id) =>
-        pathTo(tree, id)
-          .map((step) => step.code)
-          .join("\n"),
-      ),
-    );
-    if (programs.size > 1)
-      evidence.push({ weight: "for", text: t("{0} different programs give it", programs.size) });
-    const others = trace?.votes.filter((vote) => vote !== own).slice(0, 3) ?? [];
-    for (const vote of others)
-      evidence.push({
-        weight: "against",
-        text: t("{0} of {1} give {2} instead", vote.count, total, vote.answer),
-      });
+    if (programs !== null)
+      evidence.push({ weight: programs.weight, text: t("{0} different programs give it", programs.count) });
+    for (const { weight, answer, count } of rivals)
+      evidence.push({ weight, text: t("{0} of {1} give {2} instead", count, total, answer) });
   }
-  switch (node.graded) {
-    case "equal":
-      evidence.push({ weight: "for", text: t("Equals the given answer") });
-      break;
-    case "different":
-      evidence.push({ weight: "against", text: t("Differs from the given answer") });
-      break;
-    case "undecided":
-      evidence.push({ weight: "neutral", text: t("Could not be compared with the given answer") });
-      break;
-    case null:
-      break;
-    default:
-      node.graded satisfies never;
-  }
+  if (grade !== null) evidence.push({ weight: grade.weight, text: gradeText(grade.verdict) });
   return evidence;
+}
+
+function gradeText(verdict: Verdict): string {
+  switch (verdict) {
+    case "equal":
+      return t("Equals the given answer");
+    case "different":
+      return t("Differs from the given answer");
+    case "undecided":
+      return t("Could not be compared with the given answer");
+    default:
+      return verdict satisfies never;
+  }
 }

@@ -1,8 +1,8 @@
 /** What a person can do with a node: show it in the text, use it, keep it, reject it, write it anew. */
 import type { TraceNode } from "../../server/protocol/trace.ts";
+import { bestAnswerBelow } from "../../server/protocol/trace-path.ts";
 import { h } from "../shared/dom.ts";
 import { t } from "../shared/l10n.ts";
-import { bestAnswerBelow } from "./tree-model.ts";
 import type { ViewModel } from "./view-model.ts";
 
 /** What the inspector asks of the view around it. */

@@ -1,10 +1,13 @@
 /** What the search view knows of a tree: nodes, children, chosen path, and how messages change them. Pure. */
 import type { SearchEvent, SearchProgress } from "../../server/protocol/events.ts";
 import type { Trace, TraceNode } from "../../server/protocol/trace.ts";
+import { byValue, pathTo as pathThrough } from "../../server/protocol/trace-path.ts";
 
 /** A tree as it stands: complete from a trace, or growing from events. */
 export interface TreeModel {
   readonly nodes: ReadonlyMap<number, TraceNode>;
+  /** Of the stored trace; empty while there is none. */
+  readonly votes: Trace["votes"];
   /** Children of every node that has some, in order of creation. */
   readonly children: ReadonlyMap<number, readonly number[]>;
   /** Nodes from the root to the chosen answer (or the one that leads so far). */
@@ -20,6 +23,7 @@ export const ROOT = 0;
 /** A tree of which nothing has come yet. */
 export const EMPTY_TREE: TreeModel = {
   nodes: new Map([[ROOT, rootNode()]]),
+  votes: [],
   children: new Map(),
   chosen: new Set([ROOT]),
   answer: null,
@@ -33,6 +37,7 @@ export function fromTrace(trace: Trace): TreeModel {
   if (!nodes.has(ROOT)) nodes.set(ROOT, rootNode());
   return {
     nodes,
+    votes: trace.votes,
     children: childrenOf(nodes.values()),
     chosen: pathSet(nodes, trace.chosen),
     answer: trace.chosen,
@@ -73,6 +78,7 @@ export function grow(tree: TreeModel, events: readonly SearchEvent[]): TreeModel
   const answer = leading(nodes, progress);
   return {
     nodes,
+    votes: tree.votes,
     children: isNew ? childrenOf(nodes.values()) : tree.children,
     chosen: pathSet(nodes, answer),
     answer,
@@ -93,10 +99,7 @@ export function childrenAt(tree: TreeModel, id: number): readonly number[] {
 
 /** The nodes from the root's child down to `id`, in order. */
 export function pathTo(tree: TreeModel, id: number): TraceNode[] {
-  const path: TraceNode[] = [];
-  for (let node = tree.nodes.get(id); node?.parent != null; node = tree.nodes.get(node.parent))
-    path.push(node);
-  return path.reverse();
+  return pathThrough(tree.nodes, id);
 }
 
 /** `Q = sum / N` (rStar-Math Eq. 1); null for a node never visited. */
@@ -104,36 +107,12 @@ export function qOf(node: Pick<TraceNode, "sum" | "visits">): number | null {
   return node.visits === 0 ? null : Math.max(-1, Math.min(1, node.sum / node.visits));
 }
 
-/** The best answer below a node, itself included: the most visited, by Q where visits are equal. */
-export function bestAnswerBelow(tree: TreeModel, id: number): TraceNode | null {
-  let best: TraceNode | null = null;
-  const open = [id];
-  for (let at = open.pop(); at !== undefined; at = open.pop()) {
-    const node = tree.nodes.get(at);
-    if (node?.kind === "answer" && node.status === "ok" && (best === null || isBetter(node, best)))
-      best = node;
-    open.push(...childrenAt(tree, at));
-  }
-  return best;
-}
-
 /** While a search runs nothing is chosen yet: the best answer so far, at its most valued node. */
 function leading(nodes: ReadonlyMap<number, TraceNode>, progress: SearchProgress | null): number | null {
-  if (progress?.best == null) return null;
-  let best: TraceNode | null = null;
-  for (const node of nodes.values())
-    if (
-      node.kind === "answer" &&
-      node.answer === progress.best.answer &&
-      (best === null || isBetter(node, best))
-    )
-      best = node;
-  return best?.id ?? null;
-}
-
-function isBetter(a: TraceNode, b: TraceNode): boolean {
-  const [qa, qb] = [qOf(a) ?? -1, qOf(b) ?? -1];
-  return qa !== qb ? qa > qb : a.visits > b.visits;
+  const answer = progress?.best?.answer;
+  if (answer === undefined) return null;
+  const same = [...nodes.values()].filter((node) => node.kind === "answer" && node.answer === answer);
+  return same.sort(byValue)[0]?.id ?? null;
 }
 
 function childrenOf(nodes: Iterable<TraceNode>): Map<number, number[]> {

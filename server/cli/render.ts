@@ -41,12 +41,17 @@ export function renderResult(heading: string, solution: Solution, trace: Trace, 
   return `${lines.join("\n")}\n`;
 }
 
-/** `✓ ran …  ✗ differs …`: what holds and what does not, in words and signs, never by colour alone. */
+/** `✓ ran …  ✗ differs …  – only one …`: for, against and neither, in words and signs, never by colour alone. */
 function renderEvidence(evidence: readonly Evidence[], paint: Paint): string {
   return evidence
     .map(({ kind, holds, text: words }) => ({ holds, text: kind === "ran" ? `ran ${words}` : words }))
-    .map(({ holds, text }) => (holds ? `${paint("green", "✓")} ${text}` : `${paint("yellow", "✗")} ${text}`))
+    .map(({ holds, text }) => `${signOf(holds, paint)} ${text}`)
     .join("  ");
+}
+
+function signOf(holds: Evidence["holds"], paint: Paint): string {
+  if (holds === null) return paint("dim", "–");
+  return holds ? paint("green", "✓") : paint("yellow", "✗");
 }
 
 function whyNot(trace: Trace): string {

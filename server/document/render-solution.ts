@@ -89,7 +89,7 @@ function numbers(step: SolutionStep): readonly string[] {
 }
 
 function renderEvidence(evidence: Evidence): string {
-  const side = evidence.holds ? "" : "against, ";
+  const side = evidence.holds === null ? "neutral, " : evidence.holds ? "" : "against, ";
   return `${side}${evidence.kind}${evidence.text === "" ? "" : `: ${escapeInline(evidence.text)}`}`;
 }
 

@@ -224,11 +224,12 @@ function readNumbers(step: StepDraft, text: string): boolean {
   return true;
 }
 
-const EVIDENCE = new RegExp(`^(against, )?(${EVIDENCE_KINDS.join("|")})(?:: (.*))?$`, "s");
+const EVIDENCE = new RegExp(`^(?:(against|neutral), )?(${EVIDENCE_KINDS.join("|")})(?:: (.*))?$`, "s");
 
 function readEvidence(text: string): Evidence | null {
   const match = EVIDENCE.exec(text);
   const kind = EVIDENCE_KINDS.find((each) => each === match?.[2]);
   if (match === null || kind === undefined) return null;
-  return { kind, holds: match[1] === undefined, text: unescapeInline(match[3] ?? "").text };
+  const holds = match[1] === "neutral" ? null : match[1] === undefined;
+  return { kind, holds, text: unescapeInline(match[3] ?? "").text };
 }

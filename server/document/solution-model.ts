@@ -4,7 +4,8 @@
 export const FORMAT_VERSION = 1;
 
 /**
- * One reason to trust a step or an answer, or (`holds` false) one against it. There is no bare "verified".
+ * One reason to trust a step or an answer, or (`holds` false) one against it, or (null) what is to be known and is
+ * neither. There is no bare "verified".
  *
  * - `ran`: the code ran without an error
  * - `assertions`: its own assertions hold
@@ -14,7 +15,7 @@ export const FORMAT_VERSION = 1;
  */
 export interface Evidence {
   readonly kind: EvidenceKind;
-  readonly holds: boolean;
+  readonly holds: boolean | null;
   readonly text: string;
 }
 

@@ -3,9 +3,9 @@ import { CodeActionKind, type CodeAction, type Diagnostic } from "vscode-languag
 import { COMMANDS } from "../protocol/commands.ts";
 import type { ProblemPlace, Range } from "../protocol/places.ts";
 import type { Trace } from "../protocol/trace.ts";
-import { pathTo } from "../protocol/trace-path.ts";
+import { bestAnswerBelow, pathTo } from "../protocol/trace-path.ts";
 import { matchSteps } from "../solutions.ts";
-import { bestAnswerBelow, siblingsOf } from "./alternatives.ts";
+import { siblingsOf } from "./alternatives.ts";
 import { DIAGNOSTIC } from "./diagnostics.ts";
 import type { OpenDocument } from "./documents.ts";
 import { statusOf, type ProblemStatus } from "./problem-states.ts";

@@ -3,7 +3,7 @@ import { insertSolution } from "../document/edit.ts";
 import type { EditOutcome } from "../protocol/places.ts";
 import type { UseAlternativeParams } from "../protocol/requests.ts";
 import { TRACE_VERSION, type Trace, type TraceNode } from "../protocol/trace.ts";
-import { pathTo } from "../protocol/trace-path.ts";
+import { bestAnswerBelow, pathTo } from "../protocol/trace-path.ts";
 import { qValue } from "../search/tree.ts";
 import { toSolution } from "../solutions.ts";
 import type * as z from "zod";
@@ -18,19 +18,6 @@ export function siblingsOf(trace: Trace, node: TraceNode): TraceNode[] {
       (a, b) =>
         Number(a.rejection !== null) - Number(b.rejection !== null) || qValue(b) - qValue(a) || a.id - b.id,
     );
-}
-
-/** The best answer below a node: by the weight of its vote's group, then by its own value. */
-export function bestAnswerBelow(trace: Trace, node: number): TraceNode | null {
-  const weight = ({ id }: TraceNode): number =>
-    trace.votes.find((vote) => vote.nodes.includes(id))?.weight ?? 0;
-  const answers = trace.nodes.filter(
-    (each) =>
-      each.kind === "answer" &&
-      each.rejection === null &&
-      (each.id === node || pathTo(trace.nodes, each.id).some(({ id }) => id === node)),
-  );
-  return answers.sort((a, b) => weight(b) - weight(a) || qValue(b) - qValue(a) || a.id - b.id)[0] ?? null;
 }
 
 /** The trace with another trajectory chosen, and the person's preference for its step over the one chosen before. */

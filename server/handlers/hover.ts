@@ -158,10 +158,13 @@ async function siblingList(
 function evidenceList(evidence: readonly Evidence[]): string {
   return evidence
     .map(
-      ({ kind, holds, text }) =>
-        `- ${holds ? "" : "**against:** "}${kind}${text === "" ? "" : `: ${escapeMarkdown(text)}`}`,
+      ({ kind, holds, text }) => `- ${sideOf(holds)}${kind}${text === "" ? "" : `: ${escapeMarkdown(text)}`}`,
     )
     .join("\n");
+}
+
+function sideOf(holds: Evidence["holds"]): string {
+  return holds === null ? "neutral: " : holds ? "" : "**against:** ";
 }
 
 function commandLink(command: string, argument: object): string {

@@ -71,7 +71,7 @@ const number: fc.Arbitrary<number> = fc.oneof(fc.double(), fc.integer(), fc.doub
 const plain = { noNullPrototype: true } as const;
 
 const evidence: fc.Arbitrary<Evidence> = fc.record(
-  { kind: fc.constantFrom(...EVIDENCE_KINDS), holds: fc.boolean(), text: nastyText },
+  { kind: fc.constantFrom(...EVIDENCE_KINDS), holds: fc.option(fc.boolean()), text: nastyText },
   plain,
 );
 

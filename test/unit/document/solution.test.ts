@@ -95,13 +95,18 @@ describe("a stored solution", () => {
   });
 
   it("shows counter-evidence in words, a display form beside the answer, and that there is no answer", () => {
-    const answerEvidence = [{ kind: "agreement", holds: false, text: "2 of 8 rollouts say $41$" }] as const;
+    const answerEvidence = [
+      { kind: "agreement", holds: false, text: "2 of 8 rollouts say $41$" },
+      { kind: "reference", holds: null, text: "could not be compared" },
+    ] as const;
     const rendered = renderSolution({
       ...plainSolution(),
       answer: { text: "1/2", display: "\\frac{1}{2}" },
       answerEvidence,
     });
-    expect(rendered).toContain("- against, agreement: 2 of 8 rollouts say $41$\n");
+    expect(rendered).toContain(
+      "- against, agreement: 2 of 8 rollouts say $41$\n- neutral, reference: could not be compared\n",
+    );
     expect(rendered).toContain("**Final answer:** $\\frac{1}{2}$ (as written: `1/2`)\n");
     expect(renderSolution({ ...plainSolution(), answer: null })).toContain("**Final answer:** none found\n");
   });

@@ -5,8 +5,9 @@ import { cull } from "../../../media/search/cull.ts";
 import { find, move } from "../../../media/search/keyboard.ts";
 import { layoutOutline, layoutTree, type Layout } from "../../../media/search/layout.ts";
 import { linkPath } from "../../../media/search/link-path.ts";
-import { bestAnswerBelow, EMPTY_TREE, grow, qOf, type TreeModel } from "../../../media/search/tree-model.ts";
+import { EMPTY_TREE, grow, qOf, type TreeModel } from "../../../media/search/tree-model.ts";
 import type { TraceNode } from "../../../server/protocol/trace.ts";
+import { bestAnswerBelow } from "../../../server/protocol/trace-path.ts";
 
 function node(id: number, parent: number, changes: Partial<TraceNode> = {}): TraceNode {
   const root = EMPTY_TREE.nodes.get(0);
