@@ -50,16 +50,22 @@ export async function resolvePlace(argument: unknown, lists: ProblemLists): Prom
     (shown) => shown?.document.uri.toString() === uri.toString(),
   );
   if (editor !== undefined && isMarkdown(editor.document)) {
-    const { selection } = editor;
+    const { document, selection } = editor;
     const range = { start: toPosition(selection.start), end: toPosition(selection.end) };
+    const text = document.getText(selection);
     const problems = await lists.refresh(uri);
     // A selection within a known problem means that problem.
-    const known = lists.at(uri, selection.active);
-    if (known !== null) return placeOf({ uri, problem: known });
-    if (!selection.isEmpty) return { uri: uri.toString(), problem: { kind: "selection", range } };
+    const known = lists.at(uri, selection.start);
+    if (known !== null && known === lists.at(uri, lastOf(selection))) return placeOf({ uri, problem: known });
+    if (!selection.isEmpty) return { uri: uri.toString(), problem: { kind: "selection", range, text } };
     return await pick(uri, problems);
   }
   return await pick(uri, await lists.read(uri));
+}
+
+/** Where a selection ends. One of whole lines ends before the line that its cursor has come to. */
+function lastOf({ start, end }: vscode.Selection): vscode.Position {
+  return end.character === 0 && end.line > start.line ? new vscode.Position(end.line - 1, 0) : end;
 }
 
 /** Lets the person pick one of a document's problems; the only one needs no picking. */

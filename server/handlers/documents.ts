@@ -100,10 +100,17 @@ export class OpenDocument {
           "There is no problem here. Put the cursor into one, or select the text to solve.",
         );
       case "selection": {
-        const range = {
+        const given = {
           start: this.offset(reference.range.start),
           end: this.offset(reference.range.end),
         };
+        const { text = this.source(given) } = reference;
+        const range = this.source(given) === text ? given : this.#onlyPlaceOf(text);
+        if (range === null)
+          return {
+            kind: "none",
+            message: "The selected text was changed meanwhile. Nothing was changed; select it again.",
+          };
         const selected = problemFromSelection(this.text, range, this.#options, this.#cache);
         return selected.kind === "problem" ? selected : { kind: "none", message: selected.reason };
       }
@@ -121,11 +128,16 @@ export class OpenDocument {
       const found = this.find({ kind: "hash", hash: earlier.hash, index: earlier.index });
       return found.kind === "problem" ? found.problem : null;
     }
-    const start = this.text.indexOf(source);
-    if (start < 0 || this.text.includes(source, start + 1)) return null;
-    const range = { start, end: start + source.length };
+    const range = this.#onlyPlaceOf(source);
+    if (range === null) return null;
     const selected = problemFromSelection(this.text, range, this.#options, this.#cache);
     return selected.kind === "problem" && selected.problem.hash === earlier.hash ? selected.problem : null;
+  }
+
+  /** Where a text stands, if that is in one place only. */
+  #onlyPlaceOf(text: string): OffsetRange | null {
+    const start = this.text.indexOf(text);
+    return start < 0 || this.text.includes(text, start + 1) ? null : { start, end: start + text.length };
   }
 
   /** What the document will hold after an edit. */

@@ -22,7 +22,12 @@ export const ProblemReference = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("index"), index: z.int().positive() }),
   z.object({ kind: z.literal("position"), position: Position }),
-  z.object({ kind: z.literal("selection"), range: Range }),
+  z.object({
+    kind: z.literal("selection"),
+    range: Range,
+    /** What was selected: where the range holds something else by now, it is looked for. */
+    text: z.string().optional(),
+  }),
 ]);
 export type ProblemReference = z.infer<typeof ProblemReference>;
 

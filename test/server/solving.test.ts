@@ -162,6 +162,26 @@ describe("solving", () => {
     expect(editor.text(renamed)).toContain(ANSWER);
   });
 
+  it("solves the text that was selected, also when what stands above it grew before it could begin", async () => {
+    const editor = await client();
+    const text = "Just words.\n\nI wonder: what is 6 times 7?\n\nMore words.\n";
+    const selected = "I wonder: what is 6 times 7?";
+    const range = { start: { line: 2, character: 0 }, end: { line: 2, character: 28 } };
+    const problem = { kind: "selection" as const, range, text: selected };
+    await editor.open(URI, text);
+    await editor.type(URI, 0, 0, "Typed meanwhile.\n\n");
+    expect(await editor.ask("solve", { uri: URI, problem })).toMatchObject({
+      kind: "solved",
+      inserted: true,
+    });
+    expect(editor.text(URI).indexOf(ANSWER)).toBeGreaterThan(editor.text(URI).indexOf(selected));
+    const gone = { ...problem, text: "What is 1 + 1?" };
+    expect(await editor.ask("solve", { uri: URI, problem: gone })).toMatchObject({
+      kind: "not-started",
+      message: expect.stringContaining("select it again") as string,
+    });
+  });
+
   it("solves a selection that is no problem by its form, and finds its text again", async () => {
     const gate = gated(multiply);
     const editor = await client({ services: fakeServices(gate.policy) });
