@@ -39,7 +39,7 @@ export const COLOURS = LIGHT.length;
 /** Plot, and how to make a file of what it draws. */
 export interface Drawing {
   readonly Plot: typeof plot;
-  /** An SVG file in that many colours, with a line below that says what it is about. */
+  /** An SVG file in that many colours, with words below that say what it is about. */
   readonly draw: (options: Omit<plot.PlotOptions, "document">, colours: number, about: string) => string;
 }
 
@@ -65,10 +65,14 @@ async function linkedom(): Promise<{
   return await import("linkedom");
 }
 
-/** Room for the line below a drawing that says what it is of. */
+/** Room for the words below a drawing that say what it is of: its first line, and each further one. */
 const CAPTION = 22;
+const FURTHER_LINE = 12;
 
-/** A whole SVG file: a background and colours of its own for light and for dark, and a line that says what it is of. */
+/** Characters of a line below a drawing, in the width that the drawings of reports have. */
+const LINE_LENGTH = 150;
+
+/** A whole SVG file: a background and colours of its own for light and for dark, and below what it is of. */
 function toSvgFile(svg: string, colours: number, about: string): string {
   const variables = (palette: readonly string[], ink: string, paper: string): string =>
     `${Array.from({ length: colours }, (_, index) => `--c${index}:${palette[index % palette.length] ?? ink};`).join("")}--ink:${ink};--paper:${paper};`;
@@ -79,10 +83,26 @@ function toSvgFile(svg: string, colours: number, about: string): string {
   const start = /^<svg viewBox="0 0 (\d+) (\d+)" height="\d+" width="\d+"([^>]*)>/u.exec(svg);
   if (start === null) throw new Error("the drawing is not an SVG");
   const [head, width = "", drawn = "", rest = ""] = start;
-  const height = Number(drawn) + CAPTION;
-  const line = `<text x="8" y="${height - 8}" text-anchor="start" font-size="9" opacity="0.8">${escape(about)}</text>`;
+  const lines = linesOf(about);
+  const first = Number(drawn) + CAPTION;
+  const height = first + FURTHER_LINE * (lines.length - 1);
+  const caption = lines.map(
+    (line, index) =>
+      `<text x="8" y="${first - 8 + FURTHER_LINE * index}" text-anchor="start" font-size="9" opacity="0.8">${escape(line)}</text>`,
+  );
   const body = svg.slice(head.length, svg.lastIndexOf("</svg>"));
-  return `<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"${rest}><style>${style}</style><rect width="100%" height="100%" style="fill:var(--paper)"/>${body}${line}</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"${rest}><style>${style}</style><rect width="100%" height="100%" style="fill:var(--paper)"/>${body}${caption.join("")}</svg>\n`;
+}
+
+/** Broken before facts that would not fit, which a dot sets apart. */
+function linesOf(about: string): string[] {
+  const lines: string[] = [];
+  for (const fact of about.split(" · ")) {
+    const longer = `${lines.at(-1) ?? ""} · ${fact}`;
+    if (lines.length > 0 && longer.length <= LINE_LENGTH) lines[lines.length - 1] = longer;
+    else lines.push(fact);
+  }
+  return lines;
 }
 
 function escape(text: string): string {

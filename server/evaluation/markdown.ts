@@ -25,9 +25,9 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
     ...(settings.sharedDraws ? [SHARED_DRAWS] : []),
     resultTable(report),
     ...pictures.map(({ file, title }) => `![${title}](${file})`),
-    ...levelTables(rows),
+    ...levelTables(report),
     `## Compared on the same problems`,
-    `Difference of strict accuracy with a paired 95% bootstrap interval over problems; McNemar's exact test for each ${seeds === "seed" ? "seed" : "seed by itself"} (right by the first alone : by the second alone, p); Holm's correction of the first seed's p for all ${report.comparisons.length} comparisons.`,
+    `Difference of strict accuracy with a paired 95% bootstrap interval over problems; McNemar's exact test for each ${seeds === "seed" ? "seed" : "seed by itself"} (right by the first alone : by the second alone, p). The last p is of an exact sign-flip test over problems, each with its mean difference over the seeds (under one seed that is McNemar's test); Holm's correction makes it safe against looking at all ${report.comparisons.length} comparisons.`,
     comparisonTable(report),
     `## What was run`,
     runTable(report),
@@ -76,7 +76,7 @@ export interface PublishedRun {
 export function resultsPage(runs: readonly PublishedRun[]): string {
   return [
     `# Results`,
-    `Made by \`npm run results\` from the traces that lie, compressed, beside each report; nothing here is written by hand, and rows that lose stay in. Statements and reference answers are left out of the traces: the sets' homes are in \`server/evaluation/benchmarks.json\`.`,
+    `Made by \`npm run results\` from the traces that lie, compressed, beside each report; nothing on this page is written by hand, and rows that lose stay in. Statements and reference answers are left out of the traces: the sets' homes are in \`server/evaluation/benchmarks.json\`.`,
     HOW_TO_READ,
     ...runs.flatMap(({ name, report, pictures }) => [
       `## ${name}: ${report.settings.set}, ${problemCount(report.settings)}`,
@@ -100,15 +100,27 @@ function problemCount({ problems, levels }: EvaluationSettings): string {
 export function caption({ settings, measured }: EvaluationReport): string {
   const { policy, ppm } = settings.models;
   const [session] = measured.sessions;
-  const commits = [...new Set(measured.sessions.map(({ commit }) => commit?.slice(0, 10) ?? "not known"))];
+  const commits = [...new Set(measured.sessions.map(({ commit }) => shortCommit(commit)))];
   return [
     `${settings.set}, ${problemCount(settings)}`,
-    `${policy.id} ${policy.quantisation ?? ""} ${policy.sha256.slice(0, 10)}`,
-    ppm === null ? "no PPM" : `PPM ${ppm.id} ${(ppm.adapter ?? ppm).sha256.slice(0, 10)}`,
+    modelCaption(policy),
+    ppm === null ? "no PPM" : `PPM ${modelCaption(ppm)}`,
     `seeds ${settings.seeds.join(" ")}`,
     `${session?.threads ?? 0} threads`,
     `commit ${commits.join(" ")}`,
   ].join(" · ");
+}
+
+/** A model by its adapter where it has one: several share a file. */
+function modelCaption({ id, quantisation, sha256, adapter }: EvaluationSettings["models"]["policy"]): string {
+  const words = [id, quantisation ?? "", adapter?.id ?? "", (adapter?.sha256 ?? sha256).slice(0, 10)];
+  // Many an adapter is found by its own name.
+  return [...new Set(words)].filter((word) => word !== "").join(" ");
+}
+
+/** Ten digits, and the `+` of a working tree that differed from its commit. */
+function shortCommit(commit: string | null): string {
+  return commit?.replace(/^(\w{10})\w*/u, "$1") ?? "not known";
 }
 
 function failures(rows: readonly ReportRow[]): string[] {
@@ -179,27 +191,29 @@ function seedCell({ strict, searchedBySeed }: ReportRow, complete: boolean): str
     .join(" ");
 }
 
-function levelTables(rows: readonly ReportRow[]): string[] {
+function levelTables({ complete, rows }: EvaluationReport): string[] {
   const levels = rows[0]?.byLevel ?? [];
   if (levels.length === 0) return [];
   return [
     `## By level`,
-    `Strict accuracy / pass@N.`,
+    `Strict accuracy / pass@N${complete ? "" : " (problems)"}.`,
     table(
-      ["method", ...levels.map(({ level, problems }) => `${level} (${problems})`)],
-      rows.map((row) => [
-        row.name,
-        ...row.byLevel.map(({ problems, strict, passAtN }) =>
-          problems === 0 ? NOTHING_YET : `${percent(strict.mean)} / ${percent(passAtN.mean)}`,
-        ),
-      ]),
+      // While searches are missing the rows stand on different problems.
+      ["method", ...levels.map(({ level, problems }) => (complete ? `${level} (${problems})` : level))],
+      rows.map((row) => [row.name, ...row.byLevel.map((cell) => levelCell(cell, complete))]),
     ),
   ];
 }
 
+function levelCell({ problems, strict, passAtN }: ReportRow["byLevel"][number], complete: boolean): string {
+  if (problems === 0) return NOTHING_YET;
+  const shares = `${percent(strict.mean)} / ${percent(passAtN.mean)}`;
+  return complete ? shares : `${shares} (${problems})`;
+}
+
 function comparisonTable({ comparisons }: EvaluationReport): string {
   return table(
-    ["first", "second", "problems", "difference", "95%", "McNemar by seed", "Holm"],
+    ["first", "second", "problems", "difference", "95%", "McNemar by seed", "p", "Holm"],
     comparisons.map((pair) => [
       pair.first,
       pair.second,
@@ -209,6 +223,7 @@ function comparisonTable({ comparisons }: EvaluationReport): string {
       pair.mcNemar
         .map(({ onlyFirst, onlySecond, p }) => `${onlyFirst}:${onlySecond}, ${chance(p)}`)
         .join("; "),
+      chance(pair.p),
       chance(pair.holm),
     ]),
   );

@@ -54,9 +54,14 @@ export function withoutProblem(record: EvaluationRecord): EvaluationRecord {
   };
 }
 
-/** An absolute path cut to its last part, other words as they are: whose machine it was is nobody's business. */
+/**
+ * An absolute path, an option's too (`--out=/tmp/run`), cut to its last part, other words as they are: whose machine it
+ * was is nobody's business.
+ */
 export function withoutFolders(word: string): string {
-  return path.posix.isAbsolute(word) || path.win32.isAbsolute(word) ? path.win32.basename(word) : word;
+  const [, option = "", value = word] = /^(-[^=]*=)(.*)$/su.exec(word) ?? [];
+  // Windows' rules know both kinds of slashes.
+  return option + (path.win32.isAbsolute(value) ? path.win32.basename(value) : value);
 }
 
 /** Writes the reports of every evaluation in `results` anew from its traces, and the page over all of them. */

@@ -4,7 +4,7 @@ import { SearchConfig } from "../search/config.ts";
 import { EvaluationSettings, Session } from "./settings.ts";
 
 /** The version of `report.json`. */
-export const REPORT_VERSION = 4;
+export const REPORT_VERSION = 5;
 
 const share = z.number().min(0).max(1);
 
@@ -101,7 +101,10 @@ const Comparison = z.strictObject({
       }),
     )
     .describe("One test for each seed; pooling seeds would count a problem more than once."),
-  holm: share.describe("The first seed's p, corrected for all comparisons of this report (Holm)."),
+  p: share.describe(
+    "Exact sign-flip test (paired permutation test) over problems, two-sided: each problem counts with its mean difference over the seeds. Under one seed it is McNemar's.",
+  ),
+  holm: share.describe("`p`, corrected for all comparisons of this report (Holm)."),
 });
 export type Comparison = z.infer<typeof Comparison>;
 

@@ -10,7 +10,7 @@ import {
   ReportRow,
 } from "./report-schema.ts";
 import type { EvaluationSettings, RunFile } from "./settings.ts";
-import { bootstrapMean, holm, mcNemarExact, mean, pairedCounts } from "./statistics.ts";
+import { bootstrapMean, holm, mcNemarExact, mean, pairedCounts, signFlipExact } from "./statistics.ts";
 
 /** Every bootstrap of a report starts from this seed: reports differ when results do, and only then. */
 const BOOTSTRAP_SEED = 20250108;
@@ -193,7 +193,7 @@ function compareRows(rows: readonly RowData[], settings: EvaluationSettings): Co
       .filter((first) => second.budget === null || first.budget === second.budget)
       .map((first) => compareTwo(first, second, settings)),
   );
-  const corrected = holm(made.map(({ mcNemar }) => mcNemar[0]?.p ?? 1));
+  const corrected = holm(made.map(({ p }) => p));
   return made.map((comparison, index) => ({ ...comparison, holm: corrected[index] ?? 1 }));
 }
 
@@ -208,7 +208,8 @@ function compareTwo(first: RowData, second: RowData, settings: EvaluationSetting
   );
   const differences = new Map<number, number[]>();
   for (const { at, a, b } of pairs.flat()) differences.set(at, [...(differences.get(at) ?? []), a - b]);
-  const perProblem = [...differences].sort(([a], [b]) => a - b).map(([, values]) => mean(values));
+  const inOrder = [...differences].sort(([a], [b]) => a - b).map(([, values]) => values);
+  const perProblem = inOrder.map(mean);
   return {
     first: first.name,
     second: second.name,
@@ -222,8 +223,16 @@ function compareTwo(first: RowData, second: RowData, settings: EvaluationSetting
       );
       return { seed: settings.seeds[seed] ?? seed, ...counts, p: mcNemarExact(counts) };
     }),
+    p: signFlipExact(wholeMeans(inOrder)),
     holm: 1,
   };
+}
+
+/** The means of lists of whole numbers, all times the smallest number that makes them whole. */
+function wholeMeans(lists: readonly (readonly number[])[]): number[] {
+  const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
+  const unit = lists.reduce((all, { length }) => (all * length) / gcd(all, length), 1);
+  return lists.map((values) => values.reduce((sum, value) => sum + value * (unit / values.length), 0));
 }
 
 function measuredRows(

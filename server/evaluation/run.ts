@@ -52,7 +52,7 @@ export type EvaluationEnd =
   | { readonly kind: "finished" }
   /** The signal was aborted. */
   | { readonly kind: "stopped" }
-  /** Searches failed one after another: the models or Python do not work. `reason` is the last one's. */
+  /** Searches of one problem after another failed: the models or Python do not work. `reason` is the last one's. */
   | { readonly kind: "failing"; readonly reason: string };
 
 /** One search to do. */
@@ -65,8 +65,8 @@ export interface Cell extends CellKey {
 /** Searches of a method in a row, as a multiple of those side by side: where a method ends, the next one runs beside it. */
 const BATCHES_IN_A_BLOCK = 4;
 
-/** Failures in a row after which going on would only fill the report with failures. */
-const FAILURES_IN_A_ROW = 10;
+/** Problems that fail one after another before going on would only fill the report: one by itself may be too long. */
+const PROBLEMS_FAILED_IN_A_ROW = 10;
 
 /** The seed under which methods without any chance are run: the first. */
 function greedySeed(plan: EvaluationPlan): number {
@@ -171,7 +171,8 @@ async function runCells(
   );
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const failures: string[] = [];
+  /** What failed since the last search that did not, by problem: where draws are shared its searches come in a row. */
+  const failures = new Map<string, string>();
   let next = 0;
   /** Whether all of a group was searched. */
   const searchGroup = async (group: Group, own: SearchServices): Promise<boolean> => {
@@ -182,8 +183,9 @@ async function runCells(
       const outcome = outcomeOf(record);
       done.set(cellName(cell), outcome);
       options.onOutcome?.(outcome);
-      if (outcome.failure === null) failures.length = 0;
-      else if (failures.push(outcome.failure) >= FAILURES_IN_A_ROW) stop.abort();
+      if (outcome.failure === null) failures.clear();
+      else failures.set(cell.problem, outcome.failure);
+      if (failures.size >= PROBLEMS_FAILED_IN_A_ROW) stop.abort();
     }
     return true;
   };
@@ -210,7 +212,7 @@ async function runCells(
     throw error;
   }
   if (signal.aborted) return { kind: "stopped" };
-  if (stop.signal.aborted) return { kind: "failing", reason: failures.at(-1) ?? "" };
+  if (stop.signal.aborted) return { kind: "failing", reason: [...failures.values()].at(-1) ?? "" };
   return { kind: "finished" };
 }
 

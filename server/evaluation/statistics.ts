@@ -1,4 +1,4 @@
-/** Statistics of paired yes/no results: seeded bootstrap intervals, McNemar's exact test, Holm's correction. Pure. */
+/** Statistics of paired results: seeded bootstrap intervals, exact tests (McNemar's, sign flips), Holm's correction. Pure. */
 
 /** A closed interval. */
 export type Interval = readonly [low: number, high: number];
@@ -108,6 +108,25 @@ export function mcNemarExact(
   }
   // Six digits: what exponentials and logarithms leave in the last ones is noise.
   return Math.min(1, Number(((side === "first" ? 1 : 2) * tail).toPrecision(6)));
+}
+
+/**
+ * The exact two-sided sign-flip test (Fisher's, a paired permutation test) of whether differences lie around zero: how
+ * likely a sum at least this far from it is when each of them falls either way with probability one half. They are
+ * whole numbers, so that the chances of all sums can be counted. Of ones alone it is McNemar's exact test.
+ */
+export function signFlipExact(differences: readonly number[]): number {
+  const side = (sign: 1 | -1): number =>
+    differences.reduce((sum, difference) => sum + Math.max(0, sign * difference), 0);
+  const fewer = Math.min(side(1), side(-1));
+  // How likely each sum of what falls to one side is, as far as the smaller side's.
+  const chances = new Float64Array(fewer + 1);
+  chances[0] = 1;
+  for (const size of differences.map(Math.abs).filter((one) => one > 0))
+    for (let sum = fewer; sum >= 0; sum--)
+      chances[sum] = ((chances[sum] ?? 0) + (chances[sum - size] ?? 0)) / 2;
+  const tail = chances.reduce((sum, chance) => sum + chance, 0);
+  return Math.min(1, Number((2 * tail).toPrecision(6)));
 }
 
 /** Holm's step-down correction: the same p-values, in their order, made safe against looking at many of them. */

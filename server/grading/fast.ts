@@ -1,7 +1,7 @@
 /** Compares answers without Python where that is certain: same text, exact numbers, lists of exact numbers, words. */
 import type { GradingMode, Verdict } from "../services.ts";
 import { bareValue, splitList } from "./lenient.ts";
-import { normalizeAnswer } from "./normalize.ts";
+import { MAX_ANSWER, normalizeAnswer } from "./normalize.ts";
 import { parseNumber, sameValue, sameWhenRounded } from "./number.ts";
 import type { ExactNumber } from "./number.ts";
 
@@ -10,6 +10,7 @@ const EMPTY = /^(?:\\(?:boxed|fbox|text)(?![a-zA-Z])|[\s{}$`*.,;])*$/;
 
 /** What the fast path says; null leaves the pair to math-verify. */
 export function fastVerdict(a: string, b: string, mode: GradingMode): Verdict | null {
+  if (isTooLong(a) || isTooLong(b)) return longVerdict(a.trim(), b.trim());
   const [first, second] = [prepare(a, mode), prepare(b, mode)];
   if (EMPTY.test(first) || EMPTY.test(second)) return { kind: "undecided", how: "empty" };
   if (first === second) return { kind: "equal", how: "text" };
@@ -24,6 +25,15 @@ export function fastVerdict(a: string, b: string, mode: GradingMode): Verdict | 
   return null;
 }
 
+/** Such an answer is not normalised, which would compare its beginning alone. */
+function isTooLong(text: string): boolean {
+  return text.trim().length > MAX_ANSWER;
+}
+
+function longVerdict(a: string, b: string): Verdict {
+  return a === b && !EMPTY.test(a) ? { kind: "equal", how: "text" } : { kind: "undecided", how: "too long" };
+}
+
 /** An answer as the fast path and math-verify see it. */
 export function prepare(text: string, mode: GradingMode): string {
   const normal = normalizeAnswer(text);
@@ -32,9 +42,10 @@ export function prepare(text: string, mode: GradingMode): string {
 
 /**
  * A string that two answers share exactly when the fast path reads both as the same exact number, list of numbers or
- * words (in the strict mode); null for answers that need math-verify. Made for grouping votes.
+ * words (in the strict mode); null for answers that need math-verify or are too long for it. Made for grouping votes.
  */
 export function answerKey(text: string): string | null {
+  if (isTooLong(text)) return null;
   const normal = normalizeAnswer(text);
   const number = parseNumber(normal);
   if (number !== null) return numberKey(number);

@@ -5,7 +5,6 @@ import type { SandboxPaths } from "../sandbox/paths.ts";
 import { Pool } from "../sandbox/pool.ts";
 import type { PoolStats } from "../sandbox/pool.ts";
 import { fastVerdict, prepare } from "./fast.ts";
-import { MAX_ANSWER } from "./normalize.ts";
 
 export interface GraderOptions extends Partial<SandboxPaths> {
   /** How long math-verify may take over one pair, in ms, its start aside. Default 3000; longer decides more pairs. */
@@ -46,7 +45,6 @@ export function createGrader(options: GraderOptions = {}): DisposableGrader {
     signal.throwIfAborted();
     const fast = fastVerdict(a, b, mode);
     if (fast !== null) return fast;
-    if (a.length > MAX_ANSWER || b.length > MAX_ANSWER) return { kind: "undecided", how: "too long" };
     // In one order whichever way it was asked, so that the verdict cannot depend on it.
     const [first = "", second = ""] = [prepare(a, mode), prepare(b, mode)].sort();
     const key = JSON.stringify([mode, first, second]);

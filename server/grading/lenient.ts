@@ -1,11 +1,16 @@
 /** Takes away what stands around a value: `x = 3`, `The answer is 42 apples`, `90^\circ`, `5 \text{ cm}`. */
+import { MAGNITUDES } from "./normalize.ts";
 
-/** Words after a number that belong to the value and are no unit. */
-const NOT_UNITS = new Set(
-  "pi e i sqrt sin cos tan cot sec csc log ln exp mod and or frac times cdot infty oo binom choose to by over".split(
-    " ",
-  ),
+/** Words of formulas: no units, unless `\text` or a sentence around them says so. */
+const FORMULA_WORDS = new Set(
+  "pi e i sqrt sin cos tan cot sec csc log ln exp mod frac cdot infty oo binom choose by".split(" "),
 );
+/** Words that make another value of the number before them, wherever they stand: `5 or 6`, `7 out of 12`, `2 million`. */
+const VALUE_WORDS = new Set([
+  ...MAGNITUDES,
+  ..."and or to over out plus minus times factorial percent".split(" "),
+  ..."two three four five six seven eight nine ten eleven twelve".split(" "),
+]);
 /** Single letters that are units when a space or `\text` sets them apart from the number. */
 const ONE_LETTER_UNITS = new Set("m g s h L l K N J W V A C F".split(" "));
 
@@ -30,6 +35,7 @@ export function bareValue(text: string): string {
     }
   } else rest = sharedVariable(rest);
   rest = rest.replace(/\s*\^\\circ\s*(?:[CF]\b)?\s*$/, "").trim();
+  rest = rest.replace(/(?<=[\d}])\s*(?:percent|\\text\s*\{\s*percent\s*\})$/i, "%");
   const head = NUMBER_HEAD.exec(rest);
   if (head !== null && isUnit(head[3] ?? "", head[2] ?? "")) rest = head[1] ?? rest;
   return rest.trim() === "" ? text : rest.trim();
@@ -53,9 +59,12 @@ function isUnit(text: string, gap: string): boolean {
   const set = unit.replace(/\\text\s*\{([^{}]*)\}/g, " $1 ").trim();
   const marked = set !== unit;
   if (!/^[a-zA-Zµ°Ω./^{}\d\s()$-]+$/.test(set) || /^[\d^{(.-]/.test(set)) return false;
+  // `3 feet 4 inches` is more than 3; the digits of `cm^2` and `m2` are the unit's.
+  if (/\d/.test(set.replace(/(?:\^\s*\{?\s*-?|[a-zA-Z])\d+/g, ""))) return false;
   const words = set.split(/[^a-zA-Zµ°Ω]+/).filter((word) => word !== "");
   if (words.length === 0 || words.length > 6) return false;
-  if (words.some((word) => NOT_UNITS.has(word) && !(marked || words.length > 2))) return false;
+  if (words.some((word) => VALUE_WORDS.has(word.toLowerCase()))) return false;
+  if (words.some((word) => FORMULA_WORDS.has(word) && !(marked || words.length > 2))) return false;
   // Letters that touch the number are a product of variables unless they are a word: `5x`, but `5cm`.
   return words.every((word) => word.length > 1 || marked || (gap !== "" && ONE_LETTER_UNITS.has(word)));
 }

@@ -21,13 +21,30 @@ const CHARACTERS: readonly (readonly [RegExp, string])[] = [
   [/¾/g, "\\frac{3}{4}"],
 ];
 
+/** Words after a number that multiply it: `2 million`, `5 dozen`, `2 thirds`. */
+export const MAGNITUDES: readonly string[] = [
+  ..."hundred thousand million billion trillion dozen".split(" ").flatMap((word) => [word, `${word}s`]),
+  ..."half halves thirds fourths fifths tenths hundredths thousandths".split(" "),
+];
+
+/** A backslash that begins a command: `\\` ends a row of a matrix, and what follows it is no command. */
+const BACKSLASH = String.raw`(?<=(?<!\\)(?:\\\\)*)\\`;
+
 const COMMANDS: readonly (readonly [RegExp, string])[] = [
   [/\\(?:left|right|bigl?|bigr?|Bigl?|Bigr?|displaystyle|textstyle|limits)(?![a-zA-Z])\.?/g, ""],
-  [/\\[!,;:> ]|\\(?:quad|qquad|thinspace|medspace)(?![a-zA-Z])|~/g, " "],
+  // The thousands of `10,\!080` stand together; in `\pi\!r` the letter must not become part of the command.
+  [new RegExp(String.raw`\s*${BACKSLASH}!\s*(?![\sa-zA-Z])`, "g"), ""],
+  [
+    new RegExp(String.raw`${BACKSLASH}(?:[!,;:> ]|(?:quad|qquad|thinspace|medspace)(?![a-zA-Z]))|~`, "g"),
+    " ",
+  ],
   [/\\[dtc]frac(?![a-zA-Z])/g, "\\frac"],
   [/\\(?:degree|degrees)(?![a-zA-Z])/g, "^\\circ "],
   [/\^\s*\{\s*\\circ\s*\}/g, "^\\circ "],
   [/\\(?:mathrm|mathbf|mathit|textbf|textrm|textit|operatorname|mbox)(?=\s*\{)/g, "\\text"],
+  // What is in `\text` is nothing to math-verify, which would take 2 million for 2, and 3 feet 4 inches for 3.
+  [/(?<=\d\s*)\\text\s*\{([^{}]*)\}(?=\s*\d)/g, " $1 "],
+  [new RegExp(String.raw`\\text\s*\{([^{}]*\b(?:${MAGNITUDES.join("|")})\b[^{}]*)\}`, "gi"), " $1 "],
   [/\\(?:lvert|rvert)(?![a-zA-Z])/g, "|"],
   [/\{,\}/g, ","],
 ];
@@ -46,7 +63,7 @@ const DELIMITERS: readonly (readonly [string, string])[] = [
  * its variants, single spaces, no full stop at the end. The value, its form and its case stay as written.
  */
 export function normalizeAnswer(text: string): string {
-  let result = text.slice(0, MAX_ANSWER).trim();
+  let result = text.trim().slice(0, MAX_ANSWER);
   // Unwrapping may bring together what is a command then; every replacement removes what it matched, so this ends.
   for (let before = ""; before !== result;) {
     before = result;

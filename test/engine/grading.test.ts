@@ -25,6 +25,8 @@ async function kindOf(a: string, b: string, mode: GradingMode): Promise<string> 
   return forth.kind;
 }
 
+const VECTOR = "\\begin{pmatrix} -2 \\\\ -14 \\\\ -7 \\end{pmatrix}";
+
 const EQUAL_AS_WRITTEN: [string, string][] = [
   ["2\\sqrt{3}", "\\sqrt{12}"],
   ["\\frac{\\sqrt{2}}{2}", "\\frac{1}{\\sqrt{2}}"],
@@ -42,6 +44,10 @@ const EQUAL_AS_WRITTEN: [string, string][] = [
   ["n(n+1)/2", "\\frac{n(n+1)}{2}"],
   ["1/2 + I", "\\frac12 + i"],
   ["oo", "\\infty"],
+  [VECTOR, "\\begin{bmatrix}-2\\\\-14\\\\ -7\\end{bmatrix}"],
+  [VECTOR, "Matrix([[-2], [-14], [-7]])"],
+  ["\\begin{pmatrix} 1/\\sqrt{2} & x \\\\ 2 & 0.5 \\end{pmatrix}", "Matrix([[sqrt(2)/2, x], [2, 1/2]])"],
+  ["\\begin{pmatrix} i \\\\ 1 \\end{pmatrix}", "Matrix([[I], [1]])"],
 ];
 
 test.each(EQUAL_AS_WRITTEN)("%s equals %s", async (a, b) => {
@@ -58,6 +64,11 @@ const DIFFERENT: [string, string][] = [
   ["3 or 4", "3"],
   ["5 x", "5"],
   ["2 + 3i", "3 + 2i"],
+  [VECTOR, "\\begin{pmatrix} -2 \\\\ -14 \\\\ 7 \\end{pmatrix}"],
+  [VECTOR, "\\begin{pmatrix} -2 & -14 & -7 \\end{pmatrix}"],
+  [VECTOR, "Matrix([[-2, -14, -7]])"],
+  ["2 \\text{ million}", "2"],
+  ["3 \\text{ feet } 4 \\text{ inches}", "3"],
 ];
 
 test.each(DIFFERENT)("%s differs from %s", async (a, b) => {
@@ -76,6 +87,23 @@ const EQUAL_ONLY_LENIENTLY: [string, string][] = [
 
 test.each(EQUAL_ONLY_LENIENTLY)("%s equals %s leniently", async (a, b) => {
   expect(await kindOf(a, b, "lenient")).toBe("equal");
+});
+
+const DIFFERENT_LENIENTLY: [string, string][] = [
+  ["5 \\text{ or } 6", "5"],
+  ["1 or 2 or 3 or 4", "1"],
+  ["5 cm and 12 cm", "5"],
+  ["3 feet 4 inches", "3"],
+  ["3 \\text{ feet } 4 \\text{ inches}", "3"],
+  ["7 out of 12", "7"],
+  ["7 \\text{ out of } 12", "7"],
+  ["2 million", "2"],
+  ["5 \\text{ dozen}", "5"],
+  ["6 plus 7", "6"],
+];
+
+test.each(DIFFERENT_LENIENTLY)("%s differs from %s leniently too", async (a, b) => {
+  expect(await kindOf(a, b, "lenient")).toBe("different");
 });
 
 test("what nothing can read is undecided", async () => {
@@ -109,6 +137,8 @@ test("an answer is never run as Python", async () => {
     "(lambda: 1)()",
     "[c for c in (1,2)]",
     "open('/etc/passwd')",
+    "Matrix(1, 1, lambda i, j: x + 7)",
+    "Matrix('x + 7')",
   ]) {
     expect((await grader.equivalent(text, "x + 7", "lenient", NEVER)).kind).not.toBe("equal");
   }

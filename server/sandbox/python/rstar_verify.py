@@ -21,6 +21,8 @@ _FUNCTIONS = {
     Abs factorial binomial floor ceiling Max Min gcd lcm root re im conjugate Interval FiniteSet Union""".split()
 }
 _FUNCTIONS.update({"abs": sympy.Abs, "Fraction": sympy.Rational, "arcsin": sympy.asin, "arccos": sympy.acos})
+# Of its rows alone: sympy's own constructor also takes sizes and functions.
+_FUNCTIONS["Matrix"] = lambda rows: sympy.ImmutableMatrix(rows)
 _OPERATORS = {
     ast.Add: lambda a, b: a + b,
     ast.Sub: lambda a, b: a - b,
@@ -92,7 +94,7 @@ def _with_imaginary_unit(values):
     """LaTeX's `i` is read as a symbol; in an answer it is the imaginary unit, as Python's `I` is."""
     return [
         value.subs({each: sympy.I for each in value.free_symbols if each.name == "i"})
-        if isinstance(value, sympy.Basic)
+        if isinstance(value, (sympy.Basic, sympy.MatrixBase))
         else value
         for value in values
     ]

@@ -14,13 +14,11 @@ export interface Contestant {
   /** The processes that work for it; their peak memory is its. */
   processes(): readonly number[];
   /**
-   * One attempt at a problem. The reference answer is not used. When the signal is aborted it hands in what it cost
-   * until then, without an answer.
+   * One attempt at a problem. The reference answer is not used. When the signal is aborted it ends what it left behind
+   * and hands in what it cost until then, without an answer.
    * @throws when the contestant's programs fail.
    */
   solve(problem: EvaluationProblem, signal: AbortSignal): Promise<Attempt>;
-  /** Ends what an attempt that ran out of time left behind. */
-  reset(): Promise<void>;
 }
 
 /** What came of an attempt. */

@@ -144,9 +144,9 @@ export class OptiLlm {
             return { answer: chatAnswer(text), raw: text };
           },
           signal,
+          // It goes on with a request whose client has gone.
+          { reset: () => this.stop() },
         ),
-      // It goes on with a request whose client has gone.
-      reset: () => this.stop(),
     };
   }
 }

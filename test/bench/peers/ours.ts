@@ -47,6 +47,5 @@ export function ourContestant(
         raw: trace,
       };
     },
-    reset: () => Promise.resolve(),
   };
 }

@@ -76,6 +76,13 @@ async function takeTurn(
   const limit = AbortSignal.timeout(options.limitMs);
   const peak = options.measureMemory(contestant.processes());
   const begun = options.now();
+  const measure = (): Pick<Turn, "seconds" | "peakBytes"> => ({
+    seconds: (options.now() - begun) / 1000,
+    peakBytes: peak(),
+  });
+  // Before programs that go on are ended: that is not the attempt's time, and their memory is gone then.
+  const atLimit: ReturnType<typeof measure>[] = [];
+  limit.addEventListener("abort", () => void atLimit.push(measure()));
   let attempt: Attempt = { answer: null, generatedTokens: 0, promptTokens: 0, raw: null };
   let end: Turn["end"] = { kind: "done" };
   try {
@@ -85,12 +92,8 @@ async function takeTurn(
     end = { kind: "failed", reason: String(error).slice(0, 500) };
   }
   if (isStopped()) return null;
-  const seconds = (options.now() - begun) / 1000;
-  const peakBytes = peak();
-  if (end.kind === "out-of-time") {
-    attempt = { ...attempt, answer: null };
-    await contestant.reset();
-  }
+  const { seconds, peakBytes } = atLimit[0] ?? measure();
+  if (end.kind === "out-of-time") attempt = { ...attempt, answer: null };
   const verdict = async (mode: GradingMode): Promise<Turn["strict"]> => {
     if (attempt.answer === null) return "no-answer";
     const { kind, how } = await options.grader.equivalent(problem.answer, attempt.answer, mode, signal);

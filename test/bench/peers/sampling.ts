@@ -93,7 +93,6 @@ function contestant(
         },
         signal,
       ),
-    reset: () => Promise.resolve(),
   };
 }
 

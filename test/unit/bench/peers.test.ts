@@ -1,13 +1,16 @@
 /** The comparison with rivals: turns, resume, votes, counters and the report, with contestants of a few lines. */
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { EvaluationProblem } from "../../../server/evaluation/problems.ts";
 import type { Session } from "../../../server/evaluation/settings.ts";
 import { fastVerdict } from "../../../server/grading/fast.ts";
 import { chatAnswer, type Contestant } from "../../bench/peers/contestant.ts";
-import { parseCounters } from "../../bench/peers/metered.ts";
+import { metered, parseCounters } from "../../bench/peers/metered.ts";
 import { openRun, readRun, type PeerRun, type Turn } from "../../bench/peers/records.ts";
 import { peerMarkdown, reportOf } from "../../bench/peers/report.ts";
 import { compare, orderAt, turnName, type PeerOptions } from "../../bench/peers/run.ts";
@@ -26,10 +29,9 @@ function contestant(
   name: string,
   side: Contestant["side"],
   answer: (problem: EvaluationProblem, signal: AbortSignal) => Promise<string | null>,
-): Contestant & { readonly resets: number[] } {
-  const resets: number[] = [];
+): Contestant {
   return {
-    ...{ name, side, resets },
+    ...{ name, side },
     settings: "none",
     processes: () => [],
     solve: async (problem, signal) => ({
@@ -38,10 +40,6 @@ function contestant(
       promptTokens: 5,
       raw: null,
     }),
-    reset: () => {
-      resets.push(1);
-      return Promise.resolve();
-    },
   };
 }
 
@@ -151,24 +149,26 @@ describe("turns", () => {
     expect(again.map(({ problem, strict }) => [problem, strict])).toEqual([["p2", "equal"]]);
   });
 
-  it("end without an answer when the time is over, and what is left behind is ended", async () => {
-    const slow = contestant(
-      "slow",
-      "rival",
-      (_, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve("1"))),
-    );
+  it("end without an answer when the time is over; what is done about it then is not measured", async () => {
+    let memory = 1000;
+    const slow = contestant("slow", "rival", async (_, signal) => {
+      await once(signal, "abort");
+      memory = 0;
+      return "1";
+    });
     const kept: Turn[] = [];
+    const asked = options((taken) => kept.push(taken), 5);
     await compare(
       PROBLEMS.slice(0, 1),
       [slow],
       new Map(),
-      options((taken) => kept.push(taken), 5),
+      { ...asked, measureMemory: () => () => memory },
       never,
     );
     expect(kept).toMatchObject([
       { end: { kind: "out-of-time" }, answer: null, strict: "no-answer", generatedTokens: 10 },
     ]);
-    expect(slow.resets).toHaveLength(1);
+    expect(kept[0]).toMatchObject({ seconds: 1, peakBytes: 1000 });
   });
 
   it("under way when the person stops are not kept", async () => {
@@ -325,6 +325,60 @@ describe("measurements", () => {
       "# HELP llamacpp:prompt_tokens_total Number\nllamacpp:prompt_tokens_total 812\nllamacpp:tokens_predicted_total 1.2e+06\n";
     expect(parseCounters(metrics)).toEqual({ promptTokens: 812, generatedTokens: 1_200_000 });
     expect(() => parseCounters("")).toThrow("--metrics");
+  });
+
+  describe("of an attempt that is aborted", () => {
+    /** What is asked of a llama-server: it generates a token between two looks at it, for so many of them. */
+    async function busyServer(
+      tokens: number,
+    ): Promise<{ readonly url: string; readonly looks: () => number }> {
+      let looks = 0;
+      const server = createServer((_, response) => {
+        const generated = Math.min(looks++, tokens);
+        const lines = [
+          "prompt_tokens_total 8",
+          `tokens_predicted_total ${100 + generated}`,
+          `requests_processing ${generated < tokens ? 1 : 0}`,
+          "requests_deferred 0",
+        ];
+        response.end(lines.map((line) => `llamacpp:${line}\n`).join(""));
+      });
+      await once(server.listen(0, "127.0.0.1"), "listening");
+      onTestFinished(() => void server.close());
+      const { port } = server.address() as AddressInfo;
+      return { url: `http://127.0.0.1:${port}`, looks: () => looks };
+    }
+
+    /** Work that ends with its signal, which is aborted at once. */
+    function aborted(): { work: () => Promise<never>; signal: AbortSignal } {
+      const controller = new AbortController();
+      const work = (): Promise<never> => {
+        controller.abort();
+        return Promise.reject(controller.signal.reason as Error);
+      };
+      return { work, signal: controller.signal };
+    }
+
+    it("the costs are read when it was ended and the server has nothing to do", async () => {
+      const server = await busyServer(3);
+      const { work, signal } = aborted();
+      const order: string[] = [];
+      const attempt = await metered(server.url, work, signal, {
+        reset: () => {
+          order.push(`reset after ${server.looks()}`);
+          return Promise.resolve();
+        },
+      });
+      expect(order).toEqual(["reset after 1"]);
+      expect(attempt).toEqual({ answer: null, raw: null, generatedTokens: 3, promptTokens: 0 });
+    });
+
+    it("a server that does not end is not waited for for ever", async () => {
+      const server = await busyServer(Infinity);
+      const { work, signal } = aborted();
+      const { generatedTokens } = await metered(server.url, work, signal, { idleWithinMs: 1 });
+      expect(generatedTokens).toBeGreaterThan(0);
+    });
   });
 
   it("reads what Linux says of a process", () => {

@@ -65,6 +65,12 @@ describe("published results", () => {
   it.each([
     ["/a b/c/run-1", "run-1"],
     ["C:\\Users\\me\\run", "run"],
+    ["C:/Users/me/run", "run"],
+    ["\\\\server\\share\\me\\run", "run"],
+    ["--out=/root/a=b/x", "--out=x"],
+    ["--data=C:\\Users\\me\\my data", "--data=my data"],
+    ["-o=/root/x", "-o=x"],
+    ["--data=../data", "--data=../data"],
     ["../data", "../data"],
     ["mcts:exploration=2,auto", "mcts:exploration=2,auto"],
   ])("%s in a command is told as %s", (word, told) => {

@@ -1,7 +1,7 @@
 /** What a report says of known results, worked out by hand; its schema; its pictures. */
 import { parseHTML } from "linkedom";
 import { describe, expect, it } from "vitest";
-import { toMarkdown } from "../../../server/evaluation/markdown.ts";
+import { caption, toMarkdown } from "../../../server/evaluation/markdown.ts";
 import { drawPictures } from "../../../server/evaluation/pictures.ts";
 import { cellName, type SearchOutcome } from "../../../server/evaluation/records.ts";
 import { EvaluationReport, reportJsonSchema } from "../../../server/evaluation/report-schema.ts";
@@ -119,9 +119,45 @@ describe("a report", () => {
       [2, 0],
       [3, 0],
     ]);
-    // Three comparisons, p of the first seed 0.25 (auto, greedy), 1 (mcts, greedy), 0.5 (auto, mcts).
-    expect(report.comparisons.map(({ holm }) => holm)).toEqual([1, 0.75, 1]);
-    expect(report.comparisons).toHaveLength(3);
+  });
+
+  it("tests all seeds of a pair at once, and corrects that for all pairs", () => {
+    // Differences of the problems, times two seeds: mcts and greedy 0 1 0 0, auto and greedy 0 2 2 2, auto and mcts
+    // 0 1 2 2. All signs alike have a chance of 2 / 2^n; those of 1, 2 and 2 reach 5 no other way.
+    expect(report.comparisons.map(({ first, second, p }) => [first, second, p])).toEqual([
+      ["mcts 4x", "greedy", 1],
+      ["auto 4x", "greedy", 0.25],
+      ["auto 4x", "mcts 4x", 0.25],
+    ]);
+    expect(report.comparisons.map(({ holm }) => holm)).toEqual([1, 0.75, 0.75]);
+    expect(toMarkdown(report, [])).toMatch(
+      /\| auto 4x \| mcts 4x \| 4 \| .* \| p = 0\.250 \| p = 0\.750 \|/u,
+    );
+  });
+
+  it("tests what the difference is of, also where seeds stand on different problems", () => {
+    const partial = makeReport(
+      run,
+      outcomes([
+        ["mcts", 1, "....", 400],
+        ["mcts", 2, "..??", 400],
+        ["auto", 1, "SS.S", 200],
+        ["auto", 2, ".S??", 200],
+      ]),
+    );
+    const both = partial.comparisons.find(({ first, second }) => first === "auto 4x" && second === "mcts 4x");
+    // 1/2, 1, 0 and 1: all signs alike, or 2 / 2^3.
+    expect(both).toMatchObject({ difference: 0.625, p: 0.25 });
+  });
+
+  it("under one seed has McNemar's p", () => {
+    const single = makeReport(
+      { ...run, settings: settingsFor(planFor(problemsOf(4), { strategy: "greedy,auto", seeds: 1 })) },
+      DONE,
+    );
+    expect(single.comparisons.map(({ p, mcNemar }) => [p, mcNemar.map((one) => one.p)])).toEqual([
+      [0.25, [0.25]],
+    ]);
   });
 
   it("counts what a PPM reads as computed, in what is marked too", () => {
@@ -234,6 +270,63 @@ describe("a report", () => {
       expect(text).toContain(fact);
     const some = { ...report, settings: { ...settings, levels: ["1", "3"] } };
     expect(toMarkdown(some, [])).toContain(`${settings.problems.length} problems of level 1, 3`);
+  });
+
+  it("says with each level on how many problems it stands while searches are missing", () => {
+    expect(toMarkdown(report, [])).toContain("| method | 1 (2) | 2 (2) |");
+    const half = toMarkdown(
+      makeReport(
+        run,
+        outcomes([
+          ["greedy", 1, "S...", 100],
+          ["mcts", 1, "SS.?", 400],
+          ["auto", 1, "S???", 200],
+        ]),
+      ),
+      [],
+    );
+    expect(half).toContain("| method | 1 | 2 |");
+    expect(half).toContain("| greedy | 50.0% / 50.0% (2) | 0.0% / 0.0% (2) |");
+    expect(half).toContain("| mcts 4x | 50.0% / 50.0% (2) | 100.0% / 100.0% (1) |");
+    expect(half).toContain("| auto 4x | 100.0% / 100.0% (1) | – |");
+  });
+
+  it("names in its pictures the adapters that were used and a working tree that was changed", () => {
+    const { policy } = settings.models;
+    const adapter = { id: "tuned-r1", sha256: "ab".repeat(32) };
+    const commit = "0123456789abcdef+";
+    const about = caption({
+      ...report,
+      settings: {
+        ...settings,
+        models: {
+          policy: { ...policy, adapter },
+          ppm: { ...policy, id: "own", quantisation: null, adapter: { ...adapter, id: "own" } },
+        },
+      },
+      measured: { ...report.measured, sessions: [sessionOf({ commit }), sessionOf({ commit: null })] },
+    });
+    expect(about).toContain("scripted Q4_K_M tuned-r1 ababababab · PPM own ababababab ·");
+    expect(about).toContain("commit 0123456789+ not known");
+    expect(caption(report)).toContain(`scripted Q4_K_M ${"0".repeat(10)} · no PPM`);
+  });
+
+  it("breaks what its pictures say below them into lines that fit", async () => {
+    const sessions = Array.from({ length: 9 }, (_, index) => sessionOf({ commit: `${index}`.repeat(40) }));
+    const manySets = { ...settings, set: "a set of problems with a name that is long ".repeat(3) };
+    const [picture] = await drawPictures({
+      ...report,
+      settings: manySets,
+      measured: { ...report.measured, sessions },
+    });
+    const lines = [...(picture?.svg ?? "").matchAll(/font-size="9" opacity="0.8">([^<]*)</gu)].map(
+      ([, line = ""]) => line,
+    );
+    expect(lines.join(" · ")).toBe(
+      caption({ ...report, settings: manySets, measured: { ...report.measured, sessions } }),
+    );
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(150);
   });
 
   it("has pictures with a name for every method, for light and dark backgrounds", async () => {

@@ -251,6 +251,30 @@ describe("a search that fails", () => {
   });
 });
 
+describe("a problem that always fails", () => {
+  const failing = (fails: (prompt: string) => boolean): ReturnType<typeof namingPolicy> => {
+    const policy = namingPolicy();
+    const propose = policy.propose.bind(policy);
+    policy.propose = (requests, signal) =>
+      requests.some(({ prefix }) => fails(prefix.join("")))
+        ? Promise.resolve(requests.map(() => ({ kind: "failed" as const, reason: "too long" })))
+        : propose(requests, signal);
+    return policy;
+  };
+
+  it("stops no evaluation, at a resume neither, where its searches come one after another", async () => {
+    const folder = temporaryFolder();
+    const wide = planFor(problemsOf(3), { budget: "2x,4x,8x", seeds: 3, shareDraws: true });
+    const policy = failing((prompt) => prompt.includes("Name the number 1."));
+    // Greedy under one seed, two methods under three budgets and three seeds.
+    const ofOne = 1 + 2 * 3 * 3;
+    const first = await evaluateInto(folder, wide, servicesOf(policy), { concurrency: 1 });
+    expect(first).toEqual({ end: { kind: "finished" }, searched: 3 * ofOne });
+    const second = await evaluateInto(folder, wide, servicesOf(policy), { concurrency: 1 });
+    expect(second).toEqual({ end: { kind: "finished" }, searched: ofOne });
+  });
+});
+
 describe("the folder of an evaluation", () => {
   const settings = settingsFor(plan);
   const { signal } = new AbortController();

@@ -8,6 +8,7 @@ import {
   mcNemarExact,
   pairedCounts,
   randomNumbers,
+  signFlipExact,
 } from "../../../server/evaluation/statistics.ts";
 
 const counts = (onlyFirst: number, onlySecond: number) => ({ both: 5, onlyFirst, onlySecond, neither: 5 });
@@ -56,6 +57,46 @@ describe("McNemar's exact test", () => {
       onlySecond: 1,
       neither: 1,
     });
+  });
+});
+
+describe("the sign-flip test", () => {
+  it.each([
+    // Of the 8 sums of ±1 ±1 ±2 those of at least 4: 4 and -4.
+    [[1, 1, 2], 0.25],
+    // Of the 8 sums of ±1 ±2 ±3 those of at least 4: ±6 and ±4 (3 + 2 - 1).
+    [[-1, 2, 3], 0.5],
+    [[0, 0], 1],
+    [[], 1],
+    [[2, -2], 1],
+  ])("of %j", (differences, p) => {
+    expect(signFlipExact(differences)).toBe(p);
+  });
+
+  it("agrees with going through all signs", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -6, max: 6 }), { maxLength: 8 }), (differences) => {
+        const sum = (values: readonly number[]): number => values.reduce((all, one) => all + one, 0);
+        const sums = Array.from({ length: 2 ** differences.length }, (_, signs) =>
+          sum(differences.map((one, at) => ((signs >> at) & 1 ? one : -one))),
+        );
+        const far = sums.filter((one) => Math.abs(one) >= Math.abs(sum(differences)));
+        expect(signFlipExact(differences)).toBeCloseTo(far.length / sums.length, 5);
+      }),
+    );
+  });
+
+  it("of differences of one is McNemar's, where 2^-n is zero in floating point too", () => {
+    const ones = (more: number, less: number) => [
+      ...new Array<number>(more).fill(1),
+      ...new Array<number>(less).fill(-1),
+    ];
+    for (const [more, less] of [
+      [7, 1],
+      [3, 9],
+      [950, 1050],
+    ] as const)
+      expect(signFlipExact(ones(more, less))).toBeCloseTo(mcNemarExact(counts(more, less)), 6);
   });
 });
 

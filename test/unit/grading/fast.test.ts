@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { extractAnswer } from "../../../server/grading/extract.ts";
-import { answerKey, fastVerdict } from "../../../server/grading/fast.ts";
+import { answerKey, fastVerdict, prepare } from "../../../server/grading/fast.ts";
 import { normalizeAnswer } from "../../../server/grading/normalize.ts";
 import { parseNumber } from "../../../server/grading/number.ts";
 import type { GradingMode } from "../../../server/services.ts";
@@ -104,6 +104,10 @@ describe("as written", () => {
     ["\\{1, 2\\}", "\\{2, 1\\}"],
     ["Tuesday", "\\text{tuesday}"],
     ["x + 1", "$x + 1$"],
+    ["10,\\!080", "10080"],
+    ["11,\\! 111,\\! 100", "11111100"],
+    ["\\frac{12}{5,\\!525}", "12/5525"],
+    ["\\pi\\!r^2", "\\pi r^2"],
   ])("%s and %s are equal", (a, b) => {
     expect(kindOf(a, b, "strict")).toBe("equal");
   });
@@ -156,6 +160,11 @@ describe("leniently", () => {
     ["x = 1 or x = 2", "2, 1"],
     ["1 and 2", "\\{2, 1\\}"],
     ["x = 1, x = 2", "1, 2"],
+    ["19 \\text{ and }43", "43, 19"],
+    ["12 percent", "12"],
+    ["12 \\text{ percent}", "0.12"],
+    ["5 m/s^2", "5 m s^{-2}"],
+    ["5 m2", "5"],
   ])("%s and %s are equal", (a, b) => {
     expect(kindOf(a, b, "lenient")).toBe("equal");
   });
@@ -180,6 +189,25 @@ describe("leniently", () => {
     ["5!", "5"],
     ["2^{10}", "2"],
     ["x = 1, y = 2", "1, 2"],
+    ["5 \\text{ or } 6", "5"],
+    ["1 or 2 or 3 or 4", "1"],
+    ["5 cm and 12 cm", "5"],
+    ["42 apples and oranges", "42"],
+    ["3 feet 4 inches", "3"],
+    ["3 feet four inches", "3"],
+    ["7 out of 12", "7"],
+    ["7 \\text{ out of } 12", "7"],
+    ["60 miles per 2 hours", "60"],
+    ["3 to 1", "3"],
+    ["2 million", "2"],
+    ["2 Million dollars", "2"],
+    ["2 \\text{ million}", "2"],
+    ["5 dozen", "5"],
+    ["2 thirds", "2"],
+    ["6 plus 7", "6"],
+    ["10 minus x", "10"],
+    ["3 times x", "3"],
+    ["12 percent of x", "12"],
   ])("%s is not taken for %s", (a, b) => {
     expect(kindOf(a, b, "lenient")).not.toBe("equal");
   });
@@ -191,6 +219,66 @@ test("an empty answer is equal to nothing, not even to another", () => {
       for (const mode of ["strict", "lenient"] as const) expect(kindOf(empty, other, mode)).not.toBe("equal");
     }
   }
+});
+
+describe("an answer of more than 2,000 characters", () => {
+  const digits = "7".repeat(2000);
+
+  test("is equal to the same text alone", () => {
+    for (const mode of ["strict", "lenient"] as const) {
+      expect(kindOf(`${digits}1`, ` ${digits}1\n`, mode)).toBe("equal");
+      expect(kindOf(`${digits}1`, `${digits}2`, mode)).toBe("undecided");
+      expect(kindOf(`${digits}1`, digits, mode)).toBe("undecided");
+      expect(kindOf("$".repeat(200_000), "$".repeat(200_000), mode)).toBe("undecided");
+    }
+  });
+
+  test("has no key, and one with room around it is as long as its text", () => {
+    const list = Array.from({ length: 1000 }, (_, index) => index).join(", ");
+    expect(answerKey(`${list}, 1`)).toBeNull();
+    expect(answerKey(`${" ".repeat(3000)}5`)).toBe(answerKey("5"));
+  });
+});
+
+const entry = fc.oneof(
+  fc.integer({ min: -99, max: 99 }).map(String),
+  fc.constantFrom("x", "\\frac{1}{2}", "1/\\sqrt{2}", "-3/5"),
+);
+const matrix = fc
+  .tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 4 }))
+  .chain(([columns, rows]) =>
+    fc.array(fc.array(entry, { minLength: columns, maxLength: columns }), {
+      minLength: rows,
+      maxLength: rows,
+    }),
+  );
+
+test("a matrix keeps its rows and its entries, however its source is spaced", () => {
+  const gap = fc.constantFrom("", " ", "  ", "\n", "\\,", "\\ ", "\\!", "~");
+  fc.assert(
+    fc.property(matrix, gap, gap, fc.constantFrom("strict", "lenient"), (rows, before, after, mode) => {
+      const written = rows.map((row) => row.join(` &${before} `)).join(`${before}\\\\${after}`);
+      const normal = prepare(`\\begin{pmatrix} ${written} \\end{pmatrix}`, mode);
+      const inner = /^\\begin\{pmatrix\}(.*)\\end\{pmatrix\}$/u.exec(normal)?.[1] ?? "";
+      expect(inner.split("\\\\").map((row) => row.split("&").map((each) => each.trim()))).toEqual(rows);
+    }),
+  );
+});
+
+test("thousands are one number, however they are set apart", () => {
+  const comma = fc.constantFrom(",", ",\\!", "{,}", "{,}\\!", ", \\! ", ",\\! ");
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1000, max: 2 ** 31 }),
+      comma,
+      fc.constantFrom("", "\\$", "-"),
+      (n, set, sign) => {
+        const written = `${sign}${n.toLocaleString("en-US").replaceAll(",", set)}`;
+        expect(kindOf(written, `${sign}${n}`, "strict")).toBe("equal");
+        expect(answerKey(written)).toBe(answerKey(`${sign}${n}`));
+      },
+    ),
+  );
 });
 
 const fragments = fc
