@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { defaultTraceFile, modelManager } from "../compose.ts";
 import { evaluationProblems } from "../evolution/decontamination.ts";
-import { finetuneMaterial } from "../evolution/finetune.ts";
+import { finetuneMaterial, withoutOptedOut } from "../evolution/finetune.ts";
 import { overridden } from "../evolution/overrides.ts";
 import { readTrainingProblems, type TrainingProblem } from "../evolution/problems.ts";
 import { paperRounds, SELECTION, settingsOf, smallRounds } from "../evolution/profiles.ts";
@@ -12,7 +12,8 @@ import type { NewRun } from "../evolution/rounds.ts";
 import { readLineage } from "../models/adapters.ts";
 import { describeFailure, type ModelProgress } from "../models/outcomes.ts";
 import type { EvolutionSettings, TrainingProfile } from "../protocol/evolution.ts";
-import { isOptedOut, readConsent } from "../traces/consent.ts";
+import type { Trace } from "../protocol/trace.ts";
+import { isOptedOut, readConsent, type Consent } from "../traces/consent.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { readTraceFiles } from "./trace-files.ts";
 
@@ -63,9 +64,8 @@ export interface EvolveFlags extends CommonOptions {
 
 /** A run that trains on traces that are there. @throws CommandFailure that says why there is none. */
 export async function newFinetune(flags: FinetuneFlags, fetching: Fetching): Promise<NewRun> {
-  const consent = await readConsent(path.dirname(defaultTraceFile()));
-  if (consent.kind === "bad") throw new CommandFailure(EXIT.input, consent.message);
-  if (flags.traces === undefined && !consent.consent.agreed)
+  const consent = await ownConsent();
+  if (flags.traces === undefined && !consent.agreed)
     throw new CommandFailure(
       EXIT.input,
       "You have not agreed to training on the traces of your documents. `rstar traces consent agree` allows it; `--traces FILE` trains on a file that you name. Nothing was changed.",
@@ -78,7 +78,7 @@ export async function newFinetune(flags: FinetuneFlags, fetching: Fetching): Pro
   const material = finetuneMaterial(traces, {
     baseSha256: flags.anyModel === true ? null : base.sha256,
     consent: flags.traces === undefined ? "agreed" : "any",
-    isOptedOut: (trace) => isOptedOut(consent.consent, trace),
+    isOptedOut: (trace) => isOptedOut(consent, trace),
   });
   if (material.kind === "failed") throw new CommandFailure(EXIT.input, material.message, material.refusal);
   const settings = settingsFrom(flags, base.id, smallRounds(1), "given", {});
@@ -104,9 +104,25 @@ export async function newEvolution(flags: EvolveFlags, fetching: Fetching): Prom
   });
   return {
     ...{ id: newRunId(), settings, problems },
-    ...(flags.traces === undefined ? {} : { traces: await readTraceFiles(flags.traces) }),
+    ...(flags.traces === undefined ? {} : { traces: await earlierTraces(flags.traces) }),
     inUse: await inUseOn(base),
   };
+}
+
+/** What this user decided on training. @throws CommandFailure where it cannot be read. */
+async function ownConsent(): Promise<Consent> {
+  const reading = await readConsent(path.dirname(defaultTraceFile()));
+  if (reading.kind === "bad") throw new CommandFailure(EXIT.input, reading.message);
+  return reading.consent;
+}
+
+/** The traces of named files, without those of files that are opted out by now. */
+async function earlierTraces(files: readonly string[]): Promise<readonly Trace[]> {
+  const [traces, consent] = [await readTraceFiles(files), await ownConsent()];
+  const allowed = withoutOptedOut(traces, (trace) => isOptedOut(consent, trace));
+  const left = traces.length - allowed.length;
+  if (left > 0) process.stderr.write(`${left} traces are of files that are opted out and are left out.\n`);
+  return allowed;
 }
 
 /** The plans of the rounds asked for. */

@@ -2,12 +2,12 @@
 import { constants } from "node:fs";
 import { access, readFile, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import lockfile from "proper-lockfile";
 import writeFileAtomic from "write-file-atomic";
 import { decode, encode } from "../document/decode.ts";
 import { findProblems, type Problem, type ProblemOptions } from "../document/problems.ts";
 import { applyEdit, insertSolution } from "../document/edit.ts";
 import type { Solution } from "../document/solution.ts";
+import { UNSTOPPED, withLock } from "../lock.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 
 /** A file's problems, and what is wrong with its solution blocks in words, with line numbers. */
@@ -52,21 +52,18 @@ export async function writeSolution(
   const mode = (await stat(file).catch(() => null))?.mode;
   if (mode === undefined) return aside(`${file} is gone`);
   if ((mode & 0o222) === 0 || !(await isWritable(file))) return aside(`${file} is read-only`);
-  // The lock and the new file lie beside it. The lock would try for half a minute first.
-  if (!(await isWritable(dirname(await realpath(file)))))
-    return aside(`The folder of ${file} cannot be written`);
+  // The lock and the new file lie beside it.
+  const real = await realpath(file);
+  if (!(await isWritable(dirname(real)))) return aside(`The folder of ${file} cannot be written`);
   try {
-    const release = await lockfile.lock(file, { retries: { retries: 60, minTimeout: 50, maxTimeout: 500 } });
-    try {
+    return await withLock(real, UNSTOPPED, async (): Promise<Written> => {
       const { text, bom } = await readText(file);
       const now = findProblems(text, options).problems.find(({ hash }) => hash === problem.hash);
       if (now === undefined) return aside(`Problem ${problem.index} of ${file} was changed meanwhile`);
       const edited = applyEdit(text, insertSolution(text, now, solution));
       await writeFileAtomic(file, Buffer.from(encode(edited, bom)));
       return { kind: "written", message: `Written below the problem in ${file}.` };
-    } finally {
-      await release();
-    }
+    });
   } catch (error) {
     if (error instanceof CommandFailure) return aside(error.message);
     if (error instanceof Error && "code" in error)

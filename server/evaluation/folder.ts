@@ -4,7 +4,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
-import { tryWithLock } from "../models/lock.ts";
+import { tryWithLock } from "../lock.ts";
 import {
   differences,
   RUN_VERSION,

@@ -1,5 +1,5 @@
 /** What the stages of a run work with, and how a stage ends. */
-import type { RunState } from "../protocol/evolution.ts";
+import type { RunState, Stage } from "../protocol/evolution.ts";
 import type { EvolutionEvent } from "../protocol/run-output.ts";
 import type { SearchServices } from "../search/services.ts";
 import type { Trainer } from "../services.ts";
@@ -49,7 +49,8 @@ export interface RunContext {
 export type StageEnd =
   | { readonly kind: "done"; readonly changes: Partial<RunState> }
   | { readonly kind: "stopped" }
-  | { readonly kind: "failed"; readonly message: string };
+  /** `goOnAt` is the stage to go on at where that is another one. */
+  | { readonly kind: "failed"; readonly message: string; readonly goOnAt?: Stage };
 
 /** The models that search in the state's round, by its plan and what was adopted. */
 export function searchModels(state: RunState): SearchModels {

@@ -1,4 +1,5 @@
 /** The smallest job of a kind: one step on one line, to try the whole chain before a long training begins. */
+import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import {
@@ -28,6 +29,19 @@ export async function writeDryRun(job: TrainingJob, folder: string): Promise<Tra
     out: folder,
     resume: false,
   };
+}
+
+/**
+ * Names what a dry run tries, apart from the environment: converter and engine by their `release`, base, kind of job,
+ * and the content of the configuration that launches it on many GPUs (null for one process).
+ */
+export function chainName(
+  { base, kind }: Pick<TrainingJob, "base" | "kind">,
+  release: string,
+  launch: string | null,
+): string {
+  const parts = [release, base.gguf.sha256, base.weights, kind, ...(launch === null ? [] : [launch])];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 12);
 }
 
 function example(): SftExample {

@@ -2,9 +2,8 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { setTimeout } from "node:timers/promises";
-import lockfile from "proper-lockfile";
 import * as z from "zod";
+import { LockLost, withLock } from "../lock.ts";
 import { freeBytesOf } from "../models/ensure.ts";
 import { packageRoot } from "../models/manifest.ts";
 import { findPython } from "../models/python.ts";
@@ -56,7 +55,6 @@ export function trainerHome(home: string): string {
 
 /** Measured: 1.3 GB with PyTorch's CPU build, 7 GB with CUDA; and pip unpacks beside what it downloaded. */
 const NEEDED = { small: 3e9, cuda: 12e9 };
-const STALE_LOCK_MS = 20_000;
 
 const ready = z.object({ torch: z.string(), gpu: z.string().nullable() });
 
@@ -83,11 +81,22 @@ export async function prepareEnvironment(
   } catch (error) {
     return failure("environment", `The folder ${folder} cannot be made.`, String(error));
   }
-  const release = await lock(folder, signal, say);
+  let isTold = false;
+  const tellWaiting = (): void => {
+    if (!isTold) say("Another process is making the environment for training; waiting for it.");
+    isTold = true;
+  };
+  const prepare = async (signal: AbortSignal): Promise<TrainingEnvironment | EnvironmentFailure> =>
+    (await existing(folder, key)) ?? (await make(folder, key, lists, options, signal, say));
   try {
-    return (await existing(folder, key)) ?? (await make(folder, key, lists, options, signal, say));
-  } finally {
-    await release().catch(() => undefined);
+    return await withLock(folder, signal, prepare, tellWaiting);
+  } catch (error) {
+    if (!(error instanceof LockLost)) throw error;
+    return failure(
+      "environment",
+      "This process was suspended while it made the environment for training, and another one has begun to. Run the command again: it waits for that one.",
+      "",
+    );
   }
 }
 
@@ -205,22 +214,4 @@ async function planned(
     .safeParse(JSON.parse(lines.join("\n")));
   if (!report.success) return null;
   return report.data.install.some(({ metadata }) => metadata.name.startsWith("nvidia-")) ? "cuda" : "cpu";
-}
-
-/** Waits until no other process is making the same environment. */
-async function lock(
-  folder: string,
-  signal: AbortSignal,
-  say: (message: string) => void,
-): Promise<() => Promise<void>> {
-  for (let told = false; ; told = true) {
-    signal.throwIfAborted();
-    try {
-      return await lockfile.lock(folder, { stale: STALE_LOCK_MS, update: STALE_LOCK_MS / 4 });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ELOCKED") throw error;
-      if (!told) say("Another process is making the environment for training; waiting for it.");
-      await setTimeout(500, undefined, { signal }).catch(() => undefined);
-    }
-  }
 }

@@ -1,7 +1,9 @@
 /** Fine-tuning on traces that are there: which of them may train, and the problems on which the outcome is compared. Pure. */
 import type { Refusal } from "../protocol/run-output.ts";
 import type { Trace } from "../protocol/trace.ts";
-import { evaluationProblems, fingerprint, isEvaluationProblem } from "./decontamination.ts";
+import { evaluationProblems, isEvaluationProblem } from "./decontamination.ts";
+import { givenProblem } from "./labels.ts";
+import { byText } from "./problem-tree.ts";
 import type { TrainingProblem } from "./problems.ts";
 
 /** What a person allows. */
@@ -22,6 +24,14 @@ export type FinetuneMaterial =
     }
   | { readonly kind: "failed"; readonly refusal: Refusal; readonly message: string };
 
+/** Without the traces of files that were opted out when these were made, or since by `isOptedOut`. */
+export function withoutOptedOut(
+  traces: readonly Trace[],
+  isOptedOut: FinetuneOptions["isOptedOut"],
+): readonly Trace[] {
+  return traces.filter((trace) => trace.training !== "opted-out" && !isOptedOut(trace));
+}
+
 /** Sorts out the traces. The selection proper checks every rule again and counts what it leaves out. */
 export function finetuneMaterial(traces: readonly Trace[], options: FinetuneOptions): FinetuneMaterial {
   if (traces.length === 0)
@@ -29,10 +39,9 @@ export function finetuneMaterial(traces: readonly Trace[], options: FinetuneOpti
       "no-traces",
       "There are no traces to train on. `rstar solve FILE.md` makes them; nothing was changed.",
     );
-  const allowed = traces
-    .map((trace): Trace => (options.isOptedOut(trace) ? { ...trace, training: "opted-out" } : trace))
-    .filter(({ training }) => training !== "opted-out")
-    .filter(({ training }) => options.consent === "any" || training === "agreed");
+  const allowed = withoutOptedOut(traces, options.isOptedOut).filter(
+    ({ training }) => options.consent === "any" || training === "agreed",
+  );
   if (allowed.length === 0)
     return failed(
       "none-allowed",
@@ -49,14 +58,12 @@ export function finetuneMaterial(traces: readonly Trace[], options: FinetuneOpti
     );
   }
   const evaluation = evaluationProblems();
-  const problems = new Map<string, TrainingProblem>();
-  for (const { problem } of own) {
-    if (problem.reference === null || isEvaluationProblem(problem, evaluation)) continue;
-    const key = fingerprint(problem.text);
-    if (!problems.has(key))
-      problems.set(key, { id: problem.id, problem: problem.text, answer: problem.reference });
-  }
-  return { kind: "material", traces: own, problems: [...problems.values()] };
+  const open = own.filter(({ problem }) => !isEvaluationProblem(problem, evaluation));
+  const problems = byText(open).flatMap((same): TrainingProblem[] => {
+    const given = givenProblem(same);
+    return given === null ? [] : [{ id: given.id, problem: given.text, answer: given.reference }];
+  });
+  return { kind: "material", traces: own, problems };
 }
 
 function failed(refusal: Refusal, message: string): FinetuneMaterial {

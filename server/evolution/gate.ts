@@ -10,11 +10,11 @@ import { mcNemarExact, pairedCounts } from "../evaluation/statistics.ts";
 import { chooseAdapter, setGate } from "../models/adapters.ts";
 import type { GateReport, RunState, Stage } from "../protocol/evolution.ts";
 import { profile, type SearchConfig } from "../search/config.ts";
-import { solve } from "../search/solve.ts";
 import { createTraceStore } from "../traces/store.ts";
 import { sideBySide, type RunContext, type SearchModels, type StageEnd } from "./context.ts";
 import type { TrainingProblem } from "./problems.ts";
 import { replaying, type DrawnCandidates } from "../search/replay.ts";
+import { searchOnce } from "./search-once.ts";
 import { wordsOf } from "./train-stage.ts";
 
 type Role = "policy" | "ppm";
@@ -156,21 +156,17 @@ async function tryHeldOut(
     const halt = new AbortController();
     const all = AbortSignal.any([signal, halt.signal]);
     const tryOne = async (problem: TrainingProblem): Promise<void> => {
-      const trace = await solve(
-        { id: problem.id, text: problem.problem, reference: problem.answer },
-        config,
-        search,
-        { id: problem.id, createdAt: services.now().toISOString(), source: null },
-        all,
-      );
+      const { trace, isTooLong } = await searchOnce(problem, config, search, problem.id, services.now(), all);
       if (trace.stop === "cancelled") return;
-      if (trace.stop === "failed") {
+      if (trace.stop === "failed" && !isTooLong) {
         // What fails while the run is being stopped is tried again.
         if (!signal.aborted) trouble.push(trace.failure ?? "");
         halt.abort();
         return;
       }
-      await kept?.append(trace);
+      if (isTooLong)
+        emit({ kind: "note", message: `${problem.id} counts as not right: ${trace.failure ?? ""}` });
+      else await kept?.append(trace);
       const right = trace.chosen !== null && trace.nodes[trace.chosen]?.graded === "equal";
       const attempt: Attempt = {
         ...key,

@@ -1,5 +1,6 @@
 /** Which trajectories of a problem count as right: by its given answer, else by how far its solutions agree. Pure. */
 import type { Trace, TraceNode } from "../protocol/trace.ts";
+import { pathTo } from "../protocol/trace-path.ts";
 import { answerKey } from "../grading/fast.ts";
 import type { Label } from "./problem-tree.ts";
 
@@ -20,16 +21,42 @@ export type Labelling =
     }
   | { readonly kind: "none"; readonly reason: "no given answer" | "solutions disagree" };
 
+/** A problem with its given answer. */
+type GivenProblem = Trace["problem"] & { readonly reference: string };
+
+/** The problem as the newest trace with a given answer has it: a person may have corrected it since the others. */
+export function givenProblem(traces: readonly Trace[]): GivenProblem | null {
+  let found: { readonly createdAt: string; readonly problem: GivenProblem } | null = null;
+  for (const { createdAt, problem } of traces) {
+    const { reference } = problem;
+    if (reference !== null && (found === null || createdAt >= found.createdAt))
+      found = { createdAt, problem: { ...problem, reference } };
+  }
+  return found?.problem ?? null;
+}
+
+/** Whether the trace's answers were graded against this one, or the same written differently. */
+export function isGradedBy(reference: string, { problem }: Trace): boolean {
+  return problem.reference !== null && keyOf(problem.reference) === keyOf(reference);
+}
+
 /** Labels the traces of one problem. `rule` null leaves out problems without a given answer. */
 export function labelProblem(traces: readonly Trace[], rule: AgreementRule | null): Labelling {
-  if (traces.some(({ problem }) => problem.reference !== null))
-    return { kind: "labels", by: "reference", of: (_trace, node) => byReference(node) };
+  const given = givenProblem(traces);
+  if (given !== null) {
+    const graded = new Set(traces.filter((trace) => isGradedBy(given.reference, trace)));
+    return {
+      kind: "labels",
+      by: "reference",
+      of: (trace, node) => (graded.has(trace) ? byReference(node) : "unknown"),
+    };
+  }
   if (rule === null) return { kind: "none", reason: "no given answer" };
   const groups = new Map<string, number>();
   let all = 0;
   for (const trace of traces) {
     for (const node of trace.nodes) {
-      if (node.kind !== "answer" || node.answer === null) continue;
+      if (node.kind !== "answer" || node.answer === null || isRefused(trace, node)) continue;
       const key = keyOf(node.answer);
       groups.set(key, (groups.get(key) ?? 0) + node.visits);
       all += node.visits;
@@ -44,6 +71,11 @@ export function labelProblem(traces: readonly Trace[], rule: AgreementRule | nul
     of: (_trace, node) =>
       node.answer === null ? "unknown" : keyOf(node.answer) === first[0] ? "right" : "wrong",
   };
+}
+
+/** Whether a person rejected the answer or a step before it: such trajectories stay in the trace with their visits. */
+function isRefused({ nodes }: Trace, { id }: TraceNode): boolean {
+  return pathTo(nodes, id).some(({ rejection }) => rejection?.kind === "person");
 }
 
 function byReference(node: TraceNode): Label {

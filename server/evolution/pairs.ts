@@ -5,7 +5,7 @@
  */
 import { TRAINING_VERSION, type PairSide, type PreferencePair } from "../protocol/training.ts";
 import type { Trace, TraceNode } from "../protocol/trace.ts";
-import { pathTo as nodesTo } from "../protocol/trace-path.ts";
+import { pathTo as nodesTo, programOf } from "../protocol/trace-path.ts";
 import { piecesOf } from "../search/pieces.ts";
 import { promptFor } from "../search/prompt.ts";
 import { differByAtLeast } from "./edit-distance.ts";
@@ -18,7 +18,7 @@ import {
   type ProblemTree,
   type Trajectory,
 } from "./problem-tree.ts";
-import { byQuality, prefixOf, programOf } from "./sft.ts";
+import { byQuality, prefixOf } from "./sft.ts";
 
 /** What makes a pair. */
 export interface PairRule {

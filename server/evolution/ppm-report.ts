@@ -3,7 +3,6 @@ import { percent } from "../evaluation/statistics.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { prefixKey } from "../search/replay.ts";
 import type { PreferenceModel } from "../services.ts";
-import { fingerprint } from "./decontamination.ts";
 import { labelProblem } from "./labels.ts";
 import type { PairRule } from "./pairs.ts";
 import {
@@ -17,7 +16,7 @@ import {
   type Share,
   type WithoutPpm,
 } from "./ppm-measures.ts";
-import { mergeTraces, withoutContinued } from "./problem-tree.ts";
+import { byText, mergeTraces, withoutContinued } from "./problem-tree.ts";
 
 /** The version of `ppm-report.json`. */
 export const PPM_REPORT_VERSION = 1;
@@ -33,19 +32,18 @@ export interface PpmReport {
   readonly rows: readonly (PpmMeasures & { readonly ppm: string })[];
 }
 
-/** The problems of the traces that have a given answer. */
+/** The problems of the traces that have a given answer; their pairs follow from outcomes alone. */
 export function problemsOf(traces: readonly Trace[], rule: PairRule): MeasuredProblem[] {
-  const byText = new Map<string, Trace[]>();
-  for (const trace of withoutContinued(traces)) {
-    const key = fingerprint(trace.problem.text);
-    byText.set(key, [...(byText.get(key) ?? []), trace]);
-  }
-  return [...byText.values()].flatMap((own) => {
+  return byText(withoutContinued(traces).map(withoutScores)).flatMap((own) => {
     const labelling = labelProblem(own, null);
-    const first = own[0];
-    if (labelling.kind === "none" || first === undefined) return [];
-    return [measuredProblem(first.problem, mergeTraces(own, labelling.of), rule)];
+    if (labelling.kind === "none") return [];
+    return [measuredProblem(own[0].problem, mergeTraces(own, labelling.of), rule)];
   });
+}
+
+/** As a prior, the score of the PPM that searched would leave out the pairs of which it was wrong. */
+function withoutScores(trace: Trace): Trace {
+  return { ...trace, nodes: trace.nodes.map((node) => ({ ...node, ppm: null })) };
 }
 
 /** Prefixes handed over together. */

@@ -4,6 +4,7 @@
  */
 import type { Trace, TraceNode } from "../protocol/trace.ts";
 import type { ShownStep } from "../search/pieces.ts";
+import { fingerprint } from "./decontamination.ts";
 
 /** How a trajectory's answer counts. */
 export type Label = "right" | "wrong" | "unknown";
@@ -89,6 +90,18 @@ export function withoutContinued(traces: readonly Trace[]): readonly Trace[] {
     if (other === undefined || other.createdAt < trace.createdAt) newest.set(beginning, trace);
   }
   return traces.filter((trace) => newest.get(beginningOf(trace)) === trace);
+}
+
+/** The traces of each problem, by its text however that is typeset, in the order of their first traces. */
+export function byText(traces: readonly Trace[]): [Trace, ...Trace[]][] {
+  const groups = new Map<string, [Trace, ...Trace[]]>();
+  for (const trace of traces) {
+    const key = fingerprint(trace.problem.text);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [trace]);
+    else group.push(trace);
+  }
+  return [...groups.values()];
 }
 
 /** Merges the traces of one problem. `labelOf` says how an answer node of a trace counts. */

@@ -1,12 +1,11 @@
 /** Trains adapters with the Python package: environment, training, export to GGUF, parity with the engine. */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { lastLines } from "../models/last-lines.ts";
 import type { MetricsLine, TrainingJob, TrainingResult } from "../protocol/training.ts";
 import type { Prefix, Trainer, TrainingPreparation } from "../services.ts";
-import { writeDryRun } from "./dry-run.ts";
+import { chainName, writeDryRun } from "./dry-run.ts";
 import {
   type EnvironmentOptions,
   prepareEnvironment,
@@ -93,11 +92,12 @@ export class PythonTrainer implements Trainer {
     }
   }
 
-  /** Names what a dry run tries, apart from the environment: converter and engine, base, kind of job. */
   async #chain(job: TrainingJob): Promise<string> {
-    const { release } = await this.#options.source();
-    const parts = [release, job.base.gguf.sha256, job.base.weights, job.kind];
-    return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 12);
+    const { source, launchConfig } = this.#options;
+    const { release } = await source();
+    if (launchConfig === undefined) return chainName(job, release, null);
+    // Why a file cannot be read, the launch itself says.
+    return chainName(job, release, await readFile(launchConfig, "utf8").catch(() => ""));
   }
 
   async train(

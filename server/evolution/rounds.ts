@@ -16,7 +16,8 @@ import {
 } from "../protocol/evolution.ts";
 import type { EvolutionEvent } from "../protocol/run-output.ts";
 import type { Trace } from "../protocol/trace.ts";
-import { LockLost, tryWithLock, writeFailure } from "../models/lock.ts";
+import { LockLost, tryWithLock } from "../lock.ts";
+import { writeFailure } from "../models/write-failure.ts";
 import { describeFailure } from "../models/outcomes.ts";
 import { createTraceStore } from "../traces/store.ts";
 import { searchModels, type EvolutionServices, type RunContext, type StageEnd } from "./context.ts";
@@ -273,7 +274,8 @@ async function halt(
   end: Exclude<StageEnd, { kind: "done" }>,
 ): Promise<EvolutionOutcome> {
   const failure = end.kind === "failed" ? end.message : null;
-  const halted: RunState = { ...state, status: end.kind, failure };
+  const stage = end.kind === "failed" ? (end.goOnAt ?? state.stage) : state.stage;
+  const halted: RunState = { ...state, stage, status: end.kind, failure };
   await save(folder, halted, services.now());
   return end.kind === "failed"
     ? { kind: "failed", message: end.message }

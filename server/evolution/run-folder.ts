@@ -90,8 +90,19 @@ export const readProblems = (folder: RunFolder): Promise<Reading<RunProblems>> =
   readJson(folder.problems, RunProblems);
 export const readSelection = (folder: RoundFolder): Promise<Reading<SelectionReport>> =>
   readJson(folder.selection, SelectionReport);
-export const readResult = (folder: RoundFolder, role: "policy" | "ppm"): Promise<Reading<TrainingResult>> =>
-  readJson(folder.result(role), TrainingResult);
+
+/** What a training came to. Its files are beside it, wherever the run's folder was when their paths were written down. */
+export async function readResult(
+  folder: RoundFolder,
+  role: "policy" | "ppm",
+): Promise<Reading<TrainingResult>> {
+  const stored = await readJson(folder.result(role), TrainingResult);
+  if (stored.kind !== "read" || stored.value.kind !== "adapter") return stored;
+  const here = (file: string): string => path.join(folder.training(role), path.basename(file));
+  const { adapter, metrics } = stored.value;
+  const moved = { ...adapter, path: here(adapter.path), peft: here(adapter.peft) };
+  return { kind: "read", value: { ...stored.value, adapter: moved, metrics: here(metrics) } };
+}
 
 /** The reports of the rounds that are finished, in order. */
 export async function readReports(folder: RunFolder): Promise<RoundReport[]> {

@@ -5,7 +5,7 @@ import lockfile from "proper-lockfile";
 import type { DashboardRun, TrainingMetrics } from "../protocol/dashboard.ts";
 import type { RoundReport, RunState } from "../protocol/evolution.ts";
 import { MetricsLine } from "../protocol/training.ts";
-import { lockOptions } from "../models/lock.ts";
+import { lockOptions } from "../lock.ts";
 import { readReports, readState, runFolder, type RunFolder } from "./run-folder.ts";
 
 /** A run with everything that is known of it. */

@@ -6,11 +6,10 @@ import type { EvolutionSettings, RoundPlan, RunState } from "../protocol/evoluti
 import type { Trace } from "../protocol/trace.ts";
 import { profile, type SearchConfig } from "../search/config.ts";
 import { hash32 } from "../search/seed.ts";
-import { solve } from "../search/solve.ts";
-import type { SearchServices } from "../search/services.ts";
 import { createTraceStore } from "../traces/store.ts";
 import { searchModels, sideBySide, type RunContext, type StageEnd } from "./context.ts";
 import type { TrainingProblem } from "./problems.ts";
+import { searchOnce } from "./search-once.ts";
 
 /** With so many searches failed one after the other it is not the problems. */
 const FAILURES_IN_A_ROW = 5;
@@ -79,12 +78,13 @@ export async function searchStage(context: RunContext, state: RunState): Promise
       if (known === true) break;
       if (known === false) continue;
       const config = collectingConfig(settings, plan, round, rung);
-      const trace = await searchOnce(problem, config, open.services, id, services.now(), all);
+      const { trace, isTooLong } = await searchOnce(problem, config, open.services, id, services.now(), all);
       if (trace.stop === "cancelled") return;
       if (trace.stop === "failed") {
+        emit({ kind: "note", message: `${problem.id} was left out: ${trace.failure ?? ""}` });
+        if (isTooLong) break;
         failures++;
         failure = trace.failure ?? "";
-        emit({ kind: "note", message: `${problem.id} was left out: ${failure}` });
         if (failures >= FAILURES_IN_A_ROW) halt.abort();
         return;
       }
@@ -105,23 +105,6 @@ export async function searchStage(context: RunContext, state: RunState): Promise
       message: `${failures} searches failed one after the other, the last with: ${failure} What was searched is kept; resuming the run searches only what is missing.`,
     };
   return signal.aborted ? { kind: "stopped" } : { kind: "done", changes: {} };
-}
-
-async function searchOnce(
-  problem: TrainingProblem,
-  config: SearchConfig,
-  services: SearchServices,
-  id: string,
-  now: Date,
-  signal: AbortSignal,
-): Promise<Trace> {
-  return await solve(
-    { id: problem.id, text: problem.problem, reference: problem.answer },
-    config,
-    services,
-    { id, createdAt: now.toISOString(), source: null },
-    signal,
-  );
 }
 
 /** How the ladder went: searches and first solutions by rung. */

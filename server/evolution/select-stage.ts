@@ -25,11 +25,16 @@ export async function selectStage(context: RunContext, state: RunState): Promise
   const stored = (await Promise.all(stores)).flatMap(({ traces }) => traces);
   const traces = inOrder(stored, context, state);
   const { sft, pairs, report } = selectTrainingData(traces, rulesOf(context, state));
-  if (sft.length === 0)
+  if (sft.length === 0) {
+    const message = `None of the ${traces.length} traces gives a right solution to train on (${reasons(report.leftOut)}). Search more or easier problems, or let a stronger model search first (--bootstrap). The traces are kept in ${own.traces}.`;
+    if (state.settings.traces === "given") return { kind: "failed", message };
+    // A person may have told the run to train before its search had found anything.
     return {
       kind: "failed",
-      message: `None of the ${traces.length} traces gives a right solution to train on (${reasons(report.leftOut)}). Search more or easier problems, or let a stronger model search first (--bootstrap). The traces are kept in ${own.traces}.`,
+      message: `${message} Resuming the run searches what is missing.`,
+      goOnAt: "search",
     };
+  }
   const isForCurves = curveProblems([...sft, ...pairs], state);
   for (const [role, lines] of [
     ["policy", sft],

@@ -1,4 +1,5 @@
 /** SFT examples: the right trajectories of highest mean Q, cut into pieces that train and pieces that do not. Pure. */
+import { programOf } from "../protocol/trace-path.ts";
 import { TRAINING_VERSION, type Segment, type SftExample } from "../protocol/training.ts";
 import { ANSWER_OPENING } from "../search/grammar.ts";
 import { piecesOf } from "../search/pieces.ts";
@@ -73,14 +74,6 @@ export function segmentsOf(problem: string, path: readonly ProblemNode[]): Segme
     }
   });
   return [...prompt, ...steps];
-}
-
-/** The code without comments and blank lines. */
-export function programOf(path: readonly ProblemNode[]): string {
-  return path
-    .flatMap(({ code }) => code.split("\n"))
-    .filter((line) => !line.trimStart().startsWith("#") && line.trim() !== "")
-    .join("\n");
 }
 
 /** Whether the trajectory is a model to follow: it has steps, each ran by construction, and it came to a single value. */

@@ -57,8 +57,9 @@ export async function trainStage(context: RunContext, state: RunState, role: Rol
     return ended(role, { kind: "skipped", why: "no two steps could be told apart: no pairs to train on" });
   const base = await services.resolveBase(state.settings.base, signal);
   if (base.kind === "failed") return base;
-  const startFrom = role === "policy" ? null : await policyFolder(context, state);
-  const job = jobOf(context, state, role, base, startFrom);
+  const start = await startOf(context, state, role);
+  if (start.kind === "failed") return start;
+  const job = jobOf(context, state, role, base, start.folder);
   const result =
     (await earlier(context, state, role)) ??
     (await services.trainer.train(job, signal, (line) =>
@@ -146,10 +147,24 @@ async function earlier(
   return isUsable && existsSync(stored.value.adapter.path) ? stored.value : null;
 }
 
-/** The PEFT folder of the round's policy, from which its PPM starts; null where no policy was trained. */
-async function policyFolder(context: RunContext, state: RunState): Promise<string | null> {
-  const policy = await earlier(context, state, "policy");
-  return policy !== null && existsSync(policy.adapter.peft) ? policy.adapter.peft : null;
+/** Where a training starts: the PEFT folder of the round's policy, or at the base (null). */
+type Start = { readonly kind: "start"; readonly folder: string | null };
+
+/** A PPM starts at its round's policy, and at the base only where none was trained. */
+async function startOf(
+  { folder }: RunContext,
+  state: RunState,
+  role: Role,
+): Promise<Start | Extract<StageEnd, { kind: "failed" }>> {
+  if (role === "policy" || state.policy?.kind !== "adapter") return { kind: "start", folder: null };
+  const own = folder.round(state.round);
+  const stored = await readResult(own, "policy");
+  if (stored.kind === "read" && stored.value.kind === "adapter" && existsSync(stored.value.adapter.peft))
+    return { kind: "start", folder: stored.value.adapter.peft };
+  return {
+    kind: "failed",
+    message: `The PPM starts from the policy that this round trained, which is no longer in ${own.training("policy")}. Put that folder back and resume the run; everything else is kept.`,
+  };
 }
 
 async function linesOf(file: string): Promise<string[]> {

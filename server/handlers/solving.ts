@@ -116,7 +116,12 @@ async function goOn(
     return notStarted("busy", "This problem is being solved already. Nothing was changed.");
   const inserts = session.settings.display.solutionPlacement === "document";
   return search(session, {
-    problem: { id: trace.problem.id, text: trace.problem.text, reference: trace.problem.reference },
+    problem: {
+      id: trace.problem.id,
+      text: trace.problem.text,
+      // A person may have corrected the given answer since.
+      reference: located === null ? trace.problem.reference : (located.problem.reference?.text ?? null),
+    },
     config: configOfTrace(trace, session.settings.search, params.overrides),
     earlier: { trace, choice },
     place: located === null ? null : { ...located, inserts },

@@ -8,7 +8,9 @@ import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
 import { EVOLUTION_VERSION, Lineage, type GateReport, type LineageEntry } from "../protocol/evolution.ts";
 import { sha256OfFile } from "./checked-files.ts";
-import { codeOf, withLock, writeFailure } from "./lock.ts";
+import { codeOf } from "../errors.ts";
+import { withLock } from "../lock.ts";
+import { writeFailure } from "./write-failure.ts";
 import type { ModelFailure } from "./outcomes.ts";
 
 type Role = LineageEntry["role"];

@@ -8,7 +8,7 @@ import type { GpuKind } from "../protocol/models.ts";
 import { freeBytesOf } from "./ensure.ts";
 import packages from "./gpu-packages.json" with { type: "json" };
 import { killProgram } from "./kill.ts";
-import { withLock } from "./lock.ts";
+import { withLock } from "../lock.ts";
 import { formatBytes } from "./outcomes.ts";
 
 /** A kind that there are binaries of for this platform. */

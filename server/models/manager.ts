@@ -18,7 +18,9 @@ import {
 } from "./ensure.ts";
 import { modelFolder } from "./home.ts";
 import { describeEntry, describeOwn, sizeOf, type ListedModel } from "./listing.ts";
-import { codeOf, tryWithLock, writeFailure } from "./lock.ts";
+import { codeOf } from "../errors.ts";
+import { tryWithLock } from "../lock.ts";
+import { writeFailure } from "./write-failure.ts";
 import {
   assetsOf,
   isDerived,

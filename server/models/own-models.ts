@@ -3,7 +3,8 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
-import { codeOf, withLock } from "./lock.ts";
+import { codeOf } from "../errors.ts";
+import { withLock } from "../lock.ts";
 import type { ModelFailure } from "./outcomes.ts";
 
 const ownModel = z.strictObject({

@@ -44,11 +44,14 @@ export class Continuation {
 
   /** `ppm` is the one in use now, if any. */
   constructor(search: Search, earlier: Earlier, ppm: ModelIdentity | null, createdAt: string) {
-    const { models, nodes } = earlier.trace;
+    const { models, nodes, problem } = earlier.trace;
     this.#search = search;
     this.#earlier = earlier;
     this.#createdAt = createdAt;
-    this.#nodes = restoreTree(search.tree, nodes, isDeepStrictEqual(models.ppm, ppm));
+    this.#nodes = restoreTree(search.tree, nodes, {
+      scores: isDeepStrictEqual(models.ppm, ppm),
+      grades: problem.reference === search.problem.reference,
+    });
     search.origin = this.#nodes.get(earlier.trace.origin ?? 0) ?? search.tree.root;
   }
 
@@ -148,12 +151,13 @@ function siblingOnPath(end: SearchNode | undefined, node: SearchNode): SearchNod
 /**
  * Puts stored nodes into a fresh tree. Steps that were never run are left out, for nothing is known about them; in a
  * trace of version 1, which did not keep them, arrivals and draws are taken from the counts of merged candidates.
- * `keepsScores` is false where another PPM gave the scores: no vote could compare them with those to come.
+ * `keeps` says what of them is still true: scores, unless another PPM gave them, which no vote could compare with those
+ * to come; grades, unless the given answer was another one.
  */
 function restoreTree(
   tree: Tree,
   stored: readonly TraceNode[],
-  keepsScores: boolean,
+  keeps: { readonly scores: boolean; readonly grades: boolean },
 ): ReadonlyMap<number, SearchNode> {
   const nodes = new Map<number, SearchNode>([[0, tree.root]]);
   tree.root.drawn = stored[0]?.drawn ?? 0;
@@ -162,7 +166,12 @@ function restoreTree(
     const parent = node.parent === null ? undefined : nodes.get(node.parent);
     const { kind } = node;
     if (parent === undefined || kind === "root" || node.rejection?.kind === "interrupted") continue;
-    const made = tree.adopt(parent, { ...node, kind, ppm: keepsScores ? node.ppm : null });
+    const made = tree.adopt(parent, {
+      ...node,
+      kind,
+      ...(keeps.scores ? {} : { ppm: null }),
+      ...(keeps.grades ? {} : { graded: null }),
+    });
     if (node.arrivals === undefined)
       made.arrivals = kind === "answer" ? parent.samples : node.rejection === null ? 0 : node.samples;
     if (node.drawn === undefined) parent.drawn += kind === "step" ? node.samples : 0;

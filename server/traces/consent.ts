@@ -3,8 +3,8 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
+import { UNSTOPPED, withLock } from "../lock.ts";
 import type { Trace } from "../protocol/trace.ts";
-import { lock } from "./lock.ts";
 
 /** `consent.json` in the folder of the traces. */
 const Consent = z.strictObject({
@@ -51,16 +51,13 @@ export async function changeConsent(
 ): Promise<ConsentReading> {
   const file = consentFile(folder);
   await mkdir(folder, { recursive: true });
-  const release = await lock(file);
-  try {
+  return await withLock(file, UNSTOPPED, async () => {
     const current = await readConsent(folder);
     if (current.kind === "bad") return current;
     const consent = edit(current.consent);
     await writeFileAtomic(file, `${JSON.stringify(consent, null, 2)}\n`);
     return { kind: "consent", consent };
-  } finally {
-    await release();
-  }
+  });
 }
 
 /** Agrees to collecting, or takes that back. */

@@ -5,9 +5,10 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
+import { UNSTOPPED, withLock } from "../lock.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { TraceStore } from "../services.ts";
-import { lock } from "./lock.ts";
+
 import { parseTraceLine } from "./store.ts";
 
 const NAME = /^(?<id>[\w-]+)\.(?<pid>\d+)\.json$/u;
@@ -40,16 +41,13 @@ export function createJournal(folder: string, pid = process.pid): Journal {
       if ((await leftBehind(folder)).length === 0) return [];
       const recovered: string[] = [];
       await orLater(async () => {
-        const release = await lock(folder);
-        try {
+        await withLock(folder, UNSTOPPED, async () => {
           // Asked again: another process may have had its turn first.
           for (const { name, id } of await leftBehind(folder))
             await orLater(async () => {
               if (await moveInto(store, path.join(folder, name), id)) recovered.push(id);
             });
-        } finally {
-          await release();
-        }
+        });
       });
       return recovered;
     },

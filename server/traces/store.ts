@@ -3,9 +3,9 @@ import { existsSync } from "node:fs";
 import { open, readFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
+import { UNSTOPPED, withLock } from "../lock.ts";
 import { Trace, TRACE_VERSION, type TraceSummary, summarise } from "../protocol/trace.ts";
 import type { BadLine, TraceFilter, TraceStore } from "../services.ts";
-import { lock } from "./lock.ts";
 
 /**
  * A store in one file, made when the first trace is appended. Several processes may append to it: writers take turns by
@@ -29,8 +29,7 @@ export function createTraceStore(file: string): TraceStore {
       // Checked before it is written: a trace that could not be read back is a bug of this program, not of the reader.
       const line = `${JSON.stringify(Trace.parse(trace))}\n`;
       await mkdir(dirname(file), { recursive: true });
-      const release = await lock(file);
-      try {
+      await withLock(file, UNSTOPPED, async () => {
         // Opened in its turn: `remove` puts a new file in the old one's place.
         const handle = await open(file, "a+");
         try {
@@ -41,14 +40,11 @@ export function createTraceStore(file: string): TraceStore {
         } finally {
           await handle.close();
         }
-      } finally {
-        await release();
-      }
+      });
     },
     async remove(isPicked) {
       if (!existsSync(file)) return 0;
-      const release = await lock(file);
-      try {
+      return await withLock(file, UNSTOPPED, async () => {
         const lines = (await readFile(file, "utf8")).split("\n").filter((line) => line !== "");
         const kept = lines.filter((line) => {
           const parsed = parseTraceLine(line);
@@ -56,9 +52,7 @@ export function createTraceStore(file: string): TraceStore {
         });
         if (kept.length < lines.length) await writeFileAtomic(file, kept.map((line) => `${line}\n`).join(""));
         return lines.length - kept.length;
-      } finally {
-        await release();
-      }
+      });
     },
     query: read,
     async summaries(filter) {

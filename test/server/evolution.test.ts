@@ -11,7 +11,7 @@ import {
   type TrainingListener,
 } from "../../server/handlers/training-process.ts";
 import { inUse, readLineage } from "../../server/models/adapters.ts";
-import { tryWithLock } from "../../server/models/lock.ts";
+import { tryWithLock } from "../../server/lock.ts";
 import { RunLine } from "../../server/protocol/run-output.ts";
 import { SERVER_NOTIFICATIONS } from "../../server/protocol/requests.ts";
 import { fakeTrainer } from "../support/fake-trainer.ts";

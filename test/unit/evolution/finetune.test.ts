@@ -51,6 +51,33 @@ describe("fine-tuning", () => {
     expect(material).toMatchObject({ kind: "material", problems: [{ id: "toy-3", answer: "0" }] });
   });
 
+  it("compares by the newest given answer, whichever trace comes first", async () => {
+    const old = await traceOf(1);
+    const corrected = {
+      ...old,
+      createdAt: "2026-02-01T00:00:00.000Z",
+      problem: { ...old.problem, reference: "8" },
+    };
+    const cleared = {
+      ...old,
+      createdAt: "2026-03-01T00:00:00.000Z",
+      problem: { ...old.problem, reference: null },
+    };
+    for (const traces of [
+      [old, corrected, cleared],
+      [cleared, corrected, old],
+    ])
+      expect(finetuneMaterial(traces, ANY)).toMatchObject({ problems: [{ id: "toy-1", answer: "8" }] });
+    // Texts that differ in operators alone count as one problem: an answer stays with its own text.
+    const asked = {
+      ...corrected,
+      problem: { ...corrected.problem, id: "other", text: `${old.problem.text}!` },
+    };
+    expect(finetuneMaterial([asked, old], ANY)).toMatchObject({
+      problems: [{ id: "other", problem: asked.problem.text, answer: "8" }],
+    });
+  });
+
   it("runs the same stages on given traces, without a search", async () => {
     const traces = await Promise.all(Array.from({ length: 6 }, (_, n) => traceOf(n)));
     const material = finetuneMaterial(traces, ANY);

@@ -112,6 +112,29 @@ describe("measuring a PPM", () => {
     );
   });
 
+  it("takes the same pairs whatever the PPM that searched had said of them", async () => {
+    let seen = 0;
+    await fc.assert(
+      fc.asyncProperty(worlds, async (world) => {
+        const trace = await search(
+          { ...world, withPpm: true },
+          { id: "p-1", text: "Problem 1: what is 0?", reference: "0" },
+          1,
+        );
+        const pairsBy = (scoreOf: (ppm: number | null) => number | null): unknown => {
+          const nodes = trace.nodes.map((node) => ({ ...node, ppm: scoreOf(node.ppm) }));
+          return problemsOf([{ ...trace, nodes }], SELECTION);
+        };
+        const none = pairsBy(() => null);
+        expect(pairsBy((ppm) => ppm)).toEqual(none);
+        expect(pairsBy((ppm) => (ppm === null ? null : -ppm))).toEqual(none);
+        seen += problemsOf([trace], SELECTION)[0]?.pairs.length ?? 0;
+      }),
+      { numRuns: 30 },
+    );
+    expect(seen).toBeGreaterThan(10);
+  });
+
   it("asks the PPM for every prefix once", async () => {
     const asked: string[] = [];
     const ppm = tablePpm((prefix) => {

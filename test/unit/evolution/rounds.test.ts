@@ -1,9 +1,12 @@
 /** Rounds: what each stage hands on, the gate and the lineage, and going on after a kill at every boundary. */
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { EvolutionEvent } from "../../../server/protocol/run-output.ts";
+import type { EvolutionServices } from "../../../server/evolution/context.ts";
+import { earlierSearches } from "../../../server/evolution/earlier.ts";
+import { split } from "../../../server/evolution/problems.ts";
 import {
   beginRun,
   continueRun,
@@ -14,9 +17,9 @@ import {
 import { readSelection, runFolder } from "../../../server/evolution/run-folder.ts";
 import { inUse, readLineage } from "../../../server/models/adapters.ts";
 import type { Lineage } from "../../../server/protocol/evolution.ts";
-import type { Trainer } from "../../../server/services.ts";
+import type { PolicyModel, Trainer } from "../../../server/services.ts";
 import { createTraceStore } from "../../../server/traces/store.ts";
-import { fakeTrainer } from "../../support/fake-trainer.ts";
+import { fakeTrainer, type FakeTrainer } from "../../support/fake-trainer.ts";
 import { BASE_SHA, temporaryFolder, toyProblems, toyServices, toySettings, type Boundary } from "./worlds.ts";
 
 const never = (): AbortSignal => new AbortController().signal;
@@ -231,6 +234,48 @@ describe("a run", () => {
     expect([await searched(1), await searched(2)]).toEqual([before, 6]);
   });
 
+  it("takes a search that was gone on with once, in its newest form", async () => {
+    const before = await begin();
+    await before.go();
+    const { traces } = await createTraceStore(runFolder(before.root).round(1).traces).query();
+    const [first, other] = traces.filter(({ id }) => id.startsWith("toy-r1-0-"));
+    if (first === undefined || other === undefined) throw new Error("nothing was searched");
+    const later = { ...first, id: "later", continues: first.id, createdAt: "2026-03-01T00:00:00.000Z" };
+    const { train } = split(PROBLEMS, toySettings().heldOutShare, toySettings().seed);
+    const taken = earlierSearches("next", [first, later, other], train);
+    expect(taken.map(({ id, createdAt }) => [id, createdAt]).sort()).toEqual(
+      [
+        [`next-r1-0-${first.problem.id}`, later.createdAt],
+        [`next-r1-0-${other.problem.id}`, other.createdAt],
+      ].sort(),
+    );
+  });
+
+  it("takes no search that was graded against another answer", async () => {
+    const before = await begin();
+    await before.go();
+    const { traces } = await createTraceStore(runFolder(before.root).round(1).traces).query();
+    const corrected = PROBLEMS.map((problem) => ({ ...problem, answer: "1" }));
+    expect(earlierSearches("next", traces, PROBLEMS)).toHaveLength(traces.length);
+    expect(earlierSearches("next", traces, corrected)).toEqual([]);
+  });
+
+  it("told to train before anything is solved, says so and goes on searching when it is resumed", async () => {
+    const whole = await begin();
+    await whole.go();
+    const run = await begin();
+    const stop = new AbortController();
+    const stopped = await run.go((what) => {
+      if (what === "propose") stop.abort();
+    }, stop.signal);
+    expect(stopped).toMatchObject({ kind: "stopped", state: { stage: "search" } });
+    const early = await run.go(undefined, never(), fakeTrainer(), { trainNow: true });
+    expect(early.kind === "failed" && early.message).toContain("None of the 0 traces");
+    expect(early.kind === "failed" && early.message).toContain("Resuming the run searches what is missing");
+    expect((await run.go()).kind).toBe("finished");
+    expect(await harvest(run)).toEqual(await harvest(whole));
+  });
+
   it("trains on the traces of all rounds so far where it is set to", async () => {
     const own = await begin();
     await own.go();
@@ -332,6 +377,52 @@ describe("a kill", () => {
     expect((await run.go(undefined, never(), trainer)).kind).toBe("finished");
     expect(trainer.jobs.map(({ id }) => id)).toEqual(["toy-r1-ppm", "toy-r2-policy", "toy-r2-ppm"]);
     expect(trainer.jobs.every(({ resume }) => resume)).toBe(true);
+  });
+});
+
+describe("a run whose folder was moved", () => {
+  const one = { rounds: toySettings().rounds.slice(0, 1) };
+  const idsOf = ({ jobs }: FakeTrainer): string[] => jobs.map(({ id }) => id);
+  const stoppingAtPpm = (): Trainer =>
+    fakeTrainer((job) => (job.kind === "ppm" ? { kind: "stopped", step: 0, checkpoint: null } : null));
+
+  it("starts the PPM from its policy, where that is now", async () => {
+    const run = await begin(one);
+    expect((await run.go(undefined, never(), stoppingAtPpm())).kind).toBe("stopped");
+    const moved = path.join(temporaryFolder(), "moved");
+    renameSync(run.root, moved);
+    const trainer = fakeTrainer();
+    const outcome = await continueRun(moved, toyServices(run.home, trainer), never());
+    expect(outcome.kind).toBe("finished");
+    expect(trainer.jobs.map(({ id, startFrom }) => [id, startFrom])).toEqual([
+      ["toy-r1-ppm", path.join(moved, "r1/policy/peft")],
+    ]);
+  });
+
+  it("takes an adapter that a kill came right after", async () => {
+    const run = await begin(one);
+    const services = toyServices(run.home, fakeTrainer());
+    const now = (): Date => {
+      if (existsSync(runFolder(run.root).round(1).result("policy"))) throw new Error("killed");
+      return services.now();
+    };
+    await expect(continueRun(run.root, { ...services, now }, never())).rejects.toThrow("killed");
+    const moved = path.join(temporaryFolder(), "moved");
+    renameSync(run.root, moved);
+    const trainer = fakeTrainer();
+    const outcome = await continueRun(moved, toyServices(run.home, trainer), never());
+    expect(outcome.kind).toBe("finished");
+    expect(idsOf(trainer)).toEqual(["toy-r1-ppm"]);
+  });
+
+  it("says so where its policy did not come along, and trains no PPM from the base", async () => {
+    const run = await begin(one);
+    await run.go(undefined, never(), stoppingAtPpm());
+    rmSync(path.join(run.root, "r1/policy/peft"), { recursive: true });
+    const trainer = fakeTrainer();
+    const outcome = await run.go(undefined, never(), trainer);
+    expect(outcome.kind === "failed" && outcome.message).toContain(path.join(run.root, "r1/policy"));
+    expect(trainer.jobs).toEqual([]);
   });
 });
 
@@ -443,6 +534,45 @@ describe("what can go wrong", () => {
     const damaged = await run.go();
     expect(damaged.kind === "failed" && damaged.message).toContain("cannot be read");
     expect(readFileSync(state, "utf8")).toHaveLength(100);
+  });
+
+  it("problems longer than the context are left out of the search and count as not right in the comparison", async () => {
+    const problems = toyProblems(20);
+    const { train, held } = split(problems, toySettings().heldOutShare, toySettings().seed);
+    const long = [...train.slice(0, 6), ...held.slice(0, 1)];
+    const run = await begin({ rounds: toySettings().rounds.slice(0, 1) }, { problems });
+    const services = toyServices(run.home, fakeTrainer());
+    const limited: EvolutionServices = {
+      ...services,
+      openSearch: async (models, problemsAtOnce, signal) => {
+        const open = await services.openSearch(models, problemsAtOnce, signal);
+        if (open.kind === "failed") return open;
+        const { policy } = open.services;
+        const propose: PolicyModel["propose"] = async (requests, inner) => {
+          const isLong = long.some(({ problem }) => requests[0]?.prefix[0]?.includes(problem) === true);
+          if (isLong) return requests.map(() => ({ kind: "too-long", tokens: 5000, limit: 4096 }));
+          return await policy.propose(requests, inner);
+        };
+        return { ...open, services: { ...open.services, policy: { ...policy, propose } } };
+      },
+    };
+    const outcome = await continueRun(run.root, limited, never(), (event) => run.events.push(event));
+    if (outcome.kind !== "finished") throw new Error(JSON.stringify(outcome));
+    expect(outcome.reports[0]).toMatchObject({ problems: 6, policyGate: { problems: 8 } });
+    expect(outcome.reports[0]?.policyGate?.neither).toBeGreaterThan(0);
+    const notes = run.events.flatMap((event) => (event.kind === "note" ? [event.message] : []));
+    for (const { id } of train.slice(0, 6))
+      expect(notes.filter((note) => note.startsWith(`${id} was left out: `))).toHaveLength(1);
+    // By each policy once, and in the comparison of PPMs by the policy of both.
+    const name = held[0]?.id ?? "";
+    expect(notes.filter((note) => note.startsWith(`${name} counts as not right: `)).length).toBeGreaterThan(
+      1,
+    );
+    expect(notes.join()).toContain("5000 tokens");
+    const done = run.events.flatMap((event) =>
+      event.kind === "progress" && event.stage === "search" ? [event] : [],
+    );
+    expect(done.at(-1)).toMatchObject({ done: 12, total: 12 });
   });
 
   it("models that fail on every problem stop the run instead of skipping everything", async () => {

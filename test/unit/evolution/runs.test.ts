@@ -6,7 +6,7 @@ import { beginRun, continueRun } from "../../../server/evolution/rounds.ts";
 import { runFolder } from "../../../server/evolution/run-folder.ts";
 import { findRun, listRuns, newestUnfinished, runsFolder } from "../../../server/evolution/runs.ts";
 import { summaryOf } from "../../../server/evolution/words.ts";
-import { tryWithLock } from "../../../server/models/lock.ts";
+import { tryWithLock } from "../../../server/lock.ts";
 import { fakeTrainer } from "../../support/fake-trainer.ts";
 import { temporaryFolder, toyProblems, toyServices, toySettings } from "./worlds.ts";
 

@@ -6,12 +6,11 @@ import { groupOf, selectTrainingData, type SelectionRules } from "../../../serve
 import { mergeTraces, nodesOf, qOf } from "../../../server/evolution/problem-tree.ts";
 import { labelProblem } from "../../../server/evolution/labels.ts";
 import { SELECTION } from "../../../server/evolution/profiles.ts";
-import { programOf } from "../../../server/evolution/sft.ts";
-import type { Trace } from "../../../server/protocol/trace.ts";
+import type { Trace, TraceNode } from "../../../server/protocol/trace.ts";
 import type { PairSide } from "../../../server/protocol/training.ts";
 import { piecesOf } from "../../../server/search/pieces.ts";
 import { promptFor } from "../../../server/search/prompt.ts";
-import { pathTo } from "../../../server/protocol/trace-path.ts";
+import { pathTo, programOf } from "../../../server/protocol/trace-path.ts";
 import { search, wayOf, worlds, type World } from "./searches.ts";
 
 const RULES: SelectionRules = {
@@ -376,6 +375,39 @@ describe("problems without a given answer", () => {
     expect(torn.report.leftOut).toEqual([{ reason: "solutions disagree", traces: 1 }]);
   });
 
+  it("count no answer below a step that a person rejected", async () => {
+    const trace = await search({ ...world, answers: 2 }, { ...problemOf(1), reference: null }, 1);
+    const rule = { count: 1, share: 0 };
+    const leading = (own: Trace): string | null => {
+      const labelling = labelProblem([own], rule);
+      const right = own.nodes.find(
+        (node) =>
+          node.kind === "answer" && labelling.kind === "labels" && labelling.of(own, node) === "right",
+      );
+      return right?.answer ?? null;
+    };
+    const refusing = (isRefused: (node: TraceNode) => boolean): Trace => ({
+      ...trace,
+      nodes: trace.nodes.map((node) =>
+        isRefused(node)
+          ? { ...node, status: "rejected", rejection: { kind: "person", message: "No.", line: null } }
+          : node,
+      ),
+    });
+    const first = leading(trace);
+    expect(first).not.toBeNull();
+    // The steps that lead to it, then the answers themselves, then everything.
+    const wayTo = new Set(
+      trace.nodes.filter(({ answer }) => answer === first).map(({ id }) => pathTo(trace.nodes, id)[0]?.id),
+    );
+    expect(leading(refusing(({ id }) => wayTo.has(id)))).not.toBe(first);
+    expect(leading(refusing(({ answer }) => answer === first))).not.toBe(first);
+    expect(labelProblem([refusing(({ parent }) => parent === 0)], rule)).toEqual({
+      kind: "none",
+      reason: "solutions disagree",
+    });
+  });
+
   it("are dropped as noise when they were made up and fewer than half of the trajectories are right", async () => {
     const traces = [await search({ ...world, answers: 3 }, problemOf(1), 1)];
     const { trajectories } = selectTrainingData(traces, RULES).report;
@@ -383,6 +415,43 @@ describe("problems without a given answer", () => {
     const { sft, report } = selectTrainingData(traces, { ...RULES, synthetic: new Set(["toy-1"]) });
     expect(sft).toEqual([]);
     expect(report.leftOut[0]?.reason).toContain("synthetic");
+  });
+});
+
+describe("a given answer that was corrected", () => {
+  const world: World = {
+    ...{ salt: 3, wordings: 5, answers: 2, failing: 0, withPpm: false, deadEndValue: -1 },
+    rollout: "continuation",
+  };
+  const searched = async (reference: string | null, createdAt: string, seed: number): Promise<Trace> => ({
+    ...(await search(world, { ...problemOf(1), reference }, seed)),
+    createdAt,
+  });
+
+  it("is the newest trace's; what was graded against another one is unknown", async () => {
+    const old = await searched("1", "2026-01-01T00:00:00.000Z", 1);
+    const corrected = await searched("0", "2026-02-01T00:00:00.000Z", 2);
+    const alone = selectTrainingData([corrected], RULES);
+    expect(alone.sft.length).toBeGreaterThan(0);
+    for (const traces of [
+      [old, corrected],
+      [corrected, old],
+    ]) {
+      const { sft, report } = selectTrainingData(traces, RULES);
+      expect(report.trajectories).toEqual(alone.report.trajectories);
+      for (const { segments } of sft)
+        expect(segments.map(({ text }) => text).join("")).toContain("\\boxed{0}");
+    }
+  });
+
+  it("stays the same where it is only written differently, or was taken out", async () => {
+    const old = await searched("0", "2026-01-01T00:00:00.000Z", 1);
+    const again = { ...old, problem: { ...old.problem, reference: " 0.0 " } };
+    const without = await searched(null, "2026-03-01T00:00:00.000Z", 2);
+    const alone = selectTrainingData([old], RULES).report.trajectories;
+    const newest = { ...without, problem: { ...without.problem, reference: "0" } };
+    expect(selectTrainingData([again, newest], RULES).report.trajectories).toEqual(alone);
+    expect(selectTrainingData([old, without], RULES).report.trajectories).toEqual(alone);
   });
 });
 

@@ -47,12 +47,13 @@ function goOn(
     emit?: (event: SearchEvent) => void;
     script?: Script;
     ppm?: PreferenceModel;
+    reference?: string;
     services?: Partial<SearchServices>;
     signal?: AbortSignal;
   } = {},
 ): Promise<Trace> {
   return startSearch(
-    PROBLEM,
+    { ...PROBLEM, reference: more.reference ?? null },
     configOf({ ...CONFIG, ...more.changes }),
     { ...fakeServices(scriptedPolicy(more.script ?? byFirstStep), more.ppm), ...more.services },
     { ...STAMP, id: trace === null ? "first" : `${trace.id}+` },
@@ -183,6 +184,15 @@ describe("resuming", () => {
     const same = await goOn(first, null, { ppm: counting(ppm.identity) });
     expect(same.nodes.slice(1).every((node) => node.ppm === 0.9)).toBe(true);
     expect(scored).toEqual([]);
+  });
+
+  it("compares all answers anew with a given answer that was corrected", async () => {
+    const first = await goOn(null, null, { reference: "40" });
+    const verdict = (trace: Trace, answer: string) =>
+      trace.nodes.find((node) => node.kind === "answer" && node.answer === answer)?.graded;
+    expect([verdict(first, "40"), verdict(first, "42")]).toEqual(["equal", "different"]);
+    const more = await goOn(first, null, { reference: "42" });
+    expect([verdict(more, "40"), verdict(more, "42")]).toEqual(["different", "equal"]);
   });
 
   it("keeps the winner when it is stopped at once, and compares no answer again", async () => {

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ class Partial:
 
     def seal(self, state: dict[str, Any]) -> None:
         """Write down the state and all files' hashes, give the folder its name, and delete all but the newest two."""
-        sealed = {**state, "step": self._step, "files": _hashes(self.folder)}
+        sealed = {**state, "step": self._step, "files": file_hashes(self.folder)}
         write_file(self.folder / _STATE, json.dumps(sealed).encode())
         discard(self.final)
         self.folder.rename(self.final)
@@ -60,8 +60,8 @@ class Partial:
             discard(old)
 
 
-def newest_checkpoint(root: Path, run: str, say: Callable[[str], None]) -> Checkpoint | None:
-    """The newest checkpoint of this run that is whole; None when there are none at all.
+def newest_checkpoint(root: Path, runs: Collection[str], say: Callable[[str], None]) -> Checkpoint | None:
+    """The newest whole checkpoint of a run of one of these names; None when there are none at all.
 
     Raises when there are some but none can be used.
     """
@@ -69,14 +69,14 @@ def newest_checkpoint(root: Path, run: str, say: Callable[[str], None]) -> Check
     for folder in sorted(root.glob("step-*"), reverse=True):
         try:
             state = json.loads((folder / _STATE).read_text("utf-8"))
-            found = _hashes(folder)
+            found = file_hashes(folder)
             damaged = [name for name, digest in state["files"].items() if found.get(name) != digest]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             reasons.append(f"{folder.name} is damaged ({error})")
             continue
         if damaged:
             reasons.append(f"{folder.name} is damaged ({', '.join(damaged)})")
-        elif state.get("run") != run:
+        elif state.get("run") not in runs:
             reasons.append(f"{folder.name} was written with other data, base or settings")
         else:
             for reason in reasons:
@@ -110,7 +110,8 @@ def discard(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _hashes(folder: Path) -> dict[str, str]:
+def file_hashes(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file below a folder, but for the state's own file; none where there is no folder."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))

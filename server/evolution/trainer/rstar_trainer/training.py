@@ -13,7 +13,15 @@ import torch
 from safetensors.torch import save
 
 from .base import PreparedBase, load_tokenizer, load_weights, prepare_base
-from .checkpoints import Checkpoint, Partial, discard, newest_checkpoint, replace_folder, write_file
+from .checkpoints import (
+    Checkpoint,
+    Partial,
+    discard,
+    file_hashes,
+    newest_checkpoint,
+    replace_folder,
+    write_file,
+)
 from .data import DataSet, Item, cut, epoch_order, read_examples, read_pairs, score_tokens
 from .failures import NO_DATA, NOT_A_NUMBER, TrainingError
 from .job import Job
@@ -53,6 +61,7 @@ class Training:
         self._checkpoints = job.out / "checkpoints"
         self._base = self._load_base(bases)
         self._data, self._held, self._objective = self._read_data()
+        self._names = self._run_names()
         self._batches_per_pass = math.ceil(len(self._data.items) / job.hyper.batch_size)
         self._steps = total_steps(job.hyper, self._batches_per_pass)
         self._passes: dict[int, list[list[Item]]] = {}
@@ -132,20 +141,31 @@ class Training:
             processes=self._workers.count,
         )
 
-    @property
-    def _run(self) -> str:
-        """What must be the same for a checkpoint to be gone on from."""
+    def _run_names(self) -> list[str]:
+        """What a checkpoint to go on from may call its run; this one is called by the first.
+
+        Base and start are known by their content, because a data folder may move. Checkpoints from before December 2026
+        have their paths.
+        """
+        raw, start = self._job.raw, self._job.start_from
+        base = [raw["base"]["gguf"]["sha256"], raw["base"]["weights"]]
+        content = None if start is None else file_hashes(start)
+        return [self._run_name(base, content), self._run_name(raw["base"], raw["startFrom"])]
+
+    def _run_name(self, base: Any, start: Any) -> str:
+        """Name what must be the same for a checkpoint to be gone on from."""
         raw = self._job.raw
-        same = {key: raw[key] for key in ("kind", "loss", "base", "startFrom", "ppm", "seed")}
+        same = {key: raw[key] for key in ("kind", "loss", "ppm", "seed")}
         # How many examples are computed at once does not change what is learnt, and a run whose memory was too small
         # for them must go on with fewer.
-        same["hyperParameters"] = {k: v for k, v in raw["hyperParameters"].items() if k != "microBatchSize"}
+        hyper = {k: v for k, v in raw["hyperParameters"].items() if k != "microBatchSize"}
+        same |= {"base": base, "startFrom": start, "hyperParameters": hyper}
         return hashlib.sha256(json.dumps([same, self._data.sha256], sort_keys=True).encode()).hexdigest()
 
     def _resume_point(self) -> Checkpoint | None:
         if self._job.resume:
             return newest_checkpoint(
-                self._checkpoints, self._run, lambda text: self._reporter.stage("load", f"{text}.")
+                self._checkpoints, self._names, lambda text: self._reporter.stage("load", f"{text}.")
             )
         self._workers.wait()
         if self._workers.first:
@@ -214,9 +234,9 @@ class Training:
         loss, tokens = 0.0, 0
         micro_batches = self._share(batch)
         for index, (items, counts) in enumerate(micro_batches):
-            if self._stop.asked and workers.count == 1:
-                return False
             last = index == len(micro_batches) - 1
+            if self._is_to_stop(last=last):
+                return False
             with workers.accumulating(model, last=last):
                 total, _, length = self._objective.measure(model, items)
                 # The processes' gradients are averaged, so each counts as often as there are processes.
@@ -226,7 +246,7 @@ class Training:
                 loss += float(total.detach()) / weight
                 tokens += length
         norm = workers.clip(model, job.hyper.max_gradient_norm)
-        loss, tokens_all, asked = workers.sum([loss, float(tokens), float(self._stop.asked)])
+        loss, tokens_all = workers.sum([loss, float(tokens)])
         if not math.isfinite(loss) or (norm is not None and not math.isfinite(norm)):
             kept = "" if self._saved is None else f" The checkpoint {self._saved} is from before."
             raise TrainingError(
@@ -234,8 +254,6 @@ class Training:
                 f"The loss of step {self._step + 1} is not a number, and the step was not made.{kept} "
                 "Train with a lower learning rate, or in float32.",
             )
-        if asked > 0 and workers.count > 1:
-            return False
         optimizer.step()
         self._step += 1
         self._losses = [*self._losses, loss][-_LAST_STEPS:]
@@ -252,6 +270,15 @@ class Training:
             secondsLeft=self._seconds_left(seconds),
         )
         return True
+
+    def _is_to_stop(self, *, last: bool) -> bool:
+        """Whether the step is given up before this micro-batch.
+
+        Many processes agree on it before a batch's last one, because DeepSpeed makes the step with its backward pass.
+        """
+        if self._workers.count == 1:
+            return self._stop.asked
+        return last and self._workers.sum([float(self._stop.asked)])[0] > 0
 
     def _seconds_left(self, seconds: float) -> float:
         mean = (self._seconds + seconds) / self._step if self._step > 0 else seconds
@@ -283,7 +310,7 @@ class Training:
         tensors = self._workers.adapter(model)
         partial = Partial(self._checkpoints, self._step)
         state = {
-            "run": self._run,
+            "run": self._names[0],
             "precision": self._precision,
             "losses": self._losses,
             "held": self._held_result,

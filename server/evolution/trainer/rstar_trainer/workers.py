@@ -68,8 +68,11 @@ class Workers:
         """Add up over all processes."""
         if self.count == 1:
             return values
-        total = self._accelerator.reduce(torch.tensor(values, dtype=torch.float64), reduction="sum")
-        return [float(value) for value in total]
+        # Where the processes compute, since NCCL knows no tensors of the CPU; not all devices have float64.
+        dtype = torch.float64 if self.device.type in ("cpu", "cuda") else torch.float32
+        tensor = torch.tensor(values, dtype=dtype, device=self.device)
+        total: list[float] = self._accelerator.reduce(tensor, reduction="sum").tolist()
+        return total
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -1,10 +1,12 @@
 """Whole runs: they learn, stop, resume to the same curve, and say what went wrong."""
 
 import errno
+import hashlib
 import json
 import math
 import os
 from pathlib import Path
+from shutil import copy, copytree
 from typing import Any
 
 import pytest
@@ -13,11 +15,16 @@ from safetensors.torch import load_file
 
 from rstar_trainer import model
 from rstar_trainer.failures import TrainingError, classify
+from rstar_trainer.job import Job
 from rstar_trainer.losses import Objective
+from rstar_trainer.reporting import Reporter
 from rstar_trainer.schedule import learning_rate, total_steps
+from rstar_trainer.stopping import StopRequest
+from rstar_trainer.training import Training
+from rstar_trainer.workers import Workers
 
 from .conftest import Run
-from .tiny import READING, examples, metrics, pairs, tiny_job, write_lines
+from .tiny import READING, SHA, examples, metrics, pairs, tiny_job, write_lines
 
 
 def losses(folder: Path) -> list[float]:
@@ -85,6 +92,58 @@ def test_a_stopped_run_goes_on_along_the_same_curve(run: Run, tmp_path: Path, sf
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+class MakesStepsItself(Workers):
+    """Two processes, of which this is the first, and an engine that steps with a batch's last backward: DeepSpeed's."""
+
+    def __init__(self, stop: StopRequest, stop_at: int) -> None:
+        super().__init__()
+        self.count = 2
+        self.steps = 0
+        self.passes = 0
+        self._stop, self._stop_at = stop, stop_at
+
+    def sum(self, values: list[float]) -> list[float]:
+        return [2 * value for value in values]
+
+    def backward(self, model: Any, loss: torch.Tensor, *, last: bool) -> None:
+        super().backward(model, loss, last=last)
+        self.passes += 1
+        self.steps += last
+        if self.passes == self._stop_at:
+            self._stop.ask()
+
+
+# Batches of four examples, two processes: two micro-batches each. Stopped in the first one of a step, and in its last.
+@pytest.mark.parametrize(("stop_at", "step"), [(3, 1), (4, 2)])
+def test_a_stop_of_many_processes_loses_and_repeats_no_step(
+    tmp_path: Path, bases: Path, sft: Path, stop_at: int, step: int
+) -> None:
+    job = tiny_job(tmp_path, sft, epochs=3, microBatchSize=1)
+    stop = StopRequest()
+    workers = MakesStepsItself(stop, stop_at)
+    outcome = Training(job, bases, workers, Reporter(job.out / "metrics.jsonl"), stop).run()
+    assert (outcome.kind, outcome.step) == ("stopped", step)
+    assert workers.steps == step
+
+
+def test_processes_add_up_where_they_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers = Workers()
+    assert workers.sum([1.5]) == [1.5]
+    seen: list[torch.Tensor] = []
+
+    def reduce(tensor: torch.Tensor, reduction: str) -> torch.Tensor:
+        assert reduction == "sum"
+        seen.append(tensor)
+        return torch.tensor([3.0])
+
+    # NCCL, which GPUs have, knows no tensors of the CPU.
+    monkeypatch.setattr(workers, "count", 2)
+    monkeypatch.setattr(workers, "device", torch.device("meta"))
+    monkeypatch.setattr(workers._accelerator, "reduce", reduce)
+    assert workers.sum([1.5]) == [3.0]
+    assert seen[0].device.type == "meta"
+
+
 def test_without_resume_a_run_starts_over(run: Run, tmp_path: Path, sft: Path) -> None:
     run(tiny_job(tmp_path, sft), stop_after=2)
     job = tiny_job(tmp_path, sft, resume=False)
@@ -129,6 +188,42 @@ def test_a_checkpoint_of_other_settings_is_not_gone_on_from(run: Run, tmp_path: 
     run(tiny_job(tmp_path, sft), stop_after=2)
     with pytest.raises(TrainingError, match="other data, base or settings"):
         run(tiny_job(tmp_path, sft, learningRate=0.02))
+
+
+def test_a_moved_run_is_gone_on_with(run: Run, tmp_path: Path, sft: Path, preferences: Path) -> None:
+    policy = run(tiny_job(tmp_path, sft)).adapter
+    assert policy is not None
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+
+    def ppm(home: Path, start: Path) -> Job:
+        base = {"id": "tiny", "gguf": {"path": str(home / "base.gguf"), "sha256": SHA}, "weights": {"kind": "gguf"}}
+        asked: dict[str, Any] = {"kind": "ppm", "loss": "pairwise", "ppm": READING, "base": base}
+        return tiny_job(home, home / "pairs.jsonl", startFrom=str(start), **asked)
+
+    copytree(policy, before / "policy")
+    copy(preferences, before / "pairs.jsonl")
+    assert run(ppm(before, before / "policy"), stop_after=2).step == 2
+    before.rename(after)
+    assert run(ppm(after, after / "policy")).kind == "trained"
+    assert [line["step"] for line in metrics(after / "out", "step")] == [1, 2, 3, 4, 5, 6, 7, 8]
+    # It is the content of the start that counts.
+    with pytest.raises(TrainingError, match="other data, base or settings"):
+        run(ppm(after, tmp_path / "nowhere"))
+
+
+def test_a_checkpoint_from_before_runs_could_be_moved_is_gone_on_from(run: Run, tmp_path: Path, sft: Path) -> None:
+    job = tiny_job(tmp_path, sft)
+    folder = run(job, stop_after=2).checkpoint
+    assert folder is not None
+    same = {key: job.raw[key] for key in ("kind", "loss", "base", "startFrom", "ppm", "seed")}
+    same["hyperParameters"] = {k: v for k, v in job.raw["hyperParameters"].items() if k != "microBatchSize"}
+    digest = hashlib.sha256(sft.read_bytes()).hexdigest()
+    name = hashlib.sha256(json.dumps([same, digest], sort_keys=True).encode()).hexdigest()
+    state = json.loads((folder / "state.json").read_text())
+    (folder / "state.json").write_text(json.dumps({**state, "run": name}))
+    run(job)
+    assert [line["step"] for line in metrics(job.out, "step")] == [1, 2, 3, 4, 5, 6]
 
 
 def test_a_disk_that_fills_up_harms_no_checkpoint(

@@ -1,8 +1,8 @@
-/** One process at a time on a file, and the file system errors that a person can put right. */
+/** One process at a time on a file: a lock beside it, which a killed process loses after a few seconds. */
 import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import lockfile from "proper-lockfile";
-import type { ModelFailure } from "./outcomes.ts";
+import { codeOf } from "./errors.ts";
 
 const POLL_MS = 200;
 /** A lock that was not touched for this long belongs to a process that is gone. */
@@ -11,6 +11,9 @@ const TOUCH_MS = 2_000;
 
 /** How locks are taken here, for whoever only asks whether one is held. */
 export const lockOptions = { realpath: false, stale: STALE_MS };
+
+/** For work that nobody stops: it is over in a moment. */
+export const UNSTOPPED = new AbortController().signal;
 
 /** Thrown into the work when another process took the lock over, this one having been suspended for too long. */
 export class LockLost extends Error {}
@@ -87,24 +90,4 @@ async function ifFree<T>(
   } finally {
     if (!lost.signal.aborted) await release().catch(() => undefined);
   }
-}
-
-/** The error's `code`, or "". */
-export function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
-}
-
-const FULL_CODES = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
-const UNWRITABLE_CODES = new Set(["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST"]);
-
-/** The failure to write into `folder` that an error stands for; null when it is none that a person can put right. */
-export function writeFailure(
-  error: unknown,
-  folder: string,
-  kept: number,
-): Extract<ModelFailure, { kind: "unwritable-home" | "disk-full" }> | null {
-  const code = codeOf(error);
-  if (FULL_CODES.has(code)) return { kind: "disk-full", folder, kept };
-  if (UNWRITABLE_CODES.has(code)) return { kind: "unwritable-home", folder, code };
-  return null;
 }

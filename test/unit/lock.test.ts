@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { tryWithLock, withLock } from "../../../server/models/lock.ts";
+import { tryWithLock, withLock } from "../../server/lock.ts";
 
 const forever = new AbortController().signal;
 let folder: string;

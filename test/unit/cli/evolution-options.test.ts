@@ -1,0 +1,66 @@
+/** What a run of `rstar evolve` begins with. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { newEvolution, type EvolveFlags } from "../../../server/cli/evolution-options.ts";
+import { defaultTraceFile } from "../../../server/compose.ts";
+import { MARK } from "../../../server/search/grammar.ts";
+import { solve } from "../../../server/search/solve.ts";
+import { changeConsent, optOut } from "../../../server/traces/consent.ts";
+import { createTraceStore } from "../../../server/traces/store.ts";
+import { configOf, fakeServices, scriptedPolicy, STAMP } from "../../support/fakes.ts";
+
+// The base is not what this is about.
+vi.mock(import("../../../server/compose.ts"), async (original) => {
+  const actual = await original();
+  return {
+    ...actual,
+    modelManager: async (...args) =>
+      Object.assign(await actual.modelManager(...args), {
+        resolve: () => Promise.resolve({ kind: "ready", model: { id: "base", sha256: "b".repeat(64) } }),
+      }),
+  };
+});
+
+let home = "";
+
+beforeEach(() => {
+  home = mkdtempSync(path.join(os.tmpdir(), "rstar-options-"));
+  vi.stubEnv("RSTAR_HOME", home);
+});
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+  rmSync(home, { recursive: true, force: true });
+});
+
+it("takes no earlier search of a file that was opted out, then or since, and says so", async () => {
+  const problems = path.join(home, "problems.jsonl");
+  writeFileSync(problems, `${JSON.stringify({ id: "p", problem: "What is 42?", answer: "42" })}\n`);
+  const file = path.join(home, "earlier.jsonl");
+  const policy = scriptedPolicy(() => ({ text: "print(42)", stop: MARK.endOfCode }));
+  const marks = { kept: {}, since: {}, then: { training: "opted-out" as const } };
+  for (const [name, mark] of Object.entries(marks))
+    await createTraceStore(file).append(
+      await solve(
+        { id: "p", text: "What is 42?", reference: "42" },
+        configOf({ strategy: "greedy" }),
+        fakeServices(policy),
+        { ...STAMP, id: name, source: `${name}.md#1`, ...mark },
+        new AbortController().signal,
+      ),
+    );
+  await changeConsent(path.dirname(defaultTraceFile()), (consent) => optOut(consent, "since.md", true));
+  const said = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+  const flags: EvolveFlags = {
+    ...{ problems, traces: [file], rounds: 1, profile: "smoke", seed: 1, ppmLoss: "pairwise", base: "base" },
+  };
+  const run = await newEvolution(flags, {
+    signal: new AbortController().signal,
+    onProgress: () => undefined,
+  });
+  expect(run.traces?.map(({ id }) => id)).toEqual(["kept"]);
+  expect(said).toHaveBeenCalledWith("2 traces are of files that are opted out and are left out.\n");
+});
