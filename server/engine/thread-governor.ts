@@ -93,10 +93,10 @@ export class ThreadGovernor {
 }
 
 /** Measures, each time it is called, how many cores all other processes used on average since the call before. */
-export function coresUsedByOthers(): () => number {
-  let last = processorTimes();
+export function coresUsedByOthers(times: () => ProcessorTimes = processorTimes): () => number {
+  let last = times();
   return () => {
-    const now = processorTimes();
+    const now = times();
     const wall = now.wall - last.wall;
     const used = now.all - last.all - (now.own - last.own);
     last = now;
@@ -105,7 +105,13 @@ export function coresUsedByOthers(): () => number {
 }
 
 /** Milliseconds of processor time since some start: of all processes, of this one, and of the clock. */
-function processorTimes(): { readonly all: number; readonly own: number; readonly wall: number } {
+interface ProcessorTimes {
+  readonly all: number;
+  readonly own: number;
+  readonly wall: number;
+}
+
+function processorTimes(): ProcessorTimes {
   const all = os.cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0);
   const { user, system } = process.cpuUsage();
   return { all, own: (user + system) / 1000, wall: performance.now() };
