@@ -1,6 +1,7 @@
 /** Which problems `rstar eval` is asked to evaluate on: a file of a person's own, or a public benchmark by name. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { codeOf } from "../errors.ts";
 import { BENCHMARKS, loadBenchmark } from "../evaluation/benchmarks.ts";
 import { readProblems, type EvaluationProblem } from "../evaluation/problems.ts";
 import { dataHome } from "../models/home.ts";
@@ -43,7 +44,7 @@ async function readProblemFile(file: string): Promise<readonly EvaluationProblem
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
+    const code = codeOf(error) || String(error);
     throw new CommandFailure(
       EXIT.input,
       code === "ENOENT" ? `There is no file ${file}.` : `${file} could not be read (${code}).`,

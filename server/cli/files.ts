@@ -7,6 +7,7 @@ import { decode, encode } from "../document/decode.ts";
 import { findProblems, type Problem, type ProblemOptions } from "../document/problems.ts";
 import { applyEdit, insertSolution } from "../document/edit.ts";
 import type { Solution } from "../document/solution.ts";
+import { codeOf } from "../errors.ts";
 import { UNSTOPPED, withLock } from "../lock.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 
@@ -77,7 +78,7 @@ async function readText(file: string): Promise<{ text: string; bom: boolean }> {
   try {
     bytes = await readFile(file);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : "";
+    const code = codeOf(error);
     if (code === "ENOENT") throw new CommandFailure(EXIT.input, `There is no file ${file}.`);
     if (code === "EISDIR")
       throw new CommandFailure(EXIT.input, `${file} is a folder; name a Markdown file in it.`);

@@ -6,6 +6,7 @@ import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
 import manifest from "./benchmarks.json" with { type: "json" };
 import { problemsHash, readProblems, type EvaluationProblem } from "./problems.ts";
+import { codeOf } from "../errors.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
 
@@ -147,7 +148,7 @@ async function readIfThere(file: string): Promise<string | null> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (codeOf(error) === "ENOENT") return null;
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
+import { codeOf } from "../errors.ts";
 import { tryWithLock } from "../lock.ts";
 import {
   differences,
@@ -107,7 +108,7 @@ export async function readRun(folder: string): Promise<RunReading> {
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return { kind: "missing" };
+    if (codeOf(error) === "ENOENT") return { kind: "missing" };
     throw error;
   }
   let data: unknown;

@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { WorkspaceEdit } from "vscode-languageserver";
+import { codeOf } from "../errors.ts";
 import { insertSolution, type TextEdit } from "../document/edit.ts";
 import type { Problem } from "../document/problems.ts";
 import type { Solution } from "../document/solution.ts";
@@ -99,7 +100,7 @@ async function isReadOnly(uri: string): Promise<boolean> {
     return false;
   } catch (error) {
     // A file that is not there yet can be written.
-    return error instanceof Error && "code" in error && READ_ONLY.has(String(error.code));
+    return READ_ONLY.has(codeOf(error));
   }
 }
 

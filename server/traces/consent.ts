@@ -3,6 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
+import { codeOf } from "../errors.ts";
 import { UNSTOPPED, withLock } from "../lock.ts";
 import type { Trace } from "../protocol/trace.ts";
 
@@ -31,8 +32,7 @@ export async function readConsent(folder: string): Promise<ConsentReading> {
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT")
-      return { kind: "consent", consent: UNDECIDED };
+    if (codeOf(error) === "ENOENT") return { kind: "consent", consent: UNDECIDED };
     return bad(file, error instanceof Error ? error.message : String(error));
   }
   try {

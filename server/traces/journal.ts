@@ -5,6 +5,7 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
+import { codeOf } from "../errors.ts";
 import { UNSTOPPED, withLock } from "../lock.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { TraceStore } from "../services.ts";
@@ -79,7 +80,7 @@ async function orLater(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
+    if (codeOf(error) === "") throw error;
   }
 }
 
@@ -89,6 +90,6 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     // Somebody else's process is alive as well.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return codeOf(error) === "EPERM";
   }
 }

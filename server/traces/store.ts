@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { open, readFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
+import { codeOf } from "../errors.ts";
 import { UNSTOPPED, withLock } from "../lock.ts";
 import { Trace, TRACE_VERSION, type TraceSummary, summarise } from "../protocol/trace.ts";
 import type { BadLine, TraceFilter, TraceStore } from "../services.ts";
@@ -18,7 +19,7 @@ export function createTraceStore(file: string): TraceStore {
     try {
       text = await readFile(file, "utf8");
     } catch (error) {
-      if (isMissing(error)) return { traces: [], bad: [] };
+      if (codeOf(error) === "ENOENT") return { traces: [], bad: [] };
       throw error;
     }
     return readTraceLines(text, filter);
@@ -111,8 +112,4 @@ function passes(trace: Trace, filter: TraceFilter): boolean {
 async function lastByte(handle: Awaited<ReturnType<typeof open>>, size: number): Promise<string> {
   const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
   return buffer.toString("latin1");
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
