@@ -14,7 +14,7 @@ import { DEFAULT_SETTINGS, readSettings, SETTINGS_SECTION } from "./protocol/set
 import { codeActions } from "./handlers/actions.ts";
 import { Checks } from "./handlers/checks.ts";
 import { serverCommands, show } from "./handlers/commands.ts";
-import { Documents } from "./handlers/documents.ts";
+import { Documents, type OpenDocument } from "./handlers/documents.ts";
 import { endpointKey } from "./handlers/endpoint-key.ts";
 import { hoverAt } from "./handlers/hover.ts";
 import { inlayHints } from "./handlers/hints.ts";
@@ -148,31 +148,25 @@ export function startServer(connection: Connection, services: EditorServices): v
     for (const { oldUri, newUri } of files) session.searches.rename(oldUri, newUri);
   });
 
-  connection.onCodeLens(({ textDocument }) => {
-    const document = documents.get(textDocument.uri);
-    marks.readStore(textDocument.uri);
-    return document === null ? [] : codeLenses(session, document);
+  const read = <T, N>(uri: string, none: N, work: (document: OpenDocument) => T): T | N => {
+    const document = documents.get(uri);
+    return document === null ? none : work(document);
+  };
+  connection.onCodeLens(({ textDocument: { uri } }) => {
+    marks.readStore(uri);
+    return read(uri, [], (document) => codeLenses(session, document));
   });
-  connection.languages.inlayHint.on(({ textDocument, range }) => {
-    const document = documents.get(textDocument.uri);
-    return document === null ? [] : inlayHints(session, document, range);
-  });
-  connection.onHover(({ textDocument, position }) => {
-    const document = documents.get(textDocument.uri);
-    return document === null ? null : hoverAt(session, document, position, images.typeset);
-  });
-  connection.onCodeAction(({ textDocument, range, context }) => {
-    const document = documents.get(textDocument.uri);
-    return document === null ? [] : codeActions(session, document, range, context.diagnostics);
-  });
-  connection.onDocumentSymbol(({ textDocument }) => {
-    const document = documents.get(textDocument.uri);
-    return document === null ? [] : documentSymbols(document);
-  });
-  connection.onFoldingRanges(({ textDocument }) => {
-    const document = documents.get(textDocument.uri);
-    return document === null ? [] : foldingRanges(document);
-  });
+  connection.languages.inlayHint.on(({ textDocument: { uri }, range }) =>
+    read(uri, [], (document) => inlayHints(session, document, range)),
+  );
+  connection.onHover(({ textDocument: { uri }, position }) =>
+    read(uri, null, (document) => hoverAt(session, document, position, images.typeset)),
+  );
+  connection.onCodeAction(({ textDocument: { uri }, range, context }) =>
+    read(uri, [], (document) => codeActions(session, document, range, context.diagnostics)),
+  );
+  connection.onDocumentSymbol(({ textDocument: { uri } }) => read(uri, [], documentSymbols));
+  connection.onFoldingRanges(({ textDocument: { uri } }) => read(uri, [], foldingRanges));
   connection.onExecuteCommand(async ({ command, arguments: [argument] = [] }, token) => {
     const run = serverCommands(connection, handlers).get(command);
     const shown = (await run?.(argument, signalOf(token))) ?? null;
