@@ -185,8 +185,12 @@ describe("a candidate", () => {
 
 describe("requests", () => {
   it("are under way at once up to the limit, and their candidates come in the order of the seeds", async () => {
+    const held: (() => void)[] = [];
+    let arrived = 0;
     await using server = await endpointServer(async ({ body }, response) => {
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      // None is answered before three are there; one that came beside them would be seen then.
+      if (++arrived === 3) setTimeout(() => held.forEach((release) => release()), 5);
+      if (arrived <= 3) await new Promise<void>((release) => held.push(release));
       write(response, [`seed ${String(body["seed"])}`]);
     });
     const policy = await policyOf(server.endpoint({ concurrentRequests: 3 }));
