@@ -19,7 +19,7 @@ export const UNSTOPPED = new AbortController().signal;
 export class LockLost extends Error {}
 
 /**
- * Runs `work` while no other process works on `file`, which need not exist; waits for its turn and says so through
+ * Runs `work` while no other process works on `file`, which need not exist; waits for its turn and says so, once, through
  * `onWaiting`. The work's own signal is aborted as well when the lock is lost.
  * @throws the signal's reason, what `work` throws, and errors of the file system.
  */
@@ -29,10 +29,10 @@ export async function withLock<T>(
   work: (signal: AbortSignal) => Promise<T>,
   onWaiting?: () => void,
 ): Promise<T> {
-  for (;;) {
+  for (let isTold = false; ; isTold = true) {
     const attempt = await ifFree(file, signal, work);
     if (attempt.kind === "done") return attempt.value;
-    onWaiting?.();
+    if (!isTold) onWaiting?.();
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
 }

@@ -2,7 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from "commander";
 import type { Endpoint, RuntimeOptions } from "../compose.ts";
 import { ENDPOINT_KEY, keyOfEnvironment } from "../protocol/endpoint.ts";
-import { DEFAULT_SETTINGS } from "../protocol/settings.ts";
+import { DEFAULT_SETTINGS, namedPpm } from "../protocol/settings.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { wholeNumber } from "./numbers.ts";
 
@@ -43,7 +43,7 @@ export function withEndpoint(command: Command): Command {
 
 /** The models that the options name. @throws CommandFailure for options that exclude each other. */
 export function modelsFrom(flags: EndpointFlags): Pick<RuntimeOptions, "model" | "ppm" | "endpoint"> {
-  const ppm = flags.ppm === undefined ? {} : { ppm: flags.ppm === "none" ? null : flags.ppm };
+  const ppm = flags.ppm === undefined ? {} : { ppm: namedPpm(flags.ppm) };
   if (flags.endpoint === undefined) {
     if (flags.endpointModel === undefined)
       return { ...ppm, ...(flags.model === undefined ? {} : { model: flags.model }) };

@@ -12,6 +12,7 @@ import { openRecords, readRecords } from "../evaluation/records.ts";
 import { cellCount, evaluate, isDone, type EvaluationEnd, type EvaluationPlan } from "../evaluation/run.ts";
 import { settingsHash, type EvaluationSettings } from "../evaluation/settings.ts";
 import { writeReports } from "../evaluation/write.ts";
+import { namedPpm } from "../protocol/settings.ts";
 import { promptTemplate } from "../search/prompt.ts";
 import { sha256 } from "../search/solve.ts";
 import { list, planOf, type EvalOptions } from "./eval-options.ts";
@@ -117,7 +118,7 @@ async function open(options: EvalOptions, problemsAtOnce: number, signal: AbortS
     const opening = await openRuntime(
       {
         ...(options.model === undefined ? {} : { model: options.model }),
-        ...(options.ppm === undefined ? {} : { ppm: options.ppm === "none" ? null : options.ppm }),
+        ...(options.ppm === undefined ? {} : { ppm: namedPpm(options.ppm) }),
         reproducible: true,
         problemsAtOnce,
       },

@@ -81,15 +81,12 @@ export async function prepareEnvironment(
   } catch (error) {
     return failure("environment", `The folder ${folder} cannot be made.`, String(error));
   }
-  let isTold = false;
-  const tellWaiting = (): void => {
-    if (!isTold) say("Another process is making the environment for training; waiting for it.");
-    isTold = true;
-  };
   const prepare = async (signal: AbortSignal): Promise<TrainingEnvironment | EnvironmentFailure> =>
     (await existing(folder, key)) ?? (await make(folder, key, lists, options, signal, say));
   try {
-    return await withLock(folder, signal, prepare, tellWaiting);
+    return await withLock(folder, signal, prepare, () =>
+      say("Another process is making the environment for training; waiting for it."),
+    );
   } catch (error) {
     if (!(error instanceof LockLost)) throw error;
     return failure(

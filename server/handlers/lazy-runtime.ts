@@ -7,7 +7,7 @@ import type {
   RuntimeOpening,
   RuntimeOptions,
 } from "../compose.ts";
-import type { Settings } from "../protocol/settings.ts";
+import { namedPpm, type Settings } from "../protocol/settings.ts";
 import type { EditorServices } from "./services.ts";
 import { unlessAborted } from "../turns.ts";
 
@@ -158,7 +158,7 @@ export class LazyRuntime {
     const options: RuntimeOptions = {
       ...(endpoint === null ? {} : { endpoint }),
       ...(model.policy === "" ? {} : { model: model.policy }),
-      ...(model.ppm === "" ? {} : { ppm: model.ppm === "none" ? null : model.ppm }),
+      ...(model.ppm === "" ? {} : { ppm: namedPpm(model.ppm) }),
       ...(model.dataFolder === "" ? {} : { folder: model.dataFolder }),
       ...(model.threads === 0 ? {} : { threads: model.threads }),
       gpu: model.gpu === "off" ? false : model.gpu,

@@ -2,6 +2,7 @@
 import type * as z from "zod";
 import type { EditorModels, ModelOutcome } from "../protocol/models.ts";
 import { SERVER_NOTIFICATIONS, type REQUESTS } from "../protocol/requests.ts";
+import { namedPpm } from "../protocol/settings.ts";
 import type { ListedModel } from "../models/listing.ts";
 import type { ModelManager } from "../models/manager.ts";
 import { beginProgress } from "./progress.ts";
@@ -34,7 +35,7 @@ export async function listModels(session: Session): Promise<EditorModels> {
       })),
     problem: problem === null ? null : describeFailure(problem),
     policy: policy === "" ? unnamed.policy : policy,
-    ppm: ppm === "" ? unnamed.ppm : ppm === "none" ? null : ppm,
+    ppm: ppm === "" ? unnamed.ppm : namedPpm(ppm),
     unnamed,
   };
 }

@@ -1,6 +1,6 @@
 /** What the server is doing, for the status item: told when it changes, and once a second while it works. */
 import type { ServerStatus } from "../protocol/models.ts";
-import type { Settings } from "../protocol/settings.ts";
+import { namedPpm, type Settings } from "../protocol/settings.ts";
 import type { Session } from "./session.ts";
 
 const BEAT_MS = 1000;
@@ -48,7 +48,7 @@ export class StatusReporter {
     return {
       state: kind,
       model: policy ?? namedPolicy(settings),
-      ppm: ppm ?? (["", "none"].includes(settings.model.ppm) ? null : settings.model.ppm),
+      ppm: ppm ?? (settings.model.ppm === "" ? null : namedPpm(settings.model.ppm)),
       backend: why,
       searching: searches.all.length - queued,
       queued,

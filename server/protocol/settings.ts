@@ -133,6 +133,11 @@ export function readSettings(value: unknown): ReadSettings {
   }
 }
 
+/** The PPM that a setting or an option names; null is none. */
+export function namedPpm(name: string): string | null {
+  return name === "none" ? null : name;
+}
+
 /** Whether a value is an object with fields, and no list. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -9,7 +9,6 @@ import { codeOf } from "../errors.ts";
 import { UNSTOPPED, withLock } from "../lock.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { TraceStore } from "../services.ts";
-
 import { parseTraceLine } from "./store.ts";
 
 const NAME = /^(?<id>[\w-]+)\.(?<pid>\d+)\.json$/u;
