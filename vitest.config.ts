@@ -1,9 +1,9 @@
-/** Test tiers: `unit` needs no model and takes seconds; `server` drives the language server; `media` shows the webviews in Chromium; `engine` runs a real model and the real sandbox; `trainer` trains a model. */
+/** Test tiers: `unit` needs no model and takes seconds; `server` drives the language server; `media` shows the webviews in Chromium; `sandbox` runs real Python; `engine` runs a real model and the real sandbox; `trainer` trains a model. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    // The tiers run one after the other (groupOrder): each of the last four takes every core.
+    // The tiers run one after the other (groupOrder): each of the last three takes every core.
     reporters: ["default", "./test/support/closing-line.ts"],
     projects: [
       {
@@ -39,17 +39,30 @@ export default defineConfig({
         },
       },
       {
+        test: {
+          name: "sandbox",
+          sequence: { groupOrder: 3 },
+          include: ["test/sandbox/**/*.test.ts"],
+          setupFiles: ["./test/support/property-seed.ts"],
+          pool: "forks",
+          // An interpreter takes one core.
+          maxWorkers: "100%",
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
         // Only `vitest bench` runs these: what they measure is looked at, not asserted.
         test: { name: "bench", include: [], benchmark: { include: ["test/bench/**/*.bench.ts"] } },
       },
       {
         test: {
           name: "engine",
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
           include: ["test/engine/**/*.test.ts"],
           setupFiles: ["./test/support/property-seed.ts"],
           pool: "forks",
-          // One at a time: each file loads a model or an interpreter and takes every core.
+          // One at a time: each file loads a model and takes every core.
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 300_000,
@@ -58,7 +71,7 @@ export default defineConfig({
       {
         test: {
           name: "trainer",
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
           include: ["test/trainer/**/*.test.ts"],
           pool: "forks",
           // The chain beside the Python tests: much of both is one process that imports PyTorch (338 s instead of 451).
@@ -70,7 +83,7 @@ export default defineConfig({
         test: {
           name: "extension",
           // Last: what is on the screen in time must not depend on the others.
-          sequence: { groupOrder: 5 },
+          sequence: { groupOrder: 6 },
           include: ["test/extension/**/*.test.ts"],
           pool: "forks",
           // Each file opens an editor of its own, with the real server and model in it.

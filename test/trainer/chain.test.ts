@@ -131,11 +131,13 @@ describe("training a real model", () => {
     expect(await readdir(pairs.out)).toEqual([]);
   });
 
-  it("stops with a checkpoint, goes on, and the engine then says what was trained", async () => {
-    const sft = job("policy");
+  // One training, on disk from test to test: started, stopped, gone on with, and brought to an end on the third try.
+  const first: MetricsLine[] = [];
+  const second: MetricsLine[] = [];
+
+  it("stops with a checkpoint", async () => {
     const stop = new AbortController();
-    const first: MetricsLine[] = [];
-    const stopped = await trainer().train(sft, stop.signal, (line) => {
+    const stopped = await trainer().train(job("policy"), stop.signal, (line) => {
       first.push(line);
       if (line.kind === "step" && line.step === 2) stop.abort();
     });
@@ -143,14 +145,31 @@ describe("training a real model", () => {
     if (stopped.kind !== "stopped") return;
     expect(stopped.checkpoint).toMatch(/checkpoints.step-\d+$/u);
     expect(first.at(-1)).toMatchObject({ kind: "end", outcome: "stopped" });
+  });
 
-    const second: MetricsLine[] = [];
-    const result = await trainer().train(sft, forever, (line) => second.push(line));
-    expect(result).toMatchObject({ kind: "adapter", steps: 20 });
-    if (result.kind !== "adapter") return;
+  it("goes on, and keeps what was trained when the export fails", async () => {
+    const broken = trainer({ source: () => Promise.resolve({ bundle: "/nowhere", release: "broken" }) });
+    const failed = await broken.train(job("policy"), forever, (line) => second.push(line));
+    expect(failed).toMatchObject({ kind: "failed", reason: "export" });
+    if (failed.kind !== "failed") return;
+    expect(failed.message).toContain("nothing is trained twice");
     const numbers = [...steps(first), ...steps(second)].map(({ step }) => step);
     expect(numbers).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
     expect(steps(second).at(-1)?.loss).toBeLessThan(0.3 * (steps(first)[0]?.loss ?? 0));
+  });
+
+  it("refuses an adapter that the engine does not compute with", async () => {
+    const result = await trainer({ openReader: openPlain }).train(job("policy"), forever);
+    expect(result).toMatchObject({ kind: "failed", reason: "parity" });
+    if (result.kind === "failed") expect(result.message).toContain("as if the adapter were not there");
+  });
+
+  it("is only exported when it is run again, and the engine then says what was trained", async () => {
+    const third: MetricsLine[] = [];
+    const result = await trainer().train(job("policy"), forever, (line) => third.push(line));
+    expect(steps(third)).toEqual([]);
+    expect(result).toMatchObject({ kind: "adapter", steps: 20 });
+    if (result.kind !== "adapter") return;
     expect(result.parity).toMatchObject({ passed: true, sameTokens: true, sameStops: true });
     const written = (await readFile(result.metrics, "utf8")).trim().split("\n");
     expect(JSON.parse(written.at(-1) ?? "")).toMatchObject({ kind: "end", outcome: "adapter" });
@@ -186,26 +205,6 @@ describe("training a real model", () => {
     await setTimeout(100);
     stop.abort();
     expect(await running).toEqual({ kind: "stopped", step: 0, checkpoint: null });
-  });
-
-  it("keeps what was trained when the export fails, and only exports when it is run again", async () => {
-    const sft = job("export", { hyperParameters: { ...HYPER, maxSteps: 1 } });
-    const broken = trainer({ source: () => Promise.resolve({ bundle: "/nowhere", release: "broken" }) });
-    const failed = await broken.train(sft, forever);
-    expect(failed).toMatchObject({ kind: "failed", reason: "export" });
-    if (failed.kind !== "failed") return;
-    expect(failed.message).toContain("nothing is trained twice");
-    const lines: MetricsLine[] = [];
-    const result = await trainer().train(sft, forever, (line) => lines.push(line));
-    expect(result.kind).toBe("adapter");
-    expect(steps(lines)).toEqual([]);
-  });
-
-  it("refuses an adapter that the engine does not compute with", async () => {
-    const sft = job("policy");
-    const result = await trainer({ openReader: openPlain }).train(sft, forever);
-    expect(result).toMatchObject({ kind: "failed", reason: "parity" });
-    if (result.kind === "failed") expect(result.message).toContain("as if the adapter were not there");
   });
 
   it("says what is wrong with the data, through the trainer that the product opens", async () => {

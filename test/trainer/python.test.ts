@@ -1,5 +1,5 @@
 /** The Python package's own checks, run with the packages that it trains with. */
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, it } from "vitest";
 import { trainerPackage } from "../../server/evolution/environment.ts";
 import { runProgram } from "../../server/evolution/program.ts";
 import { ENVIRONMENT_TIMEOUT, testingPython } from "./training-environment.ts";
@@ -20,20 +20,28 @@ async function complaints(...module: string[]): Promise<string> {
   return end.kind === "ended" && end.code === 0 ? "" : [...lines, JSON.stringify(end)].join("\n");
 }
 
-describe("the trainer's Python package", () => {
-  it("is formatted", async () => {
+const PYTEST = ["pytest", "-q", "--no-header", "-p", "no:cacheprovider"];
+/** What starts whole programs, and takes as long as all the rest. */
+const PROGRAM = "tests/test_program.py";
+
+describe.concurrent("the trainer's Python package", () => {
+  it("is formatted", async ({ expect }) => {
     expect(await complaints("ruff", "format", "--check", ".")).toBe("");
   });
 
-  it("passes its linter", async () => {
+  it("passes its linter", async ({ expect }) => {
     expect(await complaints("ruff", "check", ".")).toBe("");
   });
 
-  it("passes its type checker, strict", async () => {
+  it("passes its type checker, strict", async ({ expect }) => {
     expect(await complaints("mypy")).toBe("");
   });
 
-  it("passes its tests", async () => {
-    expect(await complaints("pytest", "-q", "--no-header", "-p", "no:cacheprovider")).toBe("");
+  it("passes the tests of its program", async ({ expect }) => {
+    expect(await complaints(...PYTEST, PROGRAM)).toBe("");
+  });
+
+  it("passes its other tests", async ({ expect }) => {
+    expect(await complaints(...PYTEST, `--ignore=${PROGRAM}`)).toBe("");
   });
 });
