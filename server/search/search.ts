@@ -18,6 +18,8 @@ import { backupRule, isSettled } from "./vote.ts";
 
 /** What a continuation is taken to cost before the first one was seen, in tokens. */
 const USUAL_CONTINUATION = 120;
+/** The same of a step: 39 on average in docs/results/strategies-gsm8k. */
+const USUAL_STEP = 40;
 
 export class Search {
   readonly tree = new Tree();
@@ -38,6 +40,8 @@ export class Search {
   #rejected = 0;
   #continuations = 0;
   #continuationTokens = 0;
+  #steps = 0;
+  #stepTokens = 0;
   /** Tokens that an earlier search on this tree had generated: the budget counts from there. */
   #tokensBefore = 0;
 
@@ -74,6 +78,12 @@ export class Search {
     return this.#candidates === 0 ? this.remaining === 0 : this.remaining < usual / 2;
   }
 
+  /** Whether what is left pays for `n` more steps, each as long as those drawn so far, and then for one way to the end. */
+  paysFor(n: number): boolean {
+    const step = (USUAL_STEP + this.#stepTokens) / (1 + this.#steps);
+    return this.remaining >= n * step + this.#usualContinuation();
+  }
+
   /**
    * Lets the policy write on to the end of the program, `n` times from each node, and adds every step it wrote: each is
    * run on top of the one before, and the first that fails ends its trajectory. Returns where trajectories ended.
@@ -104,13 +114,17 @@ export class Search {
    * rejected ones included.
    */
   async expand(draws: readonly Draw[]): Promise<SearchNode[][]> {
-    const paid = affordable(draws, this.remaining, this.config.maxStepTokens / 2);
-    const results = await this.#propose(paid, STEP_STOPS, this.config.maxStepTokens, this.config.temperature);
+    const { maxStepTokens, temperature } = this.config;
+    const results = await this.#propose(draws, STEP_STOPS, maxStepTokens, temperature);
     const trails: Trail[] = [];
     const children = draws.map((draw) => new Set(draw.node.children));
-    for (const [index, draw] of paid.entries())
-      for (const candidate of results[index] ?? [])
+    for (const [index, draw] of draws.entries()) {
+      for (const candidate of results[index] ?? []) {
+        this.#steps++;
+        this.#stepTokens += candidate.tokens;
         trails.push({ at: draw.node, steps: costed([parseCandidate(candidate)], candidate) });
+      }
+    }
     await this.#grow(trails, false);
     return draws.map((draw, index) =>
       draw.node.children.filter((child) => children[index]?.has(child) !== true),

@@ -1,7 +1,7 @@
 /** Strategies that keep only the most promising partial solutions: step beam search and DVTS. */
 import type { Search } from "../search.ts";
 import { isTerminal, type SearchNode } from "../tree.ts";
-import type { Strategy } from "./strategy.ts";
+import { nextLevel, type Strategy } from "./strategy.ts";
 
 /**
  * Step beam search: `beams` partial solutions, `candidates` next steps for each, the most promising `beams` of all stay.
@@ -11,8 +11,9 @@ export const beam: Strategy = async (search) => {
   while (!search.isSpent()) {
     search.started++;
     let live: SearchNode[] = [search.origin];
-    while (live.length > 0 && !search.isSpent()) {
-      const children = await search.expand(live.map((node) => ({ node, n: share(search, live.length) })));
+    while (live.length > 0) {
+      const draws = live.map((node) => ({ node, n: share(search, live.length) }));
+      const children = await nextLevel(search, draws);
       live = mostPromising(search, children.flat(), search.config.beams);
     }
     if (search.isSettled()) return { stop: "settled", choose: "vote" };
@@ -28,7 +29,7 @@ export const dvts: Strategy = async (search) => {
   const { beams, candidates } = search.config;
   while (!search.isSpent()) {
     search.started += beams;
-    const [first = []] = await search.expand([{ node: search.origin, n: beams * candidates }]);
+    const [first = []] = await nextLevel(search, [{ node: search.origin, n: beams * candidates }]);
     let live = Array.from({ length: beams }, (_, tree) =>
       mostPromising(
         search,
@@ -36,8 +37,9 @@ export const dvts: Strategy = async (search) => {
         1,
       ),
     ).flat();
-    while (live.length > 0 && !search.isSpent()) {
-      const children = await search.expand(live.map((node) => ({ node, n: candidates })));
+    while (live.length > 0) {
+      const draws = live.map((node) => ({ node, n: candidates }));
+      const children = await nextLevel(search, draws);
       live = children.flatMap((own) => mostPromising(search, own, 1));
     }
     if (search.isSettled()) return { stop: "settled", choose: "vote" };

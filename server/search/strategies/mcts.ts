@@ -1,7 +1,7 @@
 /** Monte-Carlo tree search (rStar-Math section 3.2): selection by UCT, expansion, simulation, back-propagation. */
 import type { Search } from "../search.ts";
 import { isTerminal, qValue, uct, type SearchNode } from "../tree.ts";
-import type { Strategy } from "./strategy.ts";
+import { nextLevel, type Strategy } from "./strategy.ts";
 
 /** Rollouts until the vote is settled, the rollouts or the budget are used up, or nothing is left to try. */
 export const mcts: Strategy = async (search) => {
@@ -22,14 +22,15 @@ export const mcts: Strategy = async (search) => {
 async function stepRollout(search: Search): Promise<void> {
   search.started++;
   let node = search.origin;
-  while (!search.isSpent()) {
+  for (;;) {
     const open = openChildren(node);
     if (open.length > 0) {
       node = bestChild(search, node, open);
       continue;
     }
     if (node.children.length > 0 && node !== search.origin) return;
-    const [children = []] = await search.expand([{ node, n: search.config.candidates }]);
+    const [children] = await nextLevel(search, [{ node, n: search.config.candidates }]);
+    if (children === undefined) return;
     const hasAnswer = children.some((child) => child.final && child.rejection === null);
     if (hasAnswer || openChildren(node).length === 0) return;
   }
