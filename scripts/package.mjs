@@ -3,7 +3,7 @@
  *
  * A folder is put together from the bundles, the libraries that cannot be bundled, and the engine's binaries of that
  * platform only; vsce packs it. The binaries of other platforms come from the npm registry by the lock file's
- * hashes, so that every package can be built on every platform.
+ * hashes, where it has them: those of Linux can be built everywhere.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -108,7 +108,8 @@ function copyBinaries(name, modules) {
   }
   const lock = JSON.parse(fs.readFileSync(path.join(ROOT, "package-lock.json"), "utf8"));
   const { version, integrity } = lock.packages[`node_modules/${name}`] ?? {};
-  if (integrity === undefined) throw new Error(`package-lock.json does not name ${name}`);
+  if (integrity === undefined)
+    throw new Error(`${name} is not installed here, and package-lock.json has no hash to fetch it by`);
   const folder = fs.mkdtempSync(path.join(ROOT, ".cache", "binaries-"));
   try {
     execute("npm", ["pack", `${name}@${version}`, "--pack-destination", folder, "--loglevel=error"]);

@@ -1,5 +1,5 @@
 /** A policy behind a server, from the settings and the key to the stored trace. */
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import type { RuntimeOptions, RuntimeOpening } from "../../server/compose.ts";
 import { openRemotePolicy } from "../../server/engine/remote/remote-policy.ts";
 import { fakeServices } from "../support/fakes.ts";
@@ -68,6 +68,8 @@ it("says that a key is wanted, and uses it once it is there", async () => {
     if (authorization === "Bearer right") json(response, 200, { data: [{ id: "tiny" }] });
     else json(response, 401, {});
   });
+  vi.stubEnv("RSTAR_ENDPOINT_KEY", "right");
+  onTestFinished(() => void vi.unstubAllEnvs());
   const editor = await editorFor(server.url, keys);
   const refused = await editor.ask("solve", FIRST);
   expect(refused).toMatchObject({ kind: "not-started", reason: "key-missing" });
@@ -75,6 +77,9 @@ it("says that a key is wanted, and uses it once it is there", async () => {
   expect(editor.text(URI)).toBe(TEXT);
   keys[server.url] = "right";
   expect(await editor.ask("solve", FIRST)).toMatchObject({ kind: "solved" });
+  // An editor that keeps no keys has but the environment's.
+  const plain = await editorFor(server.url, null);
+  expect(await plain.ask("solve", FIRST)).toMatchObject({ kind: "solved" });
 });
 
 it("keeps what it had when the server goes away, and Resume goes on", async () => {
