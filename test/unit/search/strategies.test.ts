@@ -177,7 +177,10 @@ describe.each([
       const trace = await solve(
         PROBLEM,
         configOf({ strategy, ...changes, budgetTokens, settleConfidence: 1 }),
-        fakeServices(policy, tablePpm(() => 0.1)),
+        fakeServices(
+          policy,
+          tablePpm(() => 0.1),
+        ),
         STAMP,
         new AbortController().signal,
       );
