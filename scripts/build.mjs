@@ -124,7 +124,7 @@ export function isStale(root = ROOT) {
 }
 
 /** Native code, WebAssembly and fonts, which have to lie as their makers laid them. */
-export const NOT_BUNDLED = ["node-llama-cpp", "pyodide", "@mathjax/*"];
+const NOT_BUNDLED = ["node-llama-cpp", "pyodide", "@mathjax/*"];
 /** What bundled CommonJS packages expect to be there: `require` of Node's own modules, and the file that they are in. */
 const COMMON_JS = {
   banner: `import { createRequire as createRequireOfNode } from "node:module"; const require = createRequireOfNode(import.meta.url); const fileOfBundle = require("node:url").fileURLToPath(import.meta.url); const folderOfBundle = require("node:path").dirname(fileOfBundle);`,

@@ -18,6 +18,7 @@ import { NO_DECODING } from "./engine/decoder.ts";
 import type { Endpoint } from "./engine/remote/endpoint.ts";
 import { openRemotePolicy, type RemotePolicy } from "./engine/remote/remote-policy.ts";
 import type { ModelProgress, Resolution } from "./models/outcomes.ts";
+import { namesOn } from "./protocol/surface.ts";
 import { createSandbox, type DisposableSandbox } from "./sandbox/sandbox.ts";
 import type { SearchServices } from "./search/services.ts";
 import {
@@ -176,10 +177,7 @@ export async function openRuntime(
         ...(options.problemsAtOnce === undefined ? {} : { problemsAtOnce: options.problemsAtOnce }),
         ...fromDataFolder(options.folder),
       });
-      if (opening.kind === "failed")
-        return await failed(
-          `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,
-        );
+      if (opening.kind === "failed") return await failed(engineFailure(opening.message));
       engine = opening.engine;
     }
     if (engine !== null && policyModel !== null) {
@@ -353,9 +351,11 @@ function fromDataFolder(folder?: string): Pick<EngineOptions, "binaries" | "wide
 async function engineOrFailure(): Promise<Engine> {
   const opening = await openEngine(fromDataFolder());
   if (opening.kind === "ready") return opening.engine;
-  throw new ServiceUnavailable(
-    `The engine could not be opened: ${opening.message} \`rstar doctor\` says more. Nothing is lost.`,
-  );
+  throw new ServiceUnavailable(engineFailure(opening.message));
+}
+
+function engineFailure(message: string): string {
+  return `The engine could not be opened: ${message} ${namesOn().setup} says more. Nothing is lost.`;
 }
 
 function notResolved({ reason, message }: Extract<Resolution, { kind: "failed" }>): RuntimeOpening {

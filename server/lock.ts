@@ -9,8 +9,7 @@ const POLL_MS = 200;
 const STALE_MS = 10_000;
 const TOUCH_MS = 2_000;
 
-/** How locks are taken here, for whoever only asks whether one is held. */
-export const lockOptions = { realpath: false, stale: STALE_MS };
+const lockOptions = { realpath: false, stale: STALE_MS };
 
 /** For work that nobody stops: it is over in a moment. */
 export const UNSTOPPED = new AbortController().signal;
@@ -57,6 +56,11 @@ export async function tryWithLock<T>(
     if (now !== null && now !== touched) return attempt;
     await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** Whether some process works on the file; no, too, where that cannot be found out. */
+export async function isLocked(file: string): Promise<boolean> {
+  return await lockfile.check(file, lockOptions).catch(() => false);
 }
 
 /** When the lock was last touched; null where there is none. */

@@ -11,6 +11,7 @@ import {
 import { InitializationOptions } from "./protocol/client.ts";
 import { CLIENT_NOTIFICATIONS, SERVER_NOTIFICATIONS } from "./protocol/requests.ts";
 import { DEFAULT_SETTINGS, readSettings, SETTINGS_SECTION } from "./protocol/settings.ts";
+import { speakToEditor } from "./protocol/surface.ts";
 import { codeActions } from "./handlers/actions.ts";
 import { Checks } from "./handlers/checks.ts";
 import { serverCommands, show } from "./handlers/commands.ts";
@@ -36,6 +37,7 @@ import { version } from "./version.ts";
 
 /** Serves a client until it goes away. */
 export function startServer(connection: Connection, services: EditorServices): void {
+  speakToEditor();
   const documents = new Documents();
   const folder = (): string | undefined => {
     const { dataFolder } = session.settings.model;
@@ -86,7 +88,9 @@ export function startServer(connection: Connection, services: EditorServices): v
   const rechecks = new Rechecks(session);
   const images = new MathImages(session.client.display);
   const handlers = requestHandlers(session, status);
-  registerRequests(connection, handlers);
+  /** Ends when the settings that the client last told of are in use. */
+  let settling: Promise<void> = Promise.resolve();
+  registerRequests(connection, handlers, () => settling);
 
   const use = (value: unknown): void => {
     const { settings, problems } = readSettings(value);
@@ -99,8 +103,11 @@ export function startServer(connection: Connection, services: EditorServices): v
     for (const uri of documents.uris()) session.changed(uri);
     status.update();
   };
-  const ask = async (): Promise<void> => {
-    if (session.abilities.configuration) use(await connection.workspace.getConfiguration(SETTINGS_SECTION));
+  const ask = (): void => {
+    settling = connection.workspace
+      .getConfiguration(SETTINGS_SECTION)
+      .then(use)
+      .catch((error: unknown) => connection.console.error(`The settings cannot be read: ${String(error)}`));
   };
 
   connection.onInitialize((params): InitializeResult => {
@@ -121,16 +128,18 @@ export function startServer(connection: Connection, services: EditorServices): v
       return;
     }
     void connection.client.register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION });
-    void ask();
+    ask();
   });
   connection.onDidChangeConfiguration(({ settings }: { settings: unknown }) => {
-    if (session.abilities.configuration) void ask();
+    if (session.abilities.configuration) ask();
     else if (typeof settings === "object" && settings !== null && SETTINGS_SECTION in settings)
       use(settings[SETTINGS_SECTION]);
   });
   connection.onNotification(CLIENT_NOTIFICATIONS.didChangeDisplay.method, (raw: unknown) => {
     const display = CLIENT_NOTIFICATIONS.didChangeDisplay.params.safeParse(raw);
-    if (display.success) images.display = display.data;
+    if (!display.success) return;
+    images.display = display.data;
+    session.client = { ...session.client, display: display.data };
   });
   connection.onNotification(CLIENT_NOTIFICATIONS.didGrantTrust.method, () => {
     session.client = { ...session.client, trusted: true };

@@ -22,8 +22,6 @@ export interface SamplingOptions {
   readonly topK?: number;
   /** Drops tokens less likely than this share of the likeliest. 0 is off. */
   readonly minP?: number;
-  /** llama.cpp's repetition penalty over the last 64 tokens. 1 is off. */
-  readonly repeatPenalty?: number;
 }
 
 /** Asks for one candidate for each seed, all continuing the same prefix. */
@@ -102,8 +100,6 @@ export interface ResolvedModel {
 /** Proposes next steps. Calls may overlap; the engine decodes all their candidates together. */
 export interface PolicyModel {
   readonly identity: ModelIdentity;
-  /** The longest prefix plus candidate, in tokens. */
-  readonly contextLength: number;
   /**
    * Results come in the order of `requests`.
    * @throws the signal's reason when it is aborted, within 250 ms.
@@ -237,8 +233,8 @@ export interface TraceFilter {
 /** Trains adapters: makes its environment when there is none, trains, exports to GGUF and tests parity. */
 export interface Trainer {
   /**
-   * Before anything is spent: Python, space, the environment (made when it is missing), then the whole chain once on a
-   * few lines of the job's kind (train one step, export, load), below `job.out`. The job's data need not exist yet.
+   * Before anything is spent: Python, space, the environment (made when it is missing), then the whole chain once on
+   * one line of the job's kind (train one step, export, load), below `job.out`. The job's data need not exist yet.
    * @throws the signal's reason when it is aborted.
    */
   prepare(

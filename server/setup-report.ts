@@ -32,7 +32,7 @@ export async function setupReport(
   const home = dataHome(folder);
   out(`Data folder: ${home}${process.env["RSTAR_HOME"] === undefined ? "" : " (RSTAR_HOME)"}`);
   const { models, problem } = await (await modelManager(undefined, folder)).list();
-  if (problem !== null) out(`Own models: ${problem.kind}`);
+  if (problem !== null) out(`List of models: ${problem.kind}`);
   for (const model of models)
     out(
       `Model ${model.id}: ${model.installed ? `here, ${formatBytes(model.bytes)}` : "not fetched"}${model.isDefault ? ", default" : ""}`,

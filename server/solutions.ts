@@ -99,7 +99,8 @@ function agreementText({ weight, support, total, rivals }: Agreement): string {
   return [`${support} of ${total} trajectories agree`, ...others].join("; ");
 }
 
-function gradeText(verdict: Verdict, reference: string): string {
+/** How an answer compares with the given one, in words. */
+export function gradeText(verdict: Verdict, reference: string): string {
   switch (verdict) {
     case "equal":
       return "equals the given answer";

@@ -5,18 +5,16 @@ import { extractAnswer } from "./grading/extract.ts";
 import { plainValue } from "./search/final-answer.ts";
 import { printedBy } from "./search/pieces.ts";
 import { rejectionOf } from "./search/verdict.ts";
+import type { AnswerCheck, StepCheck } from "./protocol/solving.ts";
 import type { Trace } from "./protocol/trace.ts";
 
-/** What came of running a stored step again. */
-export type StepCheck =
-  | { readonly kind: "same" }
-  | { readonly kind: "different"; readonly stored: string; readonly now: string }
-  | { readonly kind: "fails"; readonly message: string };
-
-/** The checks of a solution's steps, in order, and whether the answer still follows from the last output. */
+/**
+ * The checks of a solution's steps, in order, and whether the answer still follows from the last output. After a step
+ * that fails nothing is run, so that nothing is known of the answer.
+ */
 export interface SolutionCheck {
   readonly steps: readonly StepCheck[];
-  readonly answer: "follows" | "does-not-follow" | "not-printed" | "none";
+  readonly answer: AnswerCheck;
   readonly holds: boolean;
 }
 
@@ -34,7 +32,7 @@ export async function verifySolution(
     const result = await sandbox.run(state, step.code, signal);
     if (result.kind !== "ok") {
       steps.push({ kind: "fails", message: rejectionOf(result).message });
-      return { steps, answer: solution.answer === null ? "none" : "does-not-follow", holds: false };
+      return { steps, answer: solution.answer === null ? "none" : "not-checked", holds: false };
     }
     const now = result.output.trimEnd();
     steps.push(
@@ -59,7 +57,7 @@ async function checkAnswer(
   printed: string,
   grader: Grader,
   signal: AbortSignal,
-): Promise<SolutionCheck["answer"]> {
+): Promise<AnswerCheck> {
   if (answer === null) return "none";
   const value = plainValue(extractAnswer(printed) ?? "");
   if (value === null) return "not-printed";

@@ -2,21 +2,28 @@
 import * as vscode from "vscode";
 import type { ProblemPlace } from "../server/protocol/places.ts";
 import { COMMANDS } from "../server/protocol/commands.ts";
-import type { TraceSelection } from "../server/protocol/requests.ts";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import { setEndpointKey } from "./endpoint.ts";
+import {
+  checkAllSteps,
+  checkSteps,
+  exportSheet,
+  insertAllSolutions,
+  removeAllSolutions,
+  resolveFile,
+} from "./file-actions.ts";
 import { gpuSupport } from "./gpu-support.ts";
 import { addModel, downloadModel, removeModel, selectModel, unloadModels } from "./models.ts";
 import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { isProblemItem, problemOf, resolvePlace, type ProblemItem } from "./places.ts";
-import { activeDocument, openUnseen } from "./problem-lists.ts";
+import { openUnseen } from "./problem-lists.ts";
 import { revealProblem } from "./problem-tree.ts";
+import { solveAllProblems } from "./solve-all.ts";
 import {
   compareStrategies,
   resumeTrace,
   search,
-  solveAllProblems,
   solveProblem,
   solveProblemWith,
   stop,
@@ -40,13 +47,8 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   [COMMANDS.solve]: solveProblem,
   [COMMANDS.solveWith]: solveProblemWith,
   "rstarMath.solveAllProblems": async (parts, argument) => {
-    // The list of problems stays while another file is active, and its button means what it shows.
-    const uri = argument instanceof vscode.Uri ? argument : (activeDocument() ?? parts.lists.shown);
-    if (uri === null) {
-      await vscode.window.showInformationMessage(vscode.l10n.t("Open a Markdown file with problems first."));
-      return;
-    }
-    await solveAllProblems(parts, uri);
+    const uri = await resolveFile(parts, argument);
+    if (uri !== null) await solveAllProblems(parts, uri);
   },
   [COMMANDS.stop]: async (parts, argument) => {
     await stop(parts, await traceOf(parts, argument));
@@ -68,6 +70,10 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
     const place = await resolvePlace(argument, parts.lists);
     if (place !== null) await tellEdit(await parts.server.ask("insertAnswer", place));
   },
+  "rstarMath.checkAllSteps": checkAllSteps,
+  "rstarMath.insertAllSolutions": insertAllSolutions,
+  "rstarMath.removeAllSolutions": removeAllSolutions,
+  "rstarMath.exportSheet": exportSheet,
   "rstarMath.copySolution": copySolution,
   [COMMANDS.removeSolution]: async (parts, argument) => {
     const place = await resolvePlace(argument, parts.lists);
@@ -203,17 +209,7 @@ async function insertSolution(parts: Parts, argument: unknown): Promise<void> {
 async function verify(parts: Parts, argument: unknown): Promise<void> {
   const given = await readParams("verify", argument);
   const place = given.success ? given.data : await resolvePlace(argument, parts.lists);
-  if (place === null) return;
-  const title = vscode.l10n.t("Running the stored steps again");
-  const outcome = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, cancellable: true, title },
-    async (progress, token) =>
-      await parts.server.askAtLength("verify", place, (message) => progress.report({ message }), token),
-  );
-  if (outcome === null) return;
-  if (outcome.kind === "checked" && outcome.solutions.every(({ holds }) => holds))
-    vscode.window.setStatusBarMessage(outcome.message, 8_000);
-  else await vscode.window.showWarningMessage(outcome.message);
+  if (place !== null) await checkSteps(parts, place);
 }
 
 /** Puts a stored solution on the clipboard, as the person wants it. */
@@ -256,36 +252,42 @@ async function exportTraces({ server }: Parts): Promise<void> {
     filters: { [vscode.l10n.t("JSON lines")]: ["jsonl"] },
   });
   if (target === undefined) return;
-  await tellEdit(await server.ask("exportTraces", { selection: { kind: "all" }, path: target.fsPath }));
+  // Whether to replace a file that is there, the dialog has asked.
+  const params = { selection: { kind: "all" as const }, path: target.fsPath, overwrite: true };
+  await tellEdit(await server.ask("exportTraces", params));
 }
 
 async function deleteTraces(parts: Parts): Promise<void> {
   const listed = await parts.server.ask("traces", {});
   if (listed === null) return;
-  const chosen = await vscode.window.showQuickPick(
-    listed.traces.map(({ id, createdAt, problem, strategy, answer }) => ({
+  const items: (vscode.QuickPickItem & { readonly id: string | null })[] = [
+    ...listed.traces.map(({ id, createdAt, problem, strategy, answer }) => ({
       label: problem.slice(0, 80),
       description: [strategy, answer ?? vscode.l10n.t("no answer"), createdAt].join(" · "),
       id,
     })),
-    {
-      title: vscode.l10n.t(
-        "Delete which traces? ({0} stored, {1} lines cannot be read)",
-        listed.traces.length,
-        listed.unreadable,
-      ),
-      canPickMany: true,
-      matchOnDescription: true,
-    },
-  );
+    ...(listed.unreadable === 0
+      ? []
+      : [{ label: vscode.l10n.t("{0} lines that cannot be read", listed.unreadable), id: null }]),
+  ];
+  const chosen = await vscode.window.showQuickPick(items, {
+    title: vscode.l10n.t(
+      "Delete which traces? ({0} stored, {1} lines cannot be read)",
+      listed.traces.length,
+      listed.unreadable,
+    ),
+    canPickMany: true,
+    matchOnDescription: true,
+  });
   if (chosen === undefined || chosen.length === 0) return;
-  const ids = chosen.map(({ id }) => id);
-  const all = ids.length === listed.traces.length;
-  const selection: TraceSelection = all ? { kind: "all" } : { kind: "ids", ids };
+  // By their ids, also where all are ticked: a search that ends meanwhile was not shown.
+  const ids = chosen.flatMap(({ id }) => id ?? []);
+  const unreadable = ids.length < chosen.length;
+  const selection = { kind: "ids" as const, ids, unreadable };
   const remove = vscode.l10n.t("Delete");
   const question = vscode.l10n.t(
     "Delete {0} traces for good? Solutions in your files stay; their search trees and alternatives cannot be shown any more.",
-    ids.length,
+    ids.length + (unreadable ? listed.unreadable : 0),
   );
   if ((await vscode.window.showWarningMessage(question, { modal: true }, remove)) !== remove) return;
   await tellEdit(await parts.server.ask("deleteTraces", { selection }));

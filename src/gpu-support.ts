@@ -13,7 +13,11 @@ export async function gpuSupport(parts: Parts): Promise<void> {
   if (listed === null) return;
   if (listed.kinds.length === 0) {
     await vscode.window.showInformationMessage(
-      vscode.l10n.t("Nothing has to be downloaded for this platform: the extension has all there is."),
+      listed.isInPackage
+        ? vscode.l10n.t("Nothing has to be downloaded for this platform: the extension computes with Metal.")
+        : vscode.l10n.t(
+            "GPU support cannot be downloaded for this platform yet: models run on the processor. A server that has the model can use a GPU.",
+          ),
     );
     return;
   }

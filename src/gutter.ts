@@ -60,7 +60,7 @@ export class Gutter implements vscode.Disposable {
   }
 }
 
-const RULED: ReadonlySet<MarkKind> = new Set(["stale", "damaged", "broken"]);
+const RULED: ReadonlySet<MarkKind> = new Set(["differs", "stale", "damaged", "broken"]);
 
 function decorations(): ReadonlyMap<MarkKind, vscode.TextEditorDecorationType> {
   const theme = themeOf(vscode.window.activeColorTheme.kind);

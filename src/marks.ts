@@ -5,8 +5,11 @@
 import type { Theme } from "../server/protocol/client.ts";
 import type { ListedProblem, ProblemState, StepMark } from "../server/protocol/problem-list.ts";
 
+/** What the mark of a problem says: its state, and of a solution that its answer is not the given one. */
+export type ProblemMark = ProblemState | "differs";
+
 /** What a mark says. */
-export type MarkKind = ProblemState | `step-${0 | 1 | 2 | 3 | 4}` | "step-fails";
+export type MarkKind = ProblemMark | `step-${0 | 1 | 2 | 3 | 4}` | "step-fails";
 
 /** All kinds, so that each gets its decoration. */
 export const MARK_KINDS: readonly MarkKind[] = [
@@ -14,6 +17,7 @@ export const MARK_KINDS: readonly MarkKind[] = [
   "queued",
   "searching",
   "solved",
+  "differs",
   "kept",
   "stale",
   "damaged",
@@ -36,12 +40,21 @@ export interface Mark {
 
 /** The marks of a file. Steps of a stale or damaged solution get none: their scores are not of this problem. */
 export function marksOf(problems: readonly ListedProblem[]): Mark[] {
-  return problems.flatMap(({ state, headingRange, steps }): Mark[] => [
-    { kind: state, line: headingRange.start.line, step: null },
-    ...(state === "solved" || state === "broken"
-      ? steps.map((step): Mark => ({ kind: kindOf(step), line: step.range.start.line, step: step.position }))
+  return problems.flatMap((problem): Mark[] => [
+    { kind: problemMark(problem), line: problem.headingRange.start.line, step: null },
+    ...(problem.state === "solved" || problem.state === "broken"
+      ? problem.steps.map((step): Mark => ({
+          kind: kindOf(step),
+          line: step.range.start.line,
+          step: step.position,
+        }))
       : []),
   ]);
+}
+
+/** The problem's own mark. */
+export function problemMark({ state, differs }: ListedProblem): ProblemMark {
+  return state === "solved" && differs ? "differs" : state;
 }
 
 function kindOf({ q, checks }: StepMark): MarkKind {
@@ -85,6 +98,8 @@ function shape(kind: MarkKind, { plain, value, bad, care }: Colours): string {
       return `<circle cx="8" cy="8" r="4.5" stroke="${plain}" stroke-dasharray="3 2.4"/>`;
     case "solved":
       return `<circle cx="8" cy="8" r="5" fill="${value}"/>`;
+    case "differs":
+      return ring(care, 5.5) + lines(care, "M5.5 6.7h5M5.5 9.3h5M9.6 4.8l-3.2 6.4");
     case "kept":
       return lines(value, "M3.5 5h9v2h-9zM4.5 7v5h7V7M7 9h2");
     case "stale":

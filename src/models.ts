@@ -12,10 +12,13 @@ interface ModelItem extends vscode.QuickPickItem {
   readonly endpoint?: true;
 }
 
-/** Shows what this machine can run, with memory and speed, and makes the choice a setting. */
-export async function selectModel(parts: Parts): Promise<void> {
+/**
+ * Shows what this machine can run, with memory and speed, and makes the choice a setting. True when what was chosen can
+ * be used.
+ */
+export async function selectModel(parts: Parts): Promise<boolean> {
   const listed = await parts.server.ask("models", {});
-  if (listed === null) return;
+  if (listed === null) return false;
   if (listed.problem !== null) void vscode.window.showWarningMessage(listed.problem);
   const of = (role: EditorModel["role"], chosen: string | null): ModelItem[] =>
     listed.models.filter((model) => model.role === role).map((model) => itemOf(model, model.id === chosen));
@@ -49,13 +52,17 @@ export async function selectModel(parts: Parts): Promise<void> {
     matchOnDescription: true,
     matchOnDetail: true,
   });
-  if (picked?.own === true) await addModel(parts);
+  if (picked?.own === true) return await addModel(parts);
   if (picked?.endpoint === true) await openEndpointSettings();
-  if (picked?.noPpm === true) await choose("ppm", null, listed.unnamed.ppm);
-  if (picked?.model === undefined) return;
+  if (picked?.noPpm === true) {
+    await choose("ppm", null, listed.unnamed.ppm);
+    return true;
+  }
+  if (picked?.model === undefined) return false;
   const { id, role, installed } = picked.model;
-  if (!installed && !(await downloadModel(parts, id))) return;
+  if (!installed && !(await downloadModel(parts, id))) return false;
   await choose(role, id, listed.unnamed[role]);
+  return true;
 }
 
 /** Fetches a model, after asking which where none is named. True when it is on this machine then. */
@@ -85,7 +92,14 @@ export async function downloadModel(parts: Parts, id?: string): Promise<boolean>
   );
   if (outcome?.kind === "done") return true;
   // A cancelled request has no answer; the download goes on where it was when it is asked for again.
-  if (outcome?.kind === "failed") await vscode.window.showErrorMessage(outcome.message);
+  if (outcome?.kind !== "failed") return false;
+  const again = vscode.l10n.t("Try Again");
+  const ownFile = vscode.l10n.t("Use a Model File…");
+  // A file of the person's own becomes the model that writes the steps.
+  const ways = model.role === "policy" ? [again, ownFile] : [again];
+  const chosen = await vscode.window.showErrorMessage(outcome.message, ...ways);
+  if (chosen === again) return await downloadModel(parts, model.id);
+  if (chosen === ownFile) await addModel(parts);
   return false;
 }
 
@@ -136,48 +150,76 @@ function describeDownload(news: {
   }
 }
 
-/** Lets the person pick a GGUF file and makes it the model. The file stays where it is. */
-export async function addModel(parts: Parts): Promise<void> {
+/** Lets the person pick a GGUF file and makes it the model. The file stays where it is. True when it is the model then. */
+export async function addModel(parts: Parts): Promise<boolean> {
   const picked = await vscode.window.showOpenDialog({
     title: vscode.l10n.t("Select a GGUF file"),
     filters: { [vscode.l10n.t("Models (GGUF)")]: ["gguf"] },
   });
   const file = picked?.[0];
-  if (file === undefined) return;
-  const outcome = await parts.server.ask("addModel", { path: file.fsPath });
-  if (outcome === null) return;
+  if (file === undefined) return false;
+  const path = file.fsPath;
+  let outcome = await parts.server.ask("addModel", { path });
+  while (outcome?.kind === "failed" && outcome.wantsName === true) {
+    const id = await vscode.window.showInputBox({
+      title: vscode.l10n.t("Name for the model in this file"),
+      prompt: outcome.message,
+      ignoreFocusOut: true,
+    });
+    if (id === undefined) return false;
+    outcome = await parts.server.ask("addModel", { path, id });
+  }
+  if (outcome === null) return false;
   if (outcome.kind !== "done") {
     await vscode.window.showErrorMessage(outcome.message);
-    return;
+    return false;
   }
   await choose("policy", outcome.id, null);
   vscode.window.setStatusBarMessage(outcome.message, 8_000);
+  return true;
 }
 
 /** Deletes a model's files, after asking. */
 export async function removeModel(parts: Parts): Promise<void> {
   const listed = await parts.server.ask("models", {});
   if (listed === null) return;
-  const here = listed.models.filter(({ installed, origin }) => installed || origin === "own");
-  const picked = await vscode.window.showQuickPick(
-    here.map((model) => itemOf(model, false)),
-    { title: vscode.l10n.t("Remove which model from this machine?") },
-  );
+  const items = listed.models.flatMap((model) => {
+    const { installed, origin, removableBytes } = model;
+    if (removableBytes === null) return [];
+    const item = itemOf(model, false);
+    if (installed || origin !== "manifest") return [item];
+    return [
+      { ...item, description: vscode.l10n.t("{0} of an unfinished download", formatBytes(removableBytes)) },
+    ];
+  });
+  const title = vscode.l10n.t("Remove which model from this machine?");
+  const picked = await vscode.window.showQuickPick(items, { title });
   if (picked?.model === undefined) return;
   const { model } = picked;
   const remove = vscode.l10n.t("Remove");
-  const question =
-    model.origin === "own"
-      ? vscode.l10n.t("Take {0} off the list? The file itself stays where it is.", model.name)
-      : vscode.l10n.t(
-          "Delete {0} ({1}) from this machine? It can be downloaded again.",
-          model.name,
-          formatBytes(model.bytes),
-        );
+  const question = removalQuestion(model);
   if ((await vscode.window.showWarningMessage(question, { modal: true }, remove)) !== remove) return;
   const outcome = await parts.server.ask("removeModel", { id: model.id });
   if (outcome?.kind === "done") vscode.window.setStatusBarMessage(outcome.message, 8_000);
   else if (outcome !== null) await vscode.window.showErrorMessage(outcome.message);
+}
+
+function removalQuestion({ name, origin, removableBytes }: EditorModel): string {
+  const size = formatBytes(removableBytes ?? 0);
+  switch (origin) {
+    case "manifest":
+      return vscode.l10n.t("Delete {0} ({1}) from this machine? It can be downloaded again.", name, size);
+    case "own":
+      return vscode.l10n.t("Take {0} off the list? The file itself stays where it is.", name);
+    case "trained":
+      return vscode.l10n.t(
+        "Delete {0} ({1}) for good? It was trained here, and nobody else has it.",
+        name,
+        size,
+      );
+    default:
+      return origin satisfies never;
+  }
 }
 
 /** Frees the memory of models and Python. */
@@ -222,9 +264,9 @@ function itemOf(model: EditorModel, chosen: boolean): ModelItem {
   const here = model.installed
     ? vscode.l10n.t("on this machine")
     : vscode.l10n.t("{0} to download", formatBytes(model.bytesToDownload));
-  const icon = !fits ? "$(warning) " : chosen ? "$(check) " : "";
+  const icons = `${chosen ? "$(check) " : ""}${fits ? "" : "$(warning) "}`;
   return {
-    label: `${icon}${model.name}`,
+    label: `${icons}${model.name}`,
     description: here,
     detail: parts.join(" · "),
     model,

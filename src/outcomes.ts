@@ -1,9 +1,10 @@
 /** Telling what came of a search or an edit: in passing where the document shows it, else with the way on. */
 import * as vscode from "vscode";
+import { COMMANDS } from "../server/protocol/commands.ts";
 import type { EditOutcome, ProblemPlace } from "../server/protocol/places.ts";
 import type { SolveOutcome } from "../server/protocol/solving.ts";
 import { openEndpointSettings, setEndpointKey } from "./endpoint.ts";
-import { downloadModel } from "./models.ts";
+import { downloadModel, selectModel } from "./models.ts";
 import type { Parts } from "./parts.ts";
 import type { RequestParams } from "./protocol.ts";
 
@@ -42,7 +43,7 @@ export async function tellOutcome(
   const showLog = vscode.l10n.t("Show Log");
   const open = (traceId: string): Thenable<unknown> =>
     vscode.commands.executeCommand(
-      "rstarMath.showSearchTree",
+      COMMANDS.showSearchTree,
       resumption(traceId, placeOfRequest(request)).params,
     );
   switch (outcome.kind) {
@@ -55,7 +56,7 @@ export async function tellOutcome(
       const chosen = await vscode.window.showInformationMessage(outcome.message, insert, showTree);
       if (chosen === showTree) await open(outcome.traceId);
       if (chosen === insert)
-        await vscode.commands.executeCommand("rstarMath.insertSolution", {
+        await vscode.commands.executeCommand(COMMANDS.insertSolution, {
           traceId: outcome.traceId,
           place: placeOfRequest(request),
         });
@@ -78,7 +79,7 @@ export async function tellOutcome(
       return;
     }
     case "not-started":
-      await explain(parts, request, outcome, again);
+      if (await clearObstacle(parts, outcome)) await again(request);
       return;
     default:
       outcome satisfies never;
@@ -95,58 +96,50 @@ async function once(message: string, ask: () => Promise<boolean>): Promise<boole
   return await open;
 }
 
-/** Why there was no search, with the way on. */
-async function explain(
+/** Says why there was no search, with the way on. True when the person took it and the search can be begun. */
+export async function clearObstacle(
   parts: Parts,
-  request: SolveRequest,
   { reason, message, model }: Extract<SolveOutcome, { kind: "not-started" }>,
-  again: Again,
-): Promise<void> {
+): Promise<boolean> {
   switch (reason) {
-    case "model-missing": {
-      const isThere = await once(message, async () => {
+    case "model-missing":
+      return await once(message, async () => {
         const download = vscode.l10n.t("Download");
         const select = vscode.l10n.t("Select Model…");
         const chosen = await vscode.window.showInformationMessage(message, download, select);
-        if (chosen === select) await vscode.commands.executeCommand("rstarMath.selectModel");
+        if (chosen === select) return await selectModel(parts);
         return chosen === download && model !== undefined && (await downloadModel(parts, model.id));
       });
-      if (isThere) await again(request);
-      return;
-    }
-    case "key-missing": {
-      const isSet = await once(message, async () => {
+    case "key-missing":
+      return await once(message, async () => {
         const set = vscode.l10n.t("Set Endpoint Key…");
         const settings = vscode.l10n.t("Open Settings");
         const chosen = await vscode.window.showErrorMessage(message, set, settings);
         if (chosen === settings) await openEndpointSettings();
         return chosen === set && (await setEndpointKey(parts));
       });
-      if (isSet) await again(request);
-      return;
-    }
     case "untrusted": {
       const manage = vscode.l10n.t("Manage Workspace Trust");
       const chosen = await vscode.window.showInformationMessage(message, manage);
       if (chosen === manage) await vscode.commands.executeCommand("workbench.trust.manage");
-      return;
+      return false;
     }
     case "model-failed": {
       const select = vscode.l10n.t("Select Model…");
       const report = vscode.l10n.t("Show Setup Information");
       const chosen = await vscode.window.showErrorMessage(message, select, report);
-      if (chosen === select) await vscode.commands.executeCommand("rstarMath.selectModel");
+      if (chosen === select) return await selectModel(parts);
       if (chosen === report) await vscode.commands.executeCommand("rstarMath.showSetupInformation");
-      return;
+      return false;
     }
     case "no-problem":
     case "no-trace":
     case "busy":
     case "bad-choice":
       await vscode.window.showInformationMessage(message);
-      return;
+      return false;
     default:
-      reason satisfies never;
+      return reason satisfies never;
   }
 }
 

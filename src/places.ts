@@ -2,7 +2,15 @@
 import * as vscode from "vscode";
 import type { ProblemPlace } from "../server/protocol/places.ts";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
-import { activeDocument, isMarkdown, openUnseen, toPosition, type ProblemLists } from "./problem-lists.ts";
+import {
+  activeDocument,
+  isLookedAt,
+  isMarkdown,
+  openUnseen,
+  tellNoDocument,
+  toPosition,
+  type ProblemLists,
+} from "./problem-lists.ts";
 import { readParams } from "./protocol.ts";
 
 /** A node of the tree of problems; the tree gives it to the commands of its menu. */
@@ -39,10 +47,8 @@ export async function resolvePlace(argument: unknown, lists: ProblemLists): Prom
   const given = await readParams("insertAnswer", argument);
   if (given.success) return given.data;
   const uri = argument instanceof vscode.Uri ? argument : activeDocument();
-  if (uri === null) {
-    await vscode.window.showInformationMessage(
-      vscode.l10n.t("Open a Markdown file and put the cursor into a problem first."),
-    );
+  if (uri === null || !isLookedAt(uri)) {
+    await tellNoDocument(vscode.l10n.t("Open a Markdown file and put the cursor into a problem first."));
     return null;
   }
   const { activeTextEditor, visibleTextEditors } = vscode.window;
@@ -74,7 +80,7 @@ async function pick(uri: vscode.Uri, problems: readonly ListedProblem[]): Promis
   if (first === undefined) {
     await vscode.window.showInformationMessage(
       vscode.l10n.t(
-        "No problem was found here. A problem is a heading that begins with Problem, Exercise or Question, a fenced block named problem, or selected text.",
+        "No problem was found here. A problem is a heading or a bold label that begins with Problem, Exercise or Question, a fenced block named problem, or selected text.",
       ),
     );
     return null;

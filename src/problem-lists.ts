@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import type { Position as WirePosition, Range as WireRange } from "../server/protocol/places.ts";
 import type { Disposes } from "./disposes.ts";
-import { MARKDOWN, type Server } from "./server.ts";
+import { MARKDOWN, SCHEMES, type Server } from "./server.ts";
 
 /** Keeps one list per document and asks for it again when the server says that it changed. */
 export class ProblemLists implements vscode.Disposable {
@@ -89,9 +89,26 @@ export function activeDocument(): vscode.Uri | null {
   if (editor !== undefined) return isMarkdown(editor.document) ? editor.document.uri : null;
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
   if (input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom)
-    return /\.(?:md|markdown)$/iu.test(input.uri.path) ? input.uri : null;
+    return isLookedAt(input.uri) && /\.(?:md|markdown)$/iu.test(input.uri.path) ? input.uri : null;
   const [shown, ...others] = vscode.window.visibleTextEditors.filter(({ document }) => isMarkdown(document));
   return others.length === 0 ? (shown?.document.uri ?? null) : null;
+}
+
+/** Says why no document is meant: of a Markdown text that the server does not look at that, else what to open. */
+export async function tellNoDocument(whatToOpen: string): Promise<void> {
+  const document = vscode.window.activeTextEditor?.document;
+  await vscode.window.showInformationMessage(
+    document?.languageId === "markdown" && !isLookedAt(document.uri)
+      ? vscode.l10n.t(
+          "Problems are not looked for in this kind of document, such as a cell of a notebook or an older version of a file. Open a Markdown file: one on disk, one of a repository that is open without a clone, or a new one.",
+        )
+      : whatToOpen,
+  );
+}
+
+/** Whether the server looks at Markdown that comes from there. */
+export function isLookedAt({ scheme }: vscode.Uri): boolean {
+  return SCHEMES.includes(scheme);
 }
 
 /** Whether the server looks at a document. */

@@ -1,8 +1,9 @@
 /** The list of the active file's problems with their state, below the Explorer. */
 import * as vscode from "vscode";
-import type { ListedProblem, ProblemState } from "../server/protocol/problem-list.ts";
+import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import type { Disposes } from "./disposes.ts";
 import { plainTitle } from "./format.ts";
+import { problemMark, type ProblemMark } from "./marks.ts";
 import { activeDocument, toRange, type ProblemLists } from "./problem-lists.ts";
 import type { ProblemItem } from "./places.ts";
 
@@ -21,7 +22,7 @@ export class ProblemTree implements vscode.TreeDataProvider<ProblemItem>, vscode
       this.#view,
       this.#changed,
       lists.onDidChange((uri) => {
-        if (uri.toString() === lists.shown?.toString()) this.#changed.fire();
+        if (uri.toString() === lists.shown?.toString()) this.#refresh();
       }),
       vscode.window.onDidChangeActiveTextEditor(() => this.#follow()),
       vscode.window.tabGroups.onDidChangeTabs(() => this.#follow()),
@@ -36,19 +37,14 @@ export class ProblemTree implements vscode.TreeDataProvider<ProblemItem>, vscode
   getChildren(item?: ProblemItem): ProblemItem[] {
     const uri = this.#lists.shown;
     if (item !== undefined || uri === null) return [];
-    const problems = this.#lists.known(uri);
-    void vscode.commands.executeCommand("setContext", "rstarMath.listing", problems.length > 0);
-    const solved = problems.filter(({ state }) => state === "solved").length;
-    this.#view.description =
-      problems.length === 0 ? "" : vscode.l10n.t("{0} of {1} solved", solved, problems.length);
-    return problems.map((problem) => ({ uri, problem }));
+    return this.#lists.known(uri).map((problem) => ({ uri, problem }));
   }
 
   getTreeItem({ uri, problem }: ProblemItem): vscode.TreeItem {
     const item = new vscode.TreeItem(plainTitle(problem.title));
     item.id = `${uri.toString()}#${problem.index}`;
     item.description = problem.detail;
-    item.iconPath = iconOf(problem.state);
+    item.iconPath = iconOf(problemMark(problem));
     item.contextValue = contextOf(problem);
     item.tooltip = [problem.title, problem.detail].join("\n");
     item.accessibilityInformation = { label: `${problem.title}, ${problem.detail}` };
@@ -64,6 +60,21 @@ export class ProblemTree implements vscode.TreeDataProvider<ProblemItem>, vscode
     const uri = activeDocument();
     if (uri === null || uri.toString() === this.#lists.shown?.toString()) return;
     this.#lists.shown = uri;
+    this.#refresh();
+  }
+
+  /** Also what is seen of the list while it is folded, when nothing asks for its lines. */
+  #refresh(): void {
+    const uri = this.#lists.shown;
+    const problems = uri === null ? [] : this.#lists.known(uri);
+    const marks = problems.map(problemMark);
+    const solved = marks.filter((mark) => mark === "solved").length;
+    const working = marks.filter((mark) => mark === "searching" || mark === "queued").length;
+    void vscode.commands.executeCommand("setContext", "rstarMath.listing", problems.length > 0);
+    this.#view.description =
+      problems.length === 0 ? "" : vscode.l10n.t("{0} of {1} solved", solved, problems.length);
+    this.#view.badge =
+      working === 0 ? undefined : { value: working, tooltip: vscode.l10n.t("Solving {0} problems", working) };
     this.#changed.fire();
   }
 }
@@ -75,8 +86,8 @@ export async function revealProblem({ uri, problem }: ProblemItem): Promise<void
 }
 
 /** Every state has a shape of its own, so that colour says nothing alone. */
-function iconOf(state: ProblemState): vscode.ThemeIcon {
-  switch (state) {
+function iconOf(mark: ProblemMark): vscode.ThemeIcon {
+  switch (mark) {
     case "unsolved":
       return new vscode.ThemeIcon("circle-large-outline");
     case "queued":
@@ -85,6 +96,8 @@ function iconOf(state: ProblemState): vscode.ThemeIcon {
       return new vscode.ThemeIcon("sync~spin");
     case "solved":
       return new vscode.ThemeIcon("circle-large-filled");
+    case "differs":
+      return new vscode.ThemeIcon("circle-slash");
     case "kept":
       return new vscode.ThemeIcon("archive");
     case "stale":
@@ -94,7 +107,7 @@ function iconOf(state: ProblemState): vscode.ThemeIcon {
     case "broken":
       return new vscode.ThemeIcon("error");
     default:
-      return state satisfies never;
+      return mark satisfies never;
   }
 }
 

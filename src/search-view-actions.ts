@@ -19,7 +19,7 @@ export interface Shown {
   readonly trace: Trace | null;
 }
 
-type Message = Exclude<PageRequest<FromSearchView>, { readonly kind: "open-trace" }>;
+type Message = Exclude<PageRequest<FromSearchView>, { readonly kind: "open-trace" | "follow" }>;
 
 /** The parts that the requests need. */
 export type ViewActions = Parts;

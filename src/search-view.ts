@@ -1,6 +1,7 @@
 /**
  * What the search view shows: one problem or stored trace, live while it is searched. It follows the cursor from problem
- * to problem and is found again after a reload. Everything comes from the server; the page keeps nothing else.
+ * to problem, unless the person wants it to stay, and is found again after a reload. Everything comes from the server;
+ * the page keeps nothing else.
  */
 import * as vscode from "vscode";
 import type { SearchEvent } from "../server/protocol/events.ts";
@@ -44,6 +45,8 @@ export class SearchView
   /** The subject that the page was sent. */
   #opened: Subject | null = null;
   #stale: boolean | null = null;
+  /** Whether the panel turns to what the cursor enters, as its page's state says. */
+  #isFollowing = true;
   /** Whether the page was told that the search goes on, and not yet that it ended. */
   #isRunning = false;
   #cursor: NodeJS.Timeout | undefined;
@@ -89,6 +92,7 @@ export class SearchView
   async show(target: ProblemItem | RequestParams<"resume">): Promise<void> {
     this.#turnTo("traceId" in target ? await this.#subjectOfTrace(target) : subjectOf(target));
     if (!this.#panel.isOpen) {
+      this.#isFollowing = true;
       this.#panel.open();
       return;
     }
@@ -101,6 +105,7 @@ export class SearchView
     const { SearchViewState } = await import("../server/protocol/view.ts");
     const left = SearchViewState.safeParse(state);
     const session = left.success ? left.data.session : null;
+    this.#isFollowing = !left.success || left.data.isFollowing !== false;
     this.#subject = session === null ? null : parseSession(session);
     if (this.#subject !== null && left.success && this.#subject.traceId === null)
       this.#subject = { ...this.#subject, traceId: left.data.traceId };
@@ -112,6 +117,10 @@ export class SearchView
   }
 
   async request(message: PageRequest<FromSearchView>): Promise<void> {
+    if (message.kind === "follow") {
+      this.#isFollowing = message.isFollowing;
+      return;
+    }
     if (this.#subject === null || message.session !== sessionOf(this.#subject) || this.#actions === null)
       return;
     if (message.kind === "open-trace") {
@@ -271,7 +280,7 @@ export class SearchView
 
   /** The panel shows what the cursor is in: another problem, or a step of this one. */
   #follow({ textEditor, selections }: vscode.TextEditorSelectionChangeEvent): void {
-    if (!this.#panel.isVisible || !isMarkdown(textEditor.document)) return;
+    if (!this.#isFollowing || !this.#panel.isVisible || !isMarkdown(textEditor.document)) return;
     const [selection] = selections;
     if (selection === undefined) return;
     clearTimeout(this.#cursor);

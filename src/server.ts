@@ -5,6 +5,7 @@
 import { randomUUID } from "node:crypto";
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
+import { expandHome } from "../server/protocol/paths.ts";
 import { displayOf } from "./display.ts";
 import { storedKey } from "./endpoint.ts";
 import { readSchemas } from "./protocol.ts";
@@ -18,12 +19,13 @@ import type {
   RequestResult,
 } from "./protocol.ts";
 
-/** Kinds of documents that are looked at: not the left side of a comparison with another version. */
-export const MARKDOWN: readonly { readonly language: string; readonly scheme: string }[] = [
-  "file",
-  "untitled",
-  "vscode-vfs",
-].map((scheme) => ({ language: "markdown", scheme }));
+/**
+ * Where documents that are looked at come from: not the left side of a comparison with another version, or a notebook's
+ * cell. The manifest's conditions name the same.
+ */
+export const SCHEMES: readonly string[] = ["file", "untitled", "vscode-vfs"];
+/** Kinds of documents that are looked at. */
+export const MARKDOWN = SCHEMES.map((scheme) => ({ language: "markdown", scheme }));
 
 type Listener = (name: NewsName, params: unknown) => void;
 
@@ -166,7 +168,9 @@ export class Server implements vscode.Disposable {
     const { LanguageClient, TransportKind, State, CloseAction, ErrorAction } =
       await import("./language-client.ts");
     const { CLIENT_REQUESTS, SERVER_NOTIFICATIONS } = await readSchemas();
-    const runtime = vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", "");
+    const runtime = expandHome(
+      vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", ""),
+    );
     const run = {
       module: vscode.Uri.joinPath(this.#context.extensionUri, "dist", "server.mjs").fsPath,
       transport: TransportKind.ipc,

@@ -1,5 +1,6 @@
 /** Starting, stopping and going on with searches, and telling what came of them. */
 import * as vscode from "vscode";
+import { COMMANDS } from "../server/protocol/commands.ts";
 import type { ProblemPlace } from "../server/protocol/places.ts";
 import { STRATEGIES } from "../server/protocol/strategies.ts";
 import type { SearchOverrides, SolveOutcome } from "../server/protocol/solving.ts";
@@ -40,26 +41,6 @@ export async function solveProblemWith(parts: Parts, argument: unknown): Promise
     ...(budgetTokens === null ? {} : { budgetTokens }),
   };
   return await search(parts, { kind: "solve", params: { ...place, overrides } });
-}
-
-/** Solves every problem of the active file that has no solution of its present text. */
-export async function solveAllProblems(parts: Parts, uri: vscode.Uri): Promise<void> {
-  const problems = await parts.lists.read(uri);
-  const open = problems.filter(({ state }) => state === "unsolved" || state === "stale");
-  if (open.length === 0) {
-    await vscode.window.showInformationMessage(
-      vscode.l10n.t("Every problem of this file has a solution. Solve Problem solves one again."),
-    );
-    return;
-  }
-  await Promise.all(
-    open.map(({ hash, index }) =>
-      search(parts, {
-        kind: "solve",
-        params: { uri: uri.toString(), problem: { kind: "hash", hash, index } },
-      }),
-    ),
-  );
 }
 
 /** Stops the search named, or lets the person choose where several run. A second time stops the server. */
@@ -109,15 +90,20 @@ export async function stopAll(parts: Parts): Promise<void> {
 
 /** Runs a solve, a resume or a going-on and tells the outcome. Null when the server gave no answer. */
 export async function search(parts: Parts, request: SolveRequest): Promise<SolveOutcome | null> {
-  // The view and messages outlast the editor that they are about.
-  const uri = placeOfRequest(request)?.uri;
-  if (uri !== undefined) await openUnseen(vscode.Uri.parse(uri));
-  const outcome = await parts.status.during((report) => send(parts, request, report));
+  const outcome = await send(parts, request);
   if (outcome !== null) void tellOutcome(parts, request, outcome, (next) => search(parts, next));
   return outcome;
 }
 
-async function send(
+/** The same, and tells nothing of its outcome. */
+export async function send(parts: Parts, request: SolveRequest): Promise<SolveOutcome | null> {
+  // The view and messages outlast the editor that they are about.
+  const uri = placeOfRequest(request)?.uri;
+  if (uri !== undefined) await openUnseen(vscode.Uri.parse(uri));
+  return await parts.status.during((report) => ask(parts, request, report));
+}
+
+async function ask(
   { server }: Parts,
   { kind, params }: SolveRequest,
   report: (message: string) => void,
@@ -163,7 +149,7 @@ export async function compareStrategies(parts: Parts, argument: unknown): Promis
   }
   if (last === null) return;
   const item = await problemOf(place, parts.lists);
-  await vscode.commands.executeCommand("rstarMath.showSearchTree", item ?? { traceId: last });
+  await vscode.commands.executeCommand(COMMANDS.showSearchTree, item ?? { traceId: last });
 }
 
 const COMPARED: ReadonlySet<string> = new Set(["greedy", "self-consistency", "mcts"]);
@@ -181,7 +167,7 @@ function strategyItems(): {
   const details: Record<(typeof STRATEGIES)[number], string> = {
     greedy: vscode.l10n.t("One solution, always the likeliest next token"),
     "self-consistency": vscode.l10n.t("Independent solutions that vote"),
-    "best-of-n": vscode.l10n.t("Independent solutions; the PPM picks"),
+    "best-of-n": vscode.l10n.t("Independent solutions; the PPM picks, or without one the policy"),
     beam: vscode.l10n.t("Step by step; the best few go on"),
     dvts: vscode.l10n.t("Several beams that do not compete"),
     mcts: vscode.l10n.t("Monte-Carlo tree search, the method of rStar-Math"),

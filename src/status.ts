@@ -1,5 +1,6 @@
 /** What the editor shows of the server: the language status of Markdown files, and one item while work runs. */
 import * as vscode from "vscode";
+import { COMMANDS } from "../server/protocol/commands.ts";
 import type { ServerStatus } from "../server/protocol/models.ts";
 import type { Disposes } from "./disposes.ts";
 import { formatBytes, formatSeconds } from "./format.ts";
@@ -19,6 +20,8 @@ export class Status implements vscode.Disposable {
   #asked = 0;
   /** What the newest of them said of itself: what is being opened, before there is a search to tell of. */
   #message: string | null = null;
+  /** How far Solve All is. */
+  #tally: string | null = null;
 
   constructor(server: Server, searches: Searches) {
     this.#server = server;
@@ -29,7 +32,6 @@ export class Status implements vscode.Disposable {
     this.#work.name = vscode.l10n.t("rStar Math: running searches");
     this.#language.name = vscode.l10n.t("rStar Math: model");
     this.#backend.name = vscode.l10n.t("rStar Math: backend");
-    this.#language.command = { title: vscode.l10n.t("Select Model…"), command: "rstarMath.selectModel" };
     this.#backend.command = {
       title: vscode.l10n.t("Show Setup Information"),
       command: "rstarMath.showSetupInformation",
@@ -68,6 +70,12 @@ export class Status implements vscode.Disposable {
     }
   }
 
+  /** Shows how far Solve All is, beside its searches; null when it is over. */
+  tally(text: string | null): void {
+    this.#tally = text;
+    this.#draw();
+  }
+
   async #refresh(): Promise<void> {
     const status = await this.#server.ask("status", {});
     if (status !== null) this.#show(status);
@@ -92,12 +100,17 @@ export class Status implements vscode.Disposable {
     this.#work.accessibilityInformation = {
       label: vscode.l10n.t("rStar Math: {0}. Stops a search.", this.#summary()),
     };
-    this.#work.command = "rstarMath.stop";
+    this.#work.command = COMMANDS.stop;
     this.#work.show();
   }
 
-  /** One line: how far the searches are, the best answer, the time left. */
+  /** What the item says, in one line. */
   #summary(): string {
+    return [...(this.#tally === null ? [] : [this.#tally]), this.#searching()].join(" · ");
+  }
+
+  /** How far the searches are, the best answer, the time left. */
+  #searching(): string {
     const running = this.#searches.all;
     const [only] = running;
     const before = this.#message ?? this.#status?.message ?? vscode.l10n.t("Starting…");
@@ -122,6 +135,18 @@ export class Status implements vscode.Disposable {
     const status = this.#status;
     this.#language.busy = busy || status?.state === "loading" || this.#server.state === "starting";
     this.#backend.busy = false;
+    const hasFailed = this.#server.state === "stopped" && this.#server.hasFailed;
+    void vscode.commands.executeCommand("setContext", "rstarMath.serverFailed", hasFailed);
+    this.#language.command = hasFailed
+      ? { title: vscode.l10n.t("Restart Server"), command: "rstarMath.restartServer" }
+      : { title: vscode.l10n.t("Select Model…"), command: "rstarMath.selectModel" };
+    if (hasFailed) {
+      this.#language.severity = vscode.LanguageStatusSeverity.Error;
+      this.#language.text = vscode.l10n.t("rStar Math: the server does not run");
+      this.#language.detail = vscode.l10n.t("It could not be started, or ended too often; the log says more");
+      this.#backend.text = vscode.l10n.t("rStar Math: no backend opened");
+      return;
+    }
     if (status === null || this.#server.state === "stopped") {
       this.#language.text = vscode.l10n.t("rStar Math: not started");
       this.#language.detail = vscode.l10n.t("Nothing runs until you ask for it");

@@ -1,6 +1,9 @@
 /** What other programs in the editor may call: two language model tools, and the same two over MCP where that exists. */
+import path from "node:path";
 import * as vscode from "vscode";
 import type { Disposes } from "./disposes.ts";
+import { expandHome } from "../server/protocol/paths.ts";
+import { speakToEditor } from "../server/protocol/surface.ts";
 import { endpointOfProgram } from "./endpoint.ts";
 import type { Server } from "./server.ts";
 import { readParams } from "./protocol.ts";
@@ -78,7 +81,7 @@ function text(value: string): vscode.LanguageModelToolResult {
 
 /**
  * The models and the data folder of the settings, as the program takes them; what is left empty is its own default. A
- * server's policy takes the place of one of this machine.
+ * server's policy takes the place of one of this machine, and a relative folder is refused, which the server tells.
  */
 function modelsOfProgram(hasServer: boolean): {
   readonly models: readonly string[];
@@ -86,13 +89,13 @@ function modelsOfProgram(hasServer: boolean): {
 } {
   const settings = vscode.workspace.getConfiguration("rstarMath.model");
   const named = (option: string, id: string): string[] => (id === "" ? [] : [option, id]);
-  const folder = settings.get<string>("dataFolder", "");
+  const folder = expandHome(settings.get<string>("dataFolder", ""));
   return {
     models: [
       ...(hasServer ? [] : named("--model", settings.get<string>("policy", ""))),
       ...named("--ppm", settings.get<string>("ppm", "")),
     ],
-    home: folder === "" ? {} : { RSTAR_HOME: folder },
+    home: path.isAbsolute(folder) ? { RSTAR_HOME: folder } : {},
   };
 }
 
@@ -109,11 +112,14 @@ function mcpProvider(context: vscode.ExtensionContext, log: vscode.LogOutputChan
     provideMcpServerDefinitions: async () => {
       // In an untrusted folder nothing may run.
       if (!vscode.workspace.isTrusted) return [];
-      const runtime = vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", "");
+      const runtime = expandHome(
+        vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", ""),
+      );
       const node = runtime === "" ? process.execPath : runtime;
       const { options, environment } = await endpointOfProgram(context, log);
       const { models, home } = modelsOfProgram(options.length > 0);
       const variables = { ELECTRON_RUN_AS_NODE: "1", ...home, ...environment };
+      speakToEditor(variables);
       return [
         new Definition("rStar Math", node, [program, "mcp", ...models, ...options], variables, version),
       ];

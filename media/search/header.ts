@@ -1,4 +1,5 @@
 /** The top of the search view: the problem, where the search stands, and the pages to choose from. */
+import type { Trace } from "../../server/protocol/trace.ts";
 import type { SearchViewState } from "../../server/protocol/view.ts";
 import { fill, focusIn, h, setAttributes } from "../shared/dom.ts";
 import { icon } from "../shared/icons.ts";
@@ -15,6 +16,7 @@ export interface HeaderActions {
   setDensity(density: Density): void;
   cancel(): void;
   resume(): void;
+  setFollowing(isFollowing: boolean): void;
   /** Shows where the chosen answer is in the tree. */
   goToAnswer(): void;
 }
@@ -40,6 +42,7 @@ export class Header {
   });
   readonly #buttons = h("div", "actions");
   readonly #tabs: ReadonlyMap<Page, HTMLElement>;
+  readonly #follow: HTMLElement;
   readonly #goToAnswer: HTMLElement;
   readonly #segments: ReadonlyMap<Density, HTMLElement>;
   readonly #segmentGroup: HTMLElement;
@@ -66,6 +69,19 @@ export class Header {
           names[page],
         ),
       ]),
+    );
+    this.#follow = h(
+      "button",
+      {
+        class: "toggle",
+        attributes: {
+          type: "button",
+          title: t("Turn to the problem and the step that the cursor enters in the text"),
+        },
+        on: { click: () => actions.setFollowing(this.#shown?.isFollowing !== true) },
+      },
+      icon("for"),
+      t("Follow the Cursor"),
     );
     this.#goToAnswer = h(
       "button",
@@ -115,7 +131,8 @@ export class Header {
         ),
         h(
           "div",
-          { class: "tools", attributes: { role: "toolbar", "aria-label": t("Tree") } },
+          { class: "tools", attributes: { role: "toolbar", "aria-label": t("View") } },
+          this.#follow,
           this.#goToAnswer,
           this.#segmentGroup,
         ),
@@ -175,20 +192,20 @@ export class Header {
   #showButtons({ running, mayRun, trace }: ViewModel): void {
     const button = (label: string, kind: string, run: () => void): HTMLElement =>
       h("button", { class: kind, attributes: { type: "button" }, on: { click: run } }, label);
-    const canResume =
-      mayRun && running === "idle" && (trace?.stop === "cancelled" || trace?.stop === "failed");
+    const onward = mayRun && running === "idle" ? goOnFrom(trace?.stop) : null;
     const hadFocus = focusIn(this.#buttons) !== null;
     fill(
       this.#buttons,
       running === "running" ? button(t("Stop"), "secondary", () => this.#actions.cancel()) : null,
       // A second press forces it: the extension counts them.
       running === "stopping" ? button(t("Stopping…"), "secondary", () => this.#actions.cancel()) : null,
-      canResume ? button(t("Resume"), "primary", () => this.#actions.resume()) : null,
+      onward === null ? null : button(onward.label, onward.kind, () => this.#actions.resume()),
     );
     if (hadFocus) this.#buttons.querySelector("button")?.focus();
   }
 
-  #showTools({ page, density, tree }: ViewModel): void {
+  #showTools({ page, density, tree, isFollowing }: ViewModel): void {
+    this.#follow.setAttribute("aria-pressed", String(isFollowing));
     this.#goToAnswer.hidden = (page !== "tree" && page !== "outline") || tree.answer === null;
     this.#segmentGroup.hidden = page !== "tree";
     for (const [name, segment] of this.#segments)
@@ -203,6 +220,24 @@ export class Header {
     event.preventDefault();
     this.#actions.showPage(next);
     this.#tabs.get(next)?.focus();
+  }
+}
+
+/** How going on with a stored search is called, as in the editor: one that was stopped has its end still before it. */
+function goOnFrom(stop: Trace["stop"] | undefined): { readonly label: string; readonly kind: string } | null {
+  switch (stop) {
+    case "cancelled":
+    case "failed":
+      return { label: t("Resume"), kind: "primary" };
+    case "budget":
+      return { label: t("Search On"), kind: "secondary" };
+    case "done":
+    case "settled":
+    case "exhausted":
+    case undefined:
+      return null;
+    default:
+      return stop satisfies never;
   }
 }
 

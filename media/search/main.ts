@@ -67,6 +67,10 @@ class View {
       resume: () => {
         if (model.trace !== null) this.#post({ kind: "resume", traceId: model.trace.id });
       },
+      setFollowing: (isFollowing) => {
+        this.#change({ ...model, isFollowing });
+        host.post({ kind: "follow", isFollowing });
+      },
       goToAnswer: () => {
         if (model.tree.answer === null) return;
         this.#select(model.tree.answer);

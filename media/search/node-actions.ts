@@ -1,6 +1,6 @@
 /** What a person can do with a node: show it in the text, use it, keep it, reject it, write it anew. */
 import type { TraceNode } from "../../server/protocol/trace.ts";
-import { bestAnswerBelow } from "../../server/protocol/trace-path.ts";
+import { belowReason, bestAnswerBelow } from "../../server/protocol/trace-path.ts";
 import { h } from "../shared/dom.ts";
 import { t } from "../shared/l10n.ts";
 import type { ViewModel } from "./view-model.ts";
@@ -78,7 +78,7 @@ export function actionsFor(
       form.replaceWith(bar);
       edit.focus();
     };
-    const form = editForm(drafts.get(place) ?? node, {
+    const form = editForm(drafts.get(place) ?? writtenOf(node), {
       typed: (written) => {
         drafts.set(place, { ...written, isSent: false });
         actions.keepDrafts();
@@ -101,6 +101,11 @@ export function actionsFor(
   });
   bar.append(edit);
   return bar;
+}
+
+/** The step in the form's two fields. A step that could not be read has no reason: its comment is in the code only. */
+function writtenOf({ reason, code }: TraceNode): Written {
+  return { reason, code: reason === "" ? code : belowReason(code) };
 }
 
 /** What comes of a form. */

@@ -10,7 +10,7 @@ export interface Notice {
   readonly text: string;
 }
 
-/** The view at one moment. What the person chose in it (`selected` to `density`) is kept over a reload. */
+/** The view at one moment. What the person chose in it (`selected` to `isFollowing`) is kept over a reload. */
 export interface ViewModel {
   readonly subject: SearchSubject | null;
   readonly tree: TreeModel;
@@ -26,6 +26,8 @@ export interface ViewModel {
   readonly collapsed: ReadonlySet<number>;
   readonly page: SearchViewState["page"];
   readonly density: SearchViewState["density"];
+  /** Whether another problem or step is shown when the cursor enters it in the text. */
+  readonly isFollowing: boolean;
 }
 
 /** Before the first message. */
@@ -44,6 +46,7 @@ export function initialModel(restored: SearchViewState | null): ViewModel {
     collapsed: new Set(restored?.collapsed),
     page: restored?.page ?? "tree",
     density: restored?.density ?? "compact",
+    isFollowing: restored?.isFollowing ?? true,
   };
 }
 
@@ -116,6 +119,7 @@ export function stateOf(model: ViewModel): SearchViewState {
     collapsed: [...model.collapsed],
     page: model.page,
     density: model.density,
+    isFollowing: model.isFollowing,
   };
 }
 

@@ -3,9 +3,11 @@ import { Command, Option } from "commander";
 import { modelManager } from "../compose.ts";
 import {
   chooseAdapter,
+  describeNoLineage,
   describeRefusal,
   inUse,
   isPresent,
+  isRefusal,
   readLineage,
   removeAdapter,
   rollBack,
@@ -13,7 +15,7 @@ import {
   type LineageOutcome,
 } from "../models/adapters.ts";
 import { dataHome } from "../models/home.ts";
-import { describeFailure, formatBytes } from "../models/outcomes.ts";
+import { formatBytes } from "../models/outcomes.ts";
 import type { Lineage, LineageEntry } from "../protocol/evolution.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { measureCommand } from "./measure.ts";
@@ -112,21 +114,8 @@ async function basesOf(lineage: Lineage): Promise<string[]> {
 
 /** The lineage, or a message and an exit code. */
 function lineageOf(outcome: LineageOutcome | AdapterRefusal): Lineage {
-  switch (outcome.kind) {
-    case "lineage":
-      return outcome.lineage;
-    case "bad-lineage":
-    case "unwritable-home":
-    case "disk-full":
-      throw new CommandFailure(EXIT.unavailable, describeFailure(outcome));
-    case "unknown-adapter":
-    case "adapter-in-use":
-    case "nothing-to-roll-back":
-    case "changed-file":
-      throw new CommandFailure(EXIT.input, describeRefusal(outcome));
-    default:
-      return outcome satisfies never;
-  }
+  if (outcome.kind === "lineage") return outcome.lineage;
+  throw new CommandFailure(isRefusal(outcome) ? EXIT.input : EXIT.unavailable, describeNoLineage(outcome));
 }
 
 /** The lineage as lines for a person, oldest first. */

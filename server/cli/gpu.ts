@@ -1,6 +1,6 @@
 /** `rstar gpu list | fetch | remove`: the engine's binaries for GPUs, which are too large for the package. */
 import { Argument, Command } from "commander";
-import { fetchGpuSupport, listGpuSupport, removeGpuSupport } from "../models/gpu-support.ts";
+import { fetchGpuSupport, hasGpuInPackage, listGpuSupport, removeGpuSupport } from "../models/gpu-support.ts";
 import { dataHome } from "../models/home.ts";
 import { formatBytes } from "../models/outcomes.ts";
 import { GpuKind } from "../protocol/models.ts";
@@ -19,7 +19,12 @@ export function gpuCommand(): Command {
     .action(({ json }: { json?: boolean }) => {
       const kinds = listGpuSupport(dataHome());
       if (json === true) process.stdout.write(`${JSON.stringify({ kinds }, null, 2)}\n`);
-      else if (kinds.length === 0) process.stdout.write("The package has all there is for this platform.\n");
+      else if (kinds.length === 0)
+        process.stdout.write(
+          hasGpuInPackage()
+            ? "Nothing has to be fetched for this platform: the package has Metal.\n"
+            : "There are no binaries for GPUs to fetch for this platform yet: the processor computes.\n",
+        );
       else
         for (const { kind: name, bytes, installed } of kinds)
           process.stdout.write(

@@ -29,7 +29,7 @@ async function run(options: EndpointFlags): Promise<void> {
   const server = createMcpServer({
     python: () => python,
     async runtime() {
-      // Shared by all calls, so that no single one may stop it. Nobody is there to be asked about a download.
+      // Nobody is there to be asked about a download.
       opening ??= openRuntime({ ...models, python, offline: true }, new AbortController().signal, {
         say,
         download: () => undefined,

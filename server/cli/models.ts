@@ -98,7 +98,8 @@ export function listText(models: readonly ListedModel[], home: string): string {
 function stateOf(model: ListedModel): string {
   const shared = model.base === null ? "" : ` (the file of ${model.base})`;
   if (model.installed) return `installed${shared}`;
-  if (model.origin === "own") return "its file is gone or changed";
+  if (model.origin === "own" || (model.origin === "trained" && model.removableBytes === 0))
+    return "its file is gone or changed";
   if (model.partialBytes > 0) return `${formatBytes(model.partialBytes)} fetched${shared}`;
   return `not fetched${shared}${model.isTest ? " (for tests)" : ""}`;
 }

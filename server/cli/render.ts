@@ -2,6 +2,7 @@
 import { styleText } from "node:util";
 import type { Evidence, Solution } from "../document/solution.ts";
 import type { Trace } from "../protocol/trace.ts";
+import { belowReason } from "../protocol/trace-path.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -75,12 +76,9 @@ function costLine(trace: Trace): string {
   ].join(" · ");
 }
 
-/** The code without the leading comment, which is shown as the step's reason. */
 function codeLines(code: string): string[] {
-  const lines = code.split("\n");
-  const first = lines.findIndex((line) => !line.startsWith("#"));
-  return lines
-    .slice(Math.max(0, first))
+  return belowReason(code)
+    .split("\n")
     .filter((line, index, all) => line.trim() !== "" || index < all.length - 1);
 }
 

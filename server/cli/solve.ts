@@ -202,7 +202,7 @@ function pick(
   if (problems.length === 0)
     throw new CommandFailure(
       EXIT.input,
-      `${file} has no problem. A problem is a fenced block with the info string \`problem\`, or a heading that begins with Problem, Exercise or Question. Nothing was changed.`,
+      `${file} has no problem. A problem is a fenced block with the info string \`problem\`, or a heading or bold label that begins with Problem, Exercise or Question. Nothing was changed.`,
     );
   if (wanted === undefined) return problems;
   return wanted.map((number) => {

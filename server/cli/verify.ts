@@ -3,7 +3,8 @@ import { Command } from "commander";
 import { openPython } from "../compose.ts";
 import { parseSolution } from "../document/solution.ts";
 import { isStale } from "../document/problems.ts";
-import { verifySolution, verifyTrace, type SolutionCheck, type StepCheck } from "../verify.ts";
+import type { StepCheck } from "../protocol/solving.ts";
+import { verifySolution, verifyTrace, type SolutionCheck } from "../verify.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { headingWords, readProblems } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
@@ -92,6 +93,8 @@ function describe(check: SolutionCheck): string {
       return `${steps}; the answer does NOT follow from the output`;
     case "not-printed":
       return `${steps}; the answer was read from a sentence, which proves nothing either way`;
+    case "not-checked":
+      return `${steps}; the answer was not checked, because a step fails`;
     case "none":
       return `${steps}; no answer`;
     default:

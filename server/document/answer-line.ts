@@ -1,5 +1,6 @@
 /** Reads `Answer: …` lines: the reference answers that no model may see. */
 import type { Range } from "./text-lines.ts";
+import { anyOf } from "./words.ts";
 
 /** An answer line found in a line of text; `value` is relative to that line. */
 export interface AnswerLine {
@@ -10,10 +11,9 @@ export interface AnswerLine {
 
 /** A reader of answer lines that begin with one of these words. */
 export function answerReader(labels: readonly string[]): (line: string) => AnswerLine | null {
-  const words = labels.map((label) => label.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
   // Marks of quotes, lists and emphasis may come first; the label may be bold with its colon or without it.
   const pattern = new RegExp(
-    `^[\\s>]*(?:[-+*]\\s+|\\d{1,9}[.)]\\s+)*[*_]{0,3}(?:${words})[*_]{0,3}\\s*[:：][*_]{0,3}`,
+    `^[\\s>]*(?:[-+*]\\s+|\\d{1,9}[.)]\\s+)*[*_]{0,3}(?:${anyOf(labels)})[*_]{0,3}\\s*[:：][*_]{0,3}`,
     "iu",
   );
   return (line) => {

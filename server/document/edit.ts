@@ -15,7 +15,18 @@ export interface TextEdit {
 
 /** The text after the edit. */
 export function applyEdit(text: string, edit: TextEdit): string {
-  return text.slice(0, edit.start) + edit.newText + text.slice(edit.end);
+  return applyEdits(text, [edit]);
+}
+
+/** The text after edits that are in order; one that begins within another only takes away what it would replace. */
+export function applyEdits(text: string, edits: readonly TextEdit[]): string {
+  let out = "";
+  let at = 0;
+  for (const { start, end, newText } of edits) {
+    if (start >= at) out += text.slice(at, start) + newText;
+    at = Math.max(at, end);
+  }
+  return out + text.slice(at);
 }
 
 /**
@@ -35,12 +46,20 @@ export function insertSolution(text: string, problem: Problem, solution: Solutio
       newText: rendered + keptNotes(lines, old, eol, eol + prefix.trimEnd() + eol),
     };
   }
-  const rendered = withPrefix(renderSolution(solution), prefix, eol);
-  return {
-    start: problem.insertOffset,
-    end: problem.insertOffset,
-    newText: `${gap(prefix, eol)}${rendered}`,
-  };
+  return insertBlock(text, problem, renderSolution(solution));
+}
+
+/** The edit that writes lines of our own below the problem's text. */
+export function insertBlock(text: string, problem: Problem, block: string): TextEdit {
+  const { insertOffset, prefix } = problem;
+  const eol = lineEnding(text, linesOf(text), insertOffset);
+  const newText = gap(prefix, eol) + linesWithin(text, problem, block);
+  return { start: insertOffset, end: insertOffset, newText };
+}
+
+/** Lines of our own, ended by `\n`, as they stand in the problem's quote or list item, where the first has begun. */
+export function linesWithin(text: string, { insertOffset, prefix }: Problem, block: string): string {
+  return withPrefix(block, prefix, lineEnding(text, linesOf(text), insertOffset));
 }
 
 /** The edit that takes the problem's solution out again; null when there is none. The inverse of `insertSolution`. */
@@ -61,15 +80,9 @@ export function removeSolution(text: string, problem: Problem): TextEdit | null 
 
 /** The edit that writes an answer line below the problem's text, as the document's own answer. */
 export function insertAnswerLine(text: string, problem: Problem, label: string, answer: string): TextEdit {
-  const eol = lineEnding(text, linesOf(text), problem.insertOffset);
   // LaTeX reads as such only between dollars, and the answer is read back without them.
   const shown = /[\\^_]/u.test(answer) ? `$${answer}$` : answer;
-  const line = `${label}: ${shown}`;
-  return {
-    start: problem.insertOffset,
-    end: problem.insertOffset,
-    newText: `${gap(problem.prefix, eol)}${line}`,
-  };
+  return insertBlock(text, problem, `${label}: ${shown}`);
 }
 
 function gap(prefix: string, eol: string): string {

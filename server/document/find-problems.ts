@@ -3,7 +3,15 @@ import { answerReader, type AnswerLine } from "./answer-line.ts";
 import { parseBlocks, type Block, type BlockCache } from "./blocks.ts";
 import { containerPrefix, containersWithin, expandedLine, type Containers } from "./containers.ts";
 import { isSolutionOf, statementHash } from "./hash.ts";
-import { fenceAttributes, headingReader, headingText, slug, type HeadingMeaning } from "./headings.ts";
+import {
+  fenceAttributes,
+  headingReader,
+  headingText,
+  readBoldLabel,
+  slug,
+  type BoldLabel,
+  type HeadingMeaning,
+} from "./headings.ts";
 import { isOpenLeaf, lastLeaf } from "./open-leaf.ts";
 import {
   DEFAULT_PROBLEM_OPTIONS,
@@ -27,16 +35,17 @@ export function findProblems(
   cache?: BlockCache,
 ): DocumentProblems {
   const finder = new ProblemFinder(text, { ...DEFAULT_PROBLEM_OPTIONS, ...options });
-  finder.walk(parseBlocks(text, cache), [], null);
+  finder.walk(parseBlocks(text, cache), { containers: [], withLabels: true }, null);
   return finder.result();
 }
 
 /** A problem whose end has not been reached. */
 interface OpenProblem {
-  readonly kind: "fence" | "heading" | "item";
+  readonly kind: "fence" | "heading" | "label" | "item";
   readonly containers: Containers;
-  /** The fence, the heading or the list item. */
+  /** The fence, the heading, the label's paragraph or the list item. */
   readonly block: Block;
+  /** The heading or the label. */
   readonly heading?: Block;
   readonly title: string;
   readonly id: string | undefined;
@@ -47,6 +56,13 @@ interface OpenProblem {
   /** Something came that ends the statement, though solutions may still follow. */
   closed: boolean;
   solution: SolutionBlock | undefined;
+}
+
+/** What the children of one container stand in. */
+interface Level {
+  readonly containers: Containers;
+  /** Whether a bold label begins a problem here. Within another problem it is part of the text. */
+  readonly withLabels: boolean;
 }
 
 type ProblemDraft = Omit<Problem, "index" | "id"> & { readonly id: string };
@@ -84,14 +100,16 @@ class ProblemFinder {
   }
 
   /** Goes through the children of one container. `open` is the list item's problem, if they are one's. */
-  walk(children: readonly Block[], containers: Containers, item: OpenProblem | null): void {
+  walk(children: readonly Block[], level: Level, item: OpenProblem | null): void {
+    const { containers } = level;
+    // A bold label is none: a person's note within a solution may begin with one.
     const barrier = (block: Block): boolean => block.type === "heading" || this.#startsProblem(block);
     const { parts, issues } = foldSolutions(this.#lines, children, containers, barrier);
     this.#issues.push(...issues);
     let open = item;
     let listDepth: number | null = null;
     for (const part of parts) {
-      open = this.#step(part, open, containers, listDepth);
+      open = this.#step(part, open, level, listDepth);
       if (part.kind === "block" && part.block.type === "heading") {
         listDepth = this.#listDepthAfter(part.block, listDepth);
       }
@@ -103,7 +121,7 @@ class ProblemFinder {
   #step(
     part: Part,
     open: OpenProblem | null,
-    containers: Containers,
+    { containers, withLabels }: Level,
     listDepth: number | null,
   ): OpenProblem | null {
     if (part.kind === "solution") {
@@ -118,6 +136,16 @@ class ProblemFinder {
     const { block } = part;
     if (block.type === "heading" && !this.#holdsAnswer(block)) return this.#heading(block, open, containers);
     if (this.#isProblemFence(block)) return this.#fence(block, open, containers);
+    const isBetween = withLabels && (open === null || open.kind === "fence");
+    const label = isBetween || open?.kind === "label" ? this.#boldLabel(block) : null;
+    if (label?.meaning.kind === "problem") return this.#label(block, label, label.meaning, open, containers);
+    if (open?.kind === "label") {
+      if (block.type === "rule") {
+        this.#finish(open, "end");
+        return null;
+      }
+      if (label !== null) open.closed = true;
+    }
     if (block.type === "list" && listDepth !== null && (open === null || open.kind === "fence")) {
       if (open !== null) this.#finish(open, "problem");
       for (const child of block.children) this.#item(child, containers);
@@ -128,7 +156,7 @@ class ProblemFinder {
         this.#finish(open, "problem");
         open = null;
       }
-      this.#descend(block, containers);
+      this.#descend(block, { containers, withLabels: isBetween });
     }
     if (open !== null && !open.closed) this.#extend(open, block);
     return open;
@@ -165,6 +193,35 @@ class ProblemFinder {
     }
   }
 
+  #label(
+    block: Block,
+    { text, length }: BoldLabel,
+    { plural, title, id }: Extract<HeadingMeaning, { kind: "problem" }>,
+    open: OpenProblem | null,
+    containers: Containers,
+  ): OpenProblem | null {
+    if (open !== null) this.#finish(open, "problem");
+    if (plural) return null;
+    const end = block.start + length;
+    const firstLine = this.#lines.lineAt(block.start);
+    // A label on a line of its own may end in a hard break.
+    const isAlone = /^\s*\\?$/.test(this.#lines.text.slice(end, this.#firstLineEnd(block)));
+    const start = isAlone ? firstLine.next : end;
+    return {
+      kind: "label",
+      containers,
+      block,
+      heading: { ...block, end },
+      title,
+      id: id ?? slug(text),
+      // A heading of any level ends it.
+      depth: 6,
+      content: start < block.end ? [{ ...block, start }] : [],
+      closed: false,
+      solution: undefined,
+    };
+  }
+
   #fence(block: Block, open: OpenProblem | null, containers: Containers): OpenProblem | null {
     if (this.#isOpen(block, containers)) {
       if (open !== null) this.#finish(open, "problem");
@@ -172,7 +229,8 @@ class ProblemFinder {
       return null;
     }
     const { id, title } = fenceAttributes(block.info);
-    const titled = open !== null && open.kind === "heading" && open.content.length === 0 && !open.closed;
+    const titled =
+      open?.heading !== undefined && open.kind !== "fence" && open.content.length === 0 && !open.closed;
     if (open !== null && !titled) this.#finish(open, "problem");
     const heading = titled ? open : null;
     return {
@@ -202,13 +260,13 @@ class ProblemFinder {
       closed: false,
       solution: undefined,
     };
-    this.walk(block.children, containers, open);
+    this.walk(block.children, { containers, withLabels: false }, open);
   }
 
-  #descend(block: Block, outer: Containers): void {
-    const containers = containersWithin(this.#lines, block, outer);
-    if (block.type === "list") for (const child of block.children) this.#descend(child, containers);
-    else this.walk(block.children, containers, null);
+  #descend(block: Block, outer: Level): void {
+    const level = { ...outer, containers: containersWithin(this.#lines, block, outer.containers) };
+    if (block.type === "list") for (const child of block.children) this.#descend(child, level);
+    else this.walk(block.children, level, null);
   }
 
   #extend(open: OpenProblem, block: Block): void {
@@ -254,10 +312,15 @@ class ProblemFinder {
       const before = this.#solutions.findLastIndex((each) => each.range.start < open.block.start);
       const inside = this.#solutions.slice(before + 1).map((each) => each.range);
       statement = statementOfBlocks(this.#lines, body, open.containers, this.#readAnswer, inside);
-      if (statement.text === "" && open.kind === "heading" && /[^\d\s.:()]/.test(open.title)) {
-        const at = this.#source(open.block).lastIndexOf(open.title);
-        const start = open.block.start + Math.max(at, 0);
-        const range = { start, end: at < 0 ? open.block.end : start + open.title.length };
+      const { heading } = open;
+      if (statement.text === "" && heading !== undefined && /[^\d\s.:()]/.test(open.title)) {
+        // Of several lines all are meant, without the underline.
+        const source = this.#source(heading)
+          .replace(/(?:\r\n|\n|\r)[^\r\n]*$/, "")
+          .trimEnd();
+        const at = source.lastIndexOf(open.title);
+        const start = heading.start + Math.max(at, 0);
+        const range = { start, end: start + (at < 0 ? source : open.title).length };
         statement = { ...statement, text: open.title, range };
       }
     }
@@ -286,7 +349,8 @@ class ProblemFinder {
         this.#issues.push({
           kind: "empty-problem",
           range: { start: headingRange.start, end: headingRange.end },
-          message: "This problem has no text to solve. Write it below the heading, or inside the fence.",
+          message:
+            "This problem has no text to solve. Write it below the heading or label, or inside the fence.",
         });
       }
       return;
@@ -341,6 +405,14 @@ class ProblemFinder {
     return this.#fences.has(/^[^\s{]*/.exec(block.info)?.[0].toLowerCase() ?? "");
   }
 
+  /** The bold label that begins a paragraph, unless it is that of an answer. */
+  #boldLabel(block: Block): BoldLabel | null {
+    if (block.type !== "paragraph") return null;
+    const line = this.#lines.text.slice(block.start, this.#firstLineEnd(block));
+    const label = readBoldLabel(line, this.#readHeading);
+    return label === null || this.#readAnswer(line) !== null ? null : label;
+  }
+
   #holdsAnswer(block: Block): boolean {
     if (block.type !== "paragraph" && block.type !== "heading") return false;
     return answerInParagraph(this.#lines, block, this.#readAnswer) !== null;
@@ -361,6 +433,6 @@ class ProblemFinder {
 }
 
 /** Whether HTML folds an answer or a solution away, as notes on GitHub do. */
-function isFoldedAnswer(source: string): boolean {
+export function isFoldedAnswer(source: string): boolean {
   return /^\s*<details[^>]*>\s*<summary>[\s*_]*(?:answer|solution|proof|hint)/i.test(source);
 }

@@ -1,11 +1,14 @@
-/** Reads headings and info strings: which begin a problem, and what title and id they give it. */
+/** Reads headings, bold labels and info strings: which begin a problem, and what title and id they give it. */
+import { anyOf } from "./words.ts";
 
-/** What a heading says about the problems below it. */
+/** What a heading or a bold label says about what stands below it. */
 export type HeadingMeaning =
   | {
       /** One problem, or with `plural` a list of them. */
       readonly kind: "problem";
       readonly plural: boolean;
+      /** What follows the word. */
+      readonly rest: string;
       /** Text after the word and its number; empty when there is none. */
       readonly title: string;
       /** An id the author gave with `{#id}`. */
@@ -21,32 +24,71 @@ export function headingText(source: string): string {
   const inner =
     atx === null
       ? source.replace(/(?:\r\n|\n|\r)[^\r\n]*$/, "")
-      : (atx[1] ?? "").replace(/(?:^|[ \t]+)#+[ \t]*$/, "");
-  return inner
-    .replace(/<!--.*?-->/g, "")
-    .replace(/[\s>]*(?:\r\n|\n|\r)[\s>]*/g, " ")
-    .trim();
+      : (atx[1] ?? "").replace(/(?:^|(?<![ \t])[ \t]+)#+[ \t]*$/, "");
+  return (
+    inner
+      .replace(/<!--.*?-->/g, "")
+      // From the beginning of a run of blanks only: tried at each of them, a long run takes its length squared.
+      .replace(/(?<![\s>])[\s>]*(?:\r\n|\n|\r)[\s>]*/g, " ")
+      .trim()
+  );
 }
 
 /** A reader of headings whose problems begin with one of these words. */
 export function headingReader(words: readonly string[]): (text: string) => HeadingMeaning {
-  const alternatives = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
-  const problem = new RegExp(`^(?:${alternatives})(s?)(?![\\p{L}\\p{N}_]|-\\p{L}|['’])`, "iu");
+  const problem = new RegExp(`^(?:${anyOf(words)})(s?)(?![\\p{L}\\p{N}_]|-\\p{L}|['’])`, "iu");
   return (text) => {
     const id = /\{#([\w:.-]+)\}\s*$/.exec(text);
     const plain = stripEmphasis(id === null ? text : text.slice(0, id.index));
     const match = problem.exec(plain);
     if (match !== null) {
+      const rest = plain.slice(match[0].length);
       return {
         kind: "problem",
-        plural: match[1] !== "",
-        title: titleAfter(plain.slice(match[0].length)),
+        plural: match[1] !== "" || NAMES_A_LIST.test(rest),
+        rest,
+        title: titleAfter(rest),
         ...(id?.[1] === undefined ? {} : { id: id[1] }),
       };
     }
     return /^(?:solutions?|answers?|proofs?|hints?)\b/i.test(plain)
       ? { kind: "solution" }
       : { kind: "other" };
+  };
+}
+
+/** What makes a list of the word before it: `Problem Set 3`, `Exercise sheet`. */
+const NAMES_A_LIST = /^\s+(?:set|sheet)(?=\s*(?:$|[\d#.:(–—]|-\s))/iu;
+
+/** A bold label that a paragraph begins with: `**Problem 3 (Sums).**`, `**Solution:**`. */
+export interface BoldLabel {
+  readonly meaning: Exclude<HeadingMeaning, { kind: "other" }>;
+  /** The label's words, without marks. */
+  readonly text: string;
+  /** Its length in the line, with marks and what separates it from the text after it. */
+  readonly length: number;
+}
+
+/** What may follow the word of a label. Other words make it prose: `**Problem solving**`. */
+const LABELS = /^\s*(?:$|[.:(–—#]|-\s|no\.|\d|(?:[a-z]|[ivx]+)\s*(?:$|[.:)(–—]))/iu;
+/** What goes on with the sentence that bold words began: `**Problem 3** of the sheet`. */
+const GOES_ON = /^(?:[,;'’\p{L}\p{N}]|[ \t]+\p{Ll})/u;
+
+/** The label of a problem, or of a written solution, that a paragraph's first line begins with. */
+export function readBoldLabel(line: string, readHeading: (text: string) => HeadingMeaning): BoldLabel | null {
+  const marks = /^(?:\*{2,3}|_{2,3})(?=[^\s*_])/.exec(line)?.[0];
+  const close = marks === undefined ? -1 : line.indexOf(marks, marks.length);
+  if (marks === undefined || close < 0) return null;
+  const text = line.slice(marks.length, close);
+  const after = line.slice(close + marks.length);
+  if (!/[.:：]$/u.test(text) && GOES_ON.test(after)) return null;
+  const meaning = readHeading(text);
+  if (meaning.kind === "other" || (meaning.kind === "problem" && !LABELS.test(meaning.rest))) return null;
+  const separator = /^[ \t]*(?:[.:：]|[–—-](?=\s))/u.exec(after)?.[0] ?? "";
+  return {
+    meaning: meaning.kind === "problem" ? { ...meaning, title: withoutMarks(meaning.title) } : meaning,
+    text,
+    length: close + marks.length + separator.length,
   };
 }
 
@@ -77,6 +119,11 @@ export function slug(text: string): string {
 function stripEmphasis(text: string): string {
   const bold = /^([*_]{1,3})(.*?)\1(.*)$/.exec(text);
   return bold === null ? text : `${bold[2] ?? ""}${bold[3] ?? ""}`;
+}
+
+/** A label's title without the full stop after it and the parentheses around it. */
+function withoutMarks(title: string): string {
+  return title.replace(/[.:：]$/u, "").replace(/^\(([^()]*)\)$/u, "$1");
 }
 
 /** What is left after the word: its number and the separator are gone, a minus sign is not. */

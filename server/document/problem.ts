@@ -2,8 +2,8 @@
 import type { Containers } from "./containers.ts";
 import type { Range } from "./text-lines.ts";
 
-/** How a problem was written: a ```problem fence, a heading's section, an item of a list, or selected text. */
-export type ProblemKind = "fence" | "heading" | "item" | "selection";
+/** How a problem was written: a ```problem fence, a heading's section, below a bold label, an item of a list, selected. */
+export type ProblemKind = "fence" | "heading" | "label" | "item" | "selection";
 
 /** The answer that the document itself gives. It annotates and grades; it is never part of a statement. */
 export interface ReferenceAnswer {
@@ -20,7 +20,7 @@ export interface Problem {
   /** The author's `id=…`, else made from the heading, or from the statement where there is none. Unique in a file. */
   readonly id: string;
   readonly kind: ProblemKind;
-  /** The heading's text after the word and its number, or a fence's `title="…"`. */
+  /** The text of the heading or label after the word and its number, or a fence's `title="…"`. */
   readonly title?: string;
   /** What a model may see: Markdown with its LaTeX, without container prefixes, answer lines, comments or solutions. */
   readonly statement: string;
@@ -28,7 +28,7 @@ export interface Problem {
   readonly statementRange: Range;
   /** The whole problem with heading, fence marks and answer line, without its solution block. */
   readonly range: Range;
-  /** The heading, where there is one; else the problem's first line. */
+  /** The heading or label, where there is one; else the problem's first line. */
   readonly headingRange: Range;
   readonly reference?: ReferenceAnswer;
   /** SHA-256 of the normalised statement, lower-case hex. */
@@ -80,7 +80,7 @@ export interface DocumentProblems {
 
 /** What counts as a problem. */
 export interface ProblemOptions {
-  /** Words that begin a problem's heading; their plurals in -s make each list item below one. Default below. */
+  /** Words that begin a problem's heading or bold label; plurals in -s make each list item below one. Default below. */
   readonly headings?: readonly string[];
   /** Words that begin an answer line. Default `Answer`. */
   readonly answers?: readonly string[];

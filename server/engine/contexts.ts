@@ -216,7 +216,7 @@ function sizes(
 }
 
 /** Bytes of KV state that one token takes in all layers together, at 16 bits a value. */
-export function kvBytesPerToken(model: LlamaModel): number {
+function kvBytesPerToken(model: LlamaModel): number {
   const { block_count: layers, embedding_length: width, attention } = model.fileInfo.architectureMetadata;
   const heads = attention?.head_count;
   const kvHeads = attention?.head_count_kv ?? heads;

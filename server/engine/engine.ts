@@ -7,6 +7,7 @@ import {
   LlamaLogLevel,
   NoBinaryFoundError,
 } from "node-llama-cpp";
+import { surface } from "../protocol/surface.ts";
 import type { ModelIdentity, ResolvedModel } from "../services.ts";
 import { abortion, ContextHost, type OpenContext } from "./context-host.ts";
 import { type ContextInfo, type ContextOptions, ModelContexts, type Surroundings } from "./contexts.ts";
@@ -195,7 +196,7 @@ export class Engine {
     try {
       const first = await openUnless(signal, contexts);
       const host = new ContextHost(contexts, first, this.#idleUnloadMs);
-      const policy = new Policy(identity(model), first.contextLength, host);
+      const policy = new Policy(identity(model), host);
       this.#policies.push({ contexts, model: policy });
       return { kind: "ready", policy, info: opened(contexts) };
     } catch (error) {
@@ -366,7 +367,7 @@ function howToFetch(kind: string): string {
   // As in models/gpu-packages.json, which this room does not read.
   if (process.platform !== "linux" || process.arch !== "x64")
     return "There are none to fetch for this platform; its package has what there is";
-  return `\`rstar gpu fetch ${kind}\`, or GPU Support in the editor, fetches them`;
+  return `${surface() === "editor" ? "GPU Support…" : `\`rstar gpu fetch ${kind}\``} fetches them`;
 }
 
 const NO_POLICY: PolicyCounters = { candidates: 0, generatedTokens: 0, promptTokens: 0 };

@@ -205,6 +205,8 @@ class Reader {
         const result = await this.#native.sampleToken(index, this.#namedSampler(), false, false, filter);
         return inOrder(pairs(result[3]), tokens);
       }
+      default:
+        return readout satisfies never;
     }
   }
 

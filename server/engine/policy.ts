@@ -24,13 +24,11 @@ export interface PolicyCounters {
 /** A policy over a context that is loaded when needed. */
 export class Policy implements PolicyModel {
   readonly identity: ModelIdentity;
-  readonly contextLength: number;
   readonly #host: ContextHost;
   readonly #counters = { candidates: 0, generatedTokens: 0, promptTokens: 0 };
 
-  constructor(identity: ModelIdentity, contextLength: number, host: ContextHost) {
+  constructor(identity: ModelIdentity, host: ContextHost) {
     this.identity = identity;
-    this.contextLength = contextLength;
     this.#host = host;
   }
 
@@ -265,7 +263,7 @@ class Draft {
   /** Draws the token that follows `target`; null when it ended the candidate. */
   accept(target: readonly number[], logits: Logits): number | null {
     const { sampling, maxTokens } = this.#job.request;
-    const { token } = this.#draw(target, logits, sampling);
+    const { token } = this.#draw(logits, sampling);
     if (this.#job.context.tokenizer.vocabulary.isEndOfText(token)) return this.#end({ kind: "end-of-text" });
     const piece = this.#stream.push(token);
     const state = this.#stops.push(piece);
@@ -275,8 +273,8 @@ class Draft {
     return this.#tokens >= maxTokens || full ? this.#end({ kind: "length" }) : token;
   }
 
-  #draw(target: readonly number[], logits: Logits, sampling: SamplingOptions): Draw {
-    const draw = drawToken(logits, sampling, target, this.#seed, this.#tokens);
+  #draw(logits: Logits, sampling: SamplingOptions): Draw {
+    const draw = drawToken(logits, sampling, this.#seed, this.#tokens);
     this.#tokens++;
     this.#job.generated();
     this.#logProbSum += draw.logProb;

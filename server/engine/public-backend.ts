@@ -99,5 +99,7 @@ function wanted(readout: Readout): Wanted {
           options: { temperature: 0 },
         },
       };
+    default:
+      return readout satisfies never;
   }
 }

@@ -8,17 +8,13 @@ export interface Draw {
   readonly logProb: number;
 }
 
-/** How many of the last tokens the repetition penalty looks at. */
-export const PENALTY_TOKENS = 64;
-
 /**
  * How many nats below the greatest logit a token may lie and still be handed over by the backend. What lies further
  * down has about 0.0003 of the probability on average (measured: 0.006 at the most, in 640 positions of Qwen2.5 0.5B),
  * and handing over the whole vocabulary would cost more than decoding. Sampling hotter needs a wider window.
  */
 export function windowFor(sampling: SamplingOptions): number {
-  const penalty = (sampling.repeatPenalty ?? 1) > 1 ? 4 : 0;
-  return 14 * Math.max(1, sampling.temperature) + penalty;
+  return 14 * Math.max(1, sampling.temperature);
 }
 
 /**
@@ -26,18 +22,19 @@ export function windowFor(sampling: SamplingOptions): number {
  * greatest sum: the exact distribution, and tiny differences of the logits (another batch shape, another processor)
  * change the outcome only on a near tie, whatever order the tokens come in.
  *
- * @param recent The sequence so far; the repetition penalty looks at its end.
  * @param step The candidate's number of tokens so far.
  */
 export function drawToken(
   { tokens, logits }: Logits,
   sampling: SamplingOptions,
-  recent: readonly number[],
   seed: number,
   step: number,
 ): Draw {
   const logTotal = logSumExp(logits);
-  let pool = penalised(tokens, logits, sampling, recent);
+  let pool = tokens.map((token, index): Entry => {
+    const raw = logits[index] ?? -Infinity;
+    return { token, raw, logit: raw };
+  });
   if (sampling.temperature > 0) {
     pool = filtered(pool, sampling);
     pool = pool.map((entry) => ({
@@ -58,21 +55,6 @@ interface Entry {
 /** Greater logit first; ties by token number, so that the order the backend gives never matters. */
 function precedes(a: Entry, b: Entry): boolean {
   return a.logit > b.logit || (a.logit === b.logit && a.token < b.token);
-}
-
-function penalised(
-  tokens: readonly number[],
-  logits: readonly number[],
-  sampling: SamplingOptions,
-  recent: readonly number[],
-): Entry[] {
-  const penalty = sampling.repeatPenalty ?? 1;
-  const seen = penalty === 1 ? null : new Set(recent.slice(-PENALTY_TOKENS));
-  return tokens.map((token, index) => {
-    const raw = logits[index] ?? -Infinity;
-    const hit = seen?.has(token) === true;
-    return { token, raw, logit: hit ? (raw <= 0 ? raw * penalty : raw / penalty) : raw };
-  });
 }
 
 /** Top-k, then top-p, then min-p, all at temperature 1, as llama.cpp orders them by default. */

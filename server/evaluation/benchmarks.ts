@@ -11,7 +11,7 @@ import { codeOf } from "../errors.ts";
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
 
 /** `benchmarks.json`. */
-export const BenchmarkManifest = z.strictObject({
+const BenchmarkManifest = z.strictObject({
   version: z.literal(1),
   sets: z.array(
     z.strictObject({

@@ -22,12 +22,15 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
     `# ${settings.set}: ${problemCount(settings)}`,
     ...notices(report),
     HOW_TO_READ,
-    ...(settings.sharedDraws ? [SHARED_DRAWS] : []),
+    ...sharedDraws(report),
     resultTable(report),
     ...pictures.map(({ file, title }) => `![${title}](${file})`),
     ...levelTables(report),
+    `## How searches ended`,
+    `How many searches gave an answer and how many ended for which reason (the budget spent, done, the vote settled), and for a search the continuations that were drawn, or the beams, subtrees and rollouts, and the solutions with an answer.`,
+    endTable(rows),
     `## Compared on the same problems`,
-    `Difference of strict accuracy with a paired 95% bootstrap interval over problems; McNemar's exact test for each ${seeds === "seed" ? "seed" : "seed by itself"} (right by the first alone : by the second alone, p). The last p is of an exact sign-flip test over problems, each with its mean difference over the seeds (under one seed that is McNemar's test); Holm's correction makes it safe against looking at all ${report.comparisons.length} comparisons.`,
+    `Difference of strict accuracy with a paired 95% bootstrap interval over problems; McNemar's exact test for each ${seeds === "seed" ? "seed" : "seed by itself"} (right by the first alone : by the second alone, p). The last p is of an exact sign-flip test over problems, each with its mean difference over the seeds (under one seed that is McNemar's test); Holm's correction makes it safe against looking at all ${report.comparisons.length} comparisons, those of rows that hardly differ included, and is the stricter for them.`,
     comparisonTable(report),
     `## What was run`,
     runTable(report),
@@ -37,8 +40,20 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
 }
 
 /** What every table of results says with the same words. */
-const HOW_TO_READ = `Strict accuracy is the headline; the lenient grader forgives units, words around the value and rounding. Intervals are 95% bootstrap intervals over problems. pass@N is the share of problems that any trajectory solved: what a perfect choice among them would reach. A budget says when no further wave of candidates is begun; what the last wave took beyond is in the tokens. ◆ marks rows that no other row beats in accuracy with as little computation, every generated token going once through the policy and once through a PPM that takes part (the TFLOP behind ≥, where those of the whole search are not known); ◇ in as little time.`;
-const SHARED_DRAWS = `What several methods and budgets of a problem have in common was drawn and scored once, so times and what was computed are no method's own and are left out. Answers and generated tokens are what each would have had alone.`;
+const HOW_TO_READ = `Strict accuracy is the headline; the lenient grader also forgives a unit or words around a number, a percent sign and rounding. Both compare values as Math-Verify reads them: the form that a problem asks for (factored, as a decimal), a name before the value and the order of a list are not looked at. Intervals are 95% bootstrap intervals over problems. pass@N is the share of problems that any trajectory solved: what a perfect choice among them would reach; N is how many gave an answer, on average. A budget says when no further wave of candidates is begun; what the last wave took beyond is in the tokens. ◆ marks rows that no other row beats in accuracy with as little computation, every generated token going once through the policy and once through a PPM that takes part (the TFLOP behind ≥, where those of the whole search are not known); ◇ in as little time.`;
+
+/** What is to be known of a run whose methods share what they draw. */
+function sharedDraws({ settings, measured }: EvaluationReport): string[] {
+  if (!settings.sharedDraws) return [];
+  const { split, all } = measured.splitGroups;
+  const own =
+    split === 0
+      ? "Answers and generated tokens are what each would have had alone."
+      : `Of ${all} problems under a seed ${split} were searched in more than one session, and what their methods have in common may have been drawn anew there; of the others, answers and generated tokens are what each method would have had alone.`;
+  return [
+    `What several methods and budgets of a problem have in common was drawn and scored once, so times and what was computed are no method's own and are left out. ${own}`,
+  ];
+}
 
 /** What a reader must know before the table: that searches are missing or failed, and that machines or programs differ. */
 function notices({ complete, rows, measured }: EvaluationReport): string[] {
@@ -59,7 +74,7 @@ function notices({ complete, rows, measured }: EvaluationReport): string[] {
     ...(mixed.length === 0
       ? []
       : [
-          `**Mixed:** ${mixed.join(" and ")} took part, one after another; they are listed below. Processors of different kinds round differently, which can change a search.`,
+          `**Mixed:** ${mixed.join(" and ")} took part, one after another; what each did is listed below. Processors of different kinds round differently, which changes some searches: rows and seeds that were searched on different ones differ by that too.`,
         ]),
   ];
 }
@@ -81,7 +96,7 @@ export function resultsPage(runs: readonly PublishedRun[]): string {
     ...runs.flatMap(({ name, report, pictures }) => [
       `## ${name}: ${report.settings.set}, ${problemCount(report.settings)}`,
       ...notices(report),
-      ...(report.settings.sharedDraws ? [SHARED_DRAWS] : []),
+      ...sharedDraws(report),
       resultTable(report),
       ...pictures.slice(0, 2).map(({ file, title }) => `![${title}](${name}/${file})`),
       runTable(report),
@@ -163,7 +178,7 @@ function resultTable({ complete, rows, measured }: EvaluationReport): string {
         row.strict.bySeed.length > 1 ? seedCell(row, complete) : "",
         some(percent(row.lenient.mean)),
         some(percent(row.passAtN.mean)),
-        some(row.trajectories.started.toFixed(1)),
+        some(row.trajectories.finished.toFixed(1)),
         some(row.generatedTokens.mean.toFixed(0)),
         cost?.evaluatedTokens.toFixed(0) ?? "",
         cost?.ppmTokens.toFixed(0) ?? "",
@@ -246,11 +261,40 @@ function runTable({ settings, settingsSha256, greedyTokens, measured }: Evaluati
         ]),
     `- ${(measured.seconds / 3600).toFixed(2)} hours of wall time`,
     ...measured.sessions.flatMap((session, index) => [
-      `- session ${index + 1}, ${session.startedAt}: version ${session.version}, commit ${session.commit ?? "not known"}, ${session.threads} threads, ${session.concurrency} side by side, ${session.machine}, ${session.engine}`,
+      `- session ${index + 1}, ${session.startedAt}: version ${session.version}, commit ${session.commit ?? "not known"}, ${session.threads} threads, ${session.concurrency} side by side, ${session.machine}, ${session.engine}; ${searchCounts(session)}`,
       `  - \`${session.command.map(quote).join(" ")}\``,
     ]),
   ];
   return lines.join("\n");
+}
+
+/** `200 searches by greedy, 4800 others: 2400 under seed 1, 2400 under seed 2`. */
+function searchCounts({ searches }: EvaluationReport["measured"]["sessions"][number]): string {
+  const sum = (part: "greedy" | "others"): number => searches.reduce((all, one) => all + one[part], 0);
+  const bySeed = searches.flatMap(({ seed, others }) =>
+    others === 0 ? [] : [`${others} under seed ${seed}`],
+  );
+  const others = sum("others");
+  return [
+    `${sum("greedy")} searches by greedy`,
+    `${others} others${searches.length > 1 && others > 0 ? `: ${bySeed.join(", ")}` : ""}`,
+  ].join(", ");
+}
+
+/** Whether searches had an answer, and why they ended. */
+function endTable(rows: readonly ReportRow[]): string {
+  const reasons = [...new Set(rows.flatMap(({ stops }) => Object.keys(stops)))].sort();
+  return table(
+    ["method", "tokens allowed", "answered", ...reasons, "begun", "answers"],
+    rows.map((row) => [
+      row.name,
+      row.budgetTokens === null || row.budget === null ? "" : String(row.budgetTokens),
+      row.problems === 0 ? NOTHING_YET : percent(row.answered),
+      ...reasons.map((reason) => String(row.stops[reason] ?? 0)),
+      row.trajectories.started.toFixed(1),
+      row.trajectories.finished.toFixed(1),
+    ]),
+  );
 }
 
 /** Settings in which the rows differ. */

@@ -13,7 +13,7 @@ export interface EvaluationProblem {
 
 /** The problems in the file's order, or every line that is wrong with its 1-based number and what to do. */
 export type ProblemReading =
-  | { readonly kind: "problems"; readonly problems: readonly EvaluationProblem[]; readonly sha256: string }
+  | { readonly kind: "problems"; readonly problems: readonly EvaluationProblem[] }
   | { readonly kind: "bad"; readonly issues: readonly string[] };
 
 /** Reads a file of problems. Blank lines are wrong except at the end: they are what a bad merge leaves behind. */
@@ -41,7 +41,7 @@ export function readProblems(jsonl: string): ProblemReading {
   if (lines.length === 0)
     issues.push('there is no problem in it; a line looks like {"id": …, "problem": …, "answer": …}');
   if (issues.length > 0) return { kind: "bad", issues };
-  return { kind: "problems", problems, sha256: problemsHash(problems) };
+  return { kind: "problems", problems };
 }
 
 function readLine(line: string): EvaluationProblem | string {

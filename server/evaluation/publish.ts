@@ -47,7 +47,7 @@ async function* publicLines(traces: string): AsyncGenerator<string> {
 }
 
 /** A record without the statement and the reference answer: they belong to the set's home, which its id leads to. */
-export function withoutProblem(record: EvaluationRecord): EvaluationRecord {
+function withoutProblem(record: EvaluationRecord): EvaluationRecord {
   return {
     ...record,
     trace: { ...record.trace, problem: { ...record.trace.problem, text: "", reference: null } },

@@ -4,7 +4,7 @@ import { SearchConfig } from "../search/config.ts";
 import { EvaluationSettings, Session } from "./settings.ts";
 
 /** The version of `report.json`. */
-export const REPORT_VERSION = 5;
+export const REPORT_VERSION = 6;
 
 const share = z.number().min(0).max(1);
 
@@ -65,8 +65,12 @@ export const ReportRow = z.strictObject({
   passAtNLenient: Accuracy,
   answered: share.describe("Share of searches that gave an answer."),
   trajectories: z.strictObject({
-    started: z.number().describe("Mean of a search: the N of pass@N."),
-    finished: z.number(),
+    started: z
+      .number()
+      .describe(
+        "Mean of a search: continuations that were drawn; beams, subtrees and rollouts that were begun.",
+      ),
+    finished: z.number().describe("Mean of a search: those with an answer, the N of pass@N."),
   }),
   generatedTokens: z.strictObject({ mean: z.number(), median: z.number(), max: z.number() }),
   generatedFlops: z
@@ -110,7 +114,18 @@ export type Comparison = z.infer<typeof Comparison>;
 
 /** What depends on the machine, on what ran beside it, and on what was cached: never the same twice. */
 const Measured = z.strictObject({
-  sessions: z.array(Session),
+  sessions: z.array(
+    Session.extend({
+      searches: z
+        .array(z.strictObject({ seed: z.int(), greedy: z.int(), others: z.int() }))
+        .describe("How many searches of this report the session did, by seed."),
+    }),
+  ),
+  splitGroups: z
+    .strictObject({ split: z.int(), all: z.int() })
+    .describe(
+      "Problems under a seed, and how many of them more than one session searched: what their methods have in common may have been drawn anew, or on another machine.",
+    ),
   seconds: z.number().describe("Wall time during which at least one search was under way."),
   rows: z
     .array(

@@ -10,10 +10,16 @@ import {
   ReportRow,
 } from "./report-schema.ts";
 import type { EvaluationSettings, RunFile } from "./settings.ts";
-import { bootstrapMean, holm, mcNemarExact, mean, pairedCounts, signFlipExact } from "./statistics.ts";
-
-/** Every bootstrap of a report starts from this seed: reports differ when results do, and only then. */
-const BOOTSTRAP_SEED = 20250108;
+import {
+  BOOTSTRAP_SEED,
+  bootstrapMean,
+  holm,
+  mcNemarExact,
+  mean,
+  nearestRank,
+  pairedCounts,
+  signFlipExact,
+} from "./statistics.ts";
 
 /** Whether a search counts as solved. */
 type Solved = (grading: Grading) => boolean;
@@ -57,7 +63,7 @@ export function makeReport(run: RunFile, outcomes: ReadonlyMap<string, SearchOut
     })),
     comparisons: compareRows(rows, settings),
     measured: {
-      sessions: run.sessions,
+      ...sessionsOf(run, rows),
       seconds: measured.total,
       rows: measured.rows.map((row, index) => ({
         ...row,
@@ -155,7 +161,11 @@ function reportRow(row: RowData, settings: EvaluationSettings, unit: number | nu
       started: mean(searches.map(({ trajectories }) => trajectories.started)),
       finished: mean(searches.map(({ trajectories }) => trajectories.finished)),
     },
-    generatedTokens: { mean: mean(generated), median: quantile(generated, 0.5), max: generated.at(-1) ?? 0 },
+    generatedTokens: {
+      mean: mean(generated),
+      median: nearestRank(generated, 0.5),
+      max: generated.at(-1) ?? 0,
+    },
     generatedFlops: 2 * (settings.models.policy.parameters + (ppm?.parameters ?? 0)) * mean(generated),
     stops: Object.fromEntries(
       stops.map((stop) => [stop, searches.filter((search) => search.stop === stop).length]),
@@ -235,6 +245,32 @@ function wholeMeans(lists: readonly (readonly number[])[]): number[] {
   return lists.map((values) => values.reduce((sum, value) => sum + value * (unit / values.length), 0));
 }
 
+/** Which session did how many searches, and how many problems under a seed more than one of them searched. */
+function sessionsOf(
+  { settings, sessions }: RunFile,
+  rows: readonly RowData[],
+): Pick<EvaluationReport["measured"], "sessions" | "splitGroups"> {
+  const searches = rows.flatMap(searchesOf);
+  const groups = new Map<string, Set<number>>();
+  for (const { seed, problem, session, budget } of searches) {
+    // Greedy has no draws in common with others.
+    if (budget === null) continue;
+    const key = JSON.stringify([seed, problem]);
+    groups.set(key, (groups.get(key) ?? new Set()).add(session));
+  }
+  return {
+    sessions: sessions.map((session, index) => ({
+      ...session,
+      searches: settings.seeds.map((seed) => {
+        const own = searches.filter((search) => search.session === index && search.seed === seed);
+        const greedy = own.filter(({ budget }) => budget === null).length;
+        return { seed, greedy, others: own.length - greedy };
+      }),
+    })),
+    splitGroups: { split: [...groups.values()].filter(({ size }) => size > 1).length, all: groups.size },
+  };
+}
+
 function measuredRows(
   rows: readonly RowData[],
   { models, sharedDraws }: EvaluationSettings,
@@ -253,7 +289,7 @@ function measuredRows(
       name: row.name,
       searches: own.length,
       seconds: mean(own.map((search) => shares.get(search) ?? 0)),
-      latency: { mean: mean(latency), median: quantile(latency, 0.5), p90: quantile(latency, 0.9) },
+      latency: { mean: mean(latency), median: nearestRank(latency, 0.5), p90: nearestRank(latency, 0.9) },
       waiting: {
         policy: seconds(({ ms }) => ms.policy),
         ppm: seconds(({ ms }) => ms.ppm),
@@ -267,9 +303,4 @@ function measuredRows(
     };
   });
   return { total, rows: made };
-}
-
-/** Nearest rank of sorted values; 0 of nothing. */
-function quantile(sorted: readonly number[], share: number): number {
-  return sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1] ?? 0;
 }

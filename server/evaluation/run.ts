@@ -74,7 +74,7 @@ function greedySeed(plan: EvaluationPlan): number {
 }
 
 /** The searches of greedy: one a problem, whatever the seeds and budgets. */
-export function greedyCells(plan: EvaluationPlan): Cell[] {
+function greedyCells(plan: EvaluationPlan): Cell[] {
   const methods = plan.methods.filter((method) => method.isGreedy);
   return methods.flatMap((by) =>
     plan.problems.map((at) => ({

@@ -4,7 +4,10 @@
 export type Interval = readonly [low: number, high: number];
 
 /** Resamples of a bootstrap. The ends of a 95% interval then move by well under a point from one seed to the next. */
-export const RESAMPLES = 10_000;
+const RESAMPLES = 10_000;
+
+/** Every bootstrap of a report starts from this seed: reports differ when results do, and only then. */
+export const BOOTSTRAP_SEED = 20250108;
 
 /** Pseudo-random numbers in [0, 1) from a 32-bit seed (mulberry32): the same seed gives the same intervals anywhere. */
 export function randomNumbers(seed: number): () => number {
@@ -65,7 +68,8 @@ function draws(n: number, seed: number, resamples: number): Uint32Array {
   return drawn;
 }
 
-function nearestRank(sorted: Float64Array, share: number): number {
+/** The percentile of sorted values in the sense of "nearest rank"; 0 of nothing. */
+export function nearestRank(sorted: ArrayLike<number>, share: number): number {
   const rank = Math.max(1, Math.ceil(share * sorted.length));
   return sorted[rank - 1] ?? 0;
 }

@@ -16,7 +16,7 @@ export interface EvaluationProblems {
  * LaTeX commands that only place things. Two problems that differ in operators alone share it; that errs on the safe
  * side, since it only ever keeps a problem out of training.
  */
-export function normaliseText(text: string): string {
+function normaliseText(text: string): string {
   return text
     .normalize("NFKC")
     .toLowerCase()

@@ -1,5 +1,6 @@
 /** The words for making an environment: progress out of pip's output, and why it could not be made. */
 import { formatBytes } from "../models/outcomes.ts";
+import { namesOn } from "../protocol/surface.ts";
 import type { TRAINING_FAILURES } from "../protocol/training.ts";
 import { lastLines } from "../models/last-lines.ts";
 import type { ProgramEnd } from "./program.ts";
@@ -15,8 +16,9 @@ export interface EnvironmentFailure {
 }
 
 /** How a machine without a GPU is spared NVIDIA's libraries. */
-export const CUDA_ADVICE =
-  "Without an NVIDIA GPU, set RSTAR_TORCH_INDEX to PyTorch's package index of CPU builds (its installation page names it): that is a tenth of the size.";
+export function cudaAdvice(): string {
+  return `Without an NVIDIA GPU, let ${namesOn().torchIndex} name PyTorch's package index of CPU builds (its installation page has it): that is a tenth of the size.`;
+}
 
 /** What a person is told of a line of pip's output; null for the many that say nothing new. */
 export function progressOf(line: string): string | null {
@@ -51,8 +53,7 @@ export function failure(
 export function missingPython(tried: readonly string[]): EnvironmentFailure {
   // What was found and is too old is named with its version.
   const old = tried.filter((line) => /: \d/u.test(line));
-  const how =
-    "Install Python 3.11 or newer (https://www.python.org/downloads/), or name one with the environment variable RSTAR_PYTHON. Nothing was changed.";
+  const how = `Install Python 3.11 or newer (https://www.python.org/downloads/), or name one with ${namesOn().python}. Nothing was changed.`;
   return old.length > 0
     ? failure(
         "wrong-python",
@@ -68,7 +69,7 @@ export function missingPython(tried: readonly string[]): EnvironmentFailure {
 
 /** `needed` and `free` in bytes. */
 export function noSpace(folder: string, needed: number, free: number, advice = ""): EnvironmentFailure {
-  const message = `The environment for training needs ${formatBytes(needed)} in ${folder}, and ${formatBytes(free)} are free. Free some space, or choose another data folder with RSTAR_HOME. ${advice}`;
+  const message = `The environment for training needs ${formatBytes(needed)} in ${folder}, and ${formatBytes(free)} are free. Free some space, or choose another data folder with ${namesOn().dataFolder}. ${advice}`;
   return failure("no-space", message.trim(), "");
 }
 
@@ -77,7 +78,7 @@ export function installFailure(folder: string, errors: string): EnvironmentFailu
   if (/No space left|disk full|Errno 28/iu.test(errors))
     return failure(
       "no-space",
-      `The disk of ${folder} became full while the packages for training were installed. Free some space and run the command again.`,
+      `The disk of ${folder} became full while the packages for training were installed. Free some space and try again.`,
       errors,
     );
   if (
@@ -87,7 +88,7 @@ export function installFailure(folder: string, errors: string): EnvironmentFailu
   )
     return failure(
       "no-network",
-      "The packages for training could not be fetched: the network or the package index cannot be reached. Check the connection and run the command again. Nothing else was changed.",
+      "The packages for training could not be fetched: the network or the package index cannot be reached. Check the connection and try again. Nothing else was changed.",
       errors,
     );
   return failure(

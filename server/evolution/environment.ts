@@ -7,8 +7,9 @@ import { LockLost, withLock } from "../lock.ts";
 import { freeBytesOf } from "../models/ensure.ts";
 import { packageRoot } from "../models/manifest.ts";
 import { findPython } from "../models/python.ts";
+import { namesOn } from "../protocol/surface.ts";
 import {
-  CUDA_ADVICE,
+  cudaAdvice,
   type EnvironmentFailure,
   failure,
   installFailure,
@@ -91,7 +92,7 @@ export async function prepareEnvironment(
     if (!(error instanceof LockLost)) throw error;
     return failure(
       "environment",
-      "This process was suspended while it made the environment for training, and another one has begun to. Run the command again: it waits for that one.",
+      "This process was suspended while it made the environment for training, and another one has begun to. Try again: it waits for that one.",
       "",
     );
   }
@@ -127,7 +128,7 @@ async function make(
   if (!succeeded(venv))
     return failure(
       "environment",
-      `${found.command.join(" ")} could not make a virtual environment. On Debian and Ubuntu install the package python3-venv; or name another Python with RSTAR_PYTHON. Nothing else was changed.`,
+      `${found.command.join(" ")} could not make a virtual environment. On Debian and Ubuntu install the package python3-venv; or name another Python with ${namesOn().python}. Nothing else was changed.`,
       wordsOf(venv),
     );
   const pip = [python, "-m", "pip", "--no-input"];
@@ -142,8 +143,8 @@ async function make(
     signal,
   );
   if (plan === "cuda") {
-    if (free < NEEDED.cuda) return noSpace(folder, NEEDED.cuda, free, CUDA_ADVICE);
-    say(`PyTorch comes with NVIDIA's libraries (several GB). ${CUDA_ADVICE}`);
+    if (free < NEEDED.cuda) return noSpace(folder, NEEDED.cuda, free, cudaAdvice());
+    say(`PyTorch comes with NVIDIA's libraries (several GB). ${cudaAdvice()}`);
   }
   for (const [list, extra] of [[torch, torchIndex] as const, ...others.map((file) => [file, []] as const)]) {
     const installed = await run([...pip, "install", "--no-cache-dir", ...extra, "--requirement", list]);
@@ -156,13 +157,12 @@ async function make(
   if (parsed?.success !== true)
     return failure(
       "environment",
-      "The packages for training were installed but cannot be loaded on this machine. Run the command again; if it stays so, name another Python with RSTAR_PYTHON.",
+      `The packages for training were installed but cannot be loaded on this machine. Try again; if it stays so, name another Python with ${namesOn().python}.`,
       wordsOf(check),
     );
   if (parsed.data.gpu === null && (await hasNvidia(signal)))
     say(
-      "There is an NVIDIA GPU, but this build of PyTorch cannot use it. Set RSTAR_TORCH_INDEX to PyTorch's package index for your CUDA version (its installation page names it) and remove the folder " +
-        `${folder} to have the environment made anew.`,
+      `There is an NVIDIA GPU, but this build of PyTorch cannot use it. Let ${namesOn().torchIndex} name PyTorch's package index for your CUDA version (its installation page has it), and remove the folder ${folder} to have the environment made anew.`,
     );
   await writeFile(path.join(folder, "ready.json"), JSON.stringify(parsed.data));
   return { kind: "ready", folder, python, key, ...parsed.data };

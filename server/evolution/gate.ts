@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { appendFile, readFile } from "node:fs/promises";
 import * as z from "zod";
 import { mcNemarExact, pairedCounts } from "../evaluation/statistics.ts";
-import { chooseAdapter, setGate } from "../models/adapters.ts";
+import { chooseAdapter, describeNoLineage, setGate } from "../models/adapters.ts";
 import type { GateReport, RunState, Stage } from "../protocol/evolution.ts";
 import { profile, type SearchConfig } from "../search/config.ts";
 import { createTraceStore } from "../traces/store.ts";
@@ -15,7 +15,6 @@ import { sideBySide, type RunContext, type SearchModels, type StageEnd } from ".
 import type { TrainingProblem } from "./problems.ts";
 import { replaying, type DrawnCandidates } from "../search/replay.ts";
 import { searchOnce } from "./search-once.ts";
-import { wordsOf } from "./train-stage.ts";
 
 type Role = "policy" | "ppm";
 
@@ -33,7 +32,7 @@ const Attempt = z.strictObject({
 type Attempt = z.infer<typeof Attempt>;
 
 /** How the held-out problems are tried. */
-export function gateConfig(role: Role, state: RunState): SearchConfig {
+function gateConfig(role: Role, state: RunState): SearchConfig {
   const base = { ...profile("default"), seed: state.settings.seed, settleConfidence: 1 };
   if (role === "policy") return { ...base, strategy: "greedy" };
   return { ...base, strategy: "self-consistency", candidates: 8, budgetTokens: state.settings.gateTokens };
@@ -93,7 +92,7 @@ export async function gateStage(context: RunContext, state: RunState, role: Role
     ...verdict(results["challenger"] ?? [], results["incumbent"] ?? [], state.settings.gateLevel),
   };
   const noted = await setGate(services.home, trained.adapter, report, signal);
-  if (noted.kind !== "lineage") return { kind: "failed", message: wordsOf(noted) };
+  if (noted.kind !== "lineage") return { kind: "failed", message: describeNoLineage(noted) };
   if (report.adopted) {
     const entry = noted.lineage.entries.find(({ id }) => id === trained.adapter);
     const chosen = await chooseAdapter(
@@ -103,7 +102,7 @@ export async function gateStage(context: RunContext, state: RunState, role: Role
       services.now().toISOString(),
       signal,
     );
-    if (chosen.kind !== "lineage") return { kind: "failed", message: wordsOf(chosen) };
+    if (chosen.kind !== "lineage") return { kind: "failed", message: describeNoLineage(chosen) };
   }
   return {
     kind: "done",

@@ -47,7 +47,7 @@ export const TOP_TOKENS = 8;
  * 0.06 nats on average and 0.30 at most with Qwen2.5-Coder 0.5B (Q4_K_M) and a rank 16 adapter, 0.10 and 0.37 with
  * SmolLM2 135M (Q4_1), and the same first token everywhere.
  */
-export const TOLERANCE: ParityReport["tolerance"] = { mean: 0.2, max: 1, sameFirst: 0.8 };
+const TOLERANCE: ParityReport["tolerance"] = { mean: 0.2, max: 1, sameFirst: 0.8 };
 
 /**
  * The fixed prompts: every mark of the grammar, LaTeX, numbers, indentation, letters beyond ASCII, and text that looks

@@ -2,7 +2,7 @@
  * A PPM measured alone, on searches of problems that never trained: does it order steps as their outcomes do, does its
  * score mean what it says, and does it choose better answers than a majority (rStar-Math section 4.3)? Pure.
  */
-import { bootstrapMean, mean, type Interval } from "../evaluation/statistics.ts";
+import { BOOTSTRAP_SEED, bootstrapMean, mean, type Interval } from "../evaluation/statistics.ts";
 import { answerKey } from "../grading/fast.ts";
 import type { PreferencePair } from "../protocol/training.ts";
 import { piecesOf } from "../search/pieces.ts";
@@ -108,8 +108,6 @@ export interface WithoutPpm {
   readonly trajectories: number;
 }
 
-/** Every bootstrap starts from this seed. */
-const SEED = 20250108;
 const BINS = 10;
 
 /** Measures by the scores of `prefixesToScore`. A prefix without a score takes no part. */
@@ -231,8 +229,8 @@ function reliabilityOf(trajectories: readonly Scored[]): ReliabilityBin[] {
 function share(values: readonly number[]): Share {
   return {
     problems: values.length,
-    mean: values.length === 0 ? 0 : mean(values),
-    interval: values.length === 0 ? [0, 0] : bootstrapMean(values, SEED),
+    mean: mean(values),
+    interval: bootstrapMean(values, BOOTSTRAP_SEED),
   };
 }
 

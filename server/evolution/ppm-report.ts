@@ -19,7 +19,7 @@ import {
 import { byText, mergeTraces, withoutContinued } from "./problem-tree.ts";
 
 /** The version of `ppm-report.json`. */
-export const PPM_REPORT_VERSION = 1;
+const PPM_REPORT_VERSION = 1;
 
 /** PPMs side by side on the same trajectories. */
 export interface PpmReport {

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { lastLines } from "../models/last-lines.ts";
-import type { MetricsLine, TrainingJob, TrainingResult } from "../protocol/training.ts";
+import type { MetricsLine, ParityReport, TrainingJob, TrainingResult } from "../protocol/training.ts";
 import type { Prefix, Trainer, TrainingPreparation } from "../services.ts";
 import { chainName, writeDryRun } from "./dry-run.ts";
 import {
@@ -234,7 +234,7 @@ class Run {
     peft: string,
     prompts: readonly Prefix[],
     reference: Reference,
-  ): Promise<{ readonly kind: "passed"; readonly report: Parity } | Failed> {
+  ): Promise<{ readonly kind: "passed"; readonly report: ParityReport } | Failed> {
     const job = this.#job;
     await this.#stage("parity", "Comparing the engine with PyTorch.");
     const opening = await this.#options.openReader({ base: job.base, adapter }, this.#signal);
@@ -349,8 +349,6 @@ class Run {
     this.#onMetrics(line);
   }
 }
-
-type Parity = Extract<TrainingResult, { readonly kind: "adapter" }>["parity"];
 
 function now(): string {
   return new Date().toISOString();

@@ -3,7 +3,6 @@
  * compare the PPM; then again with what was adopted. Every stage writes what it did as it goes, and the state at every
  * boundary, so a kill loses at most the problems under way.
  */
-import path from "node:path";
 import {
   EVOLUTION_VERSION,
   STAGES,
@@ -35,6 +34,7 @@ import {
   writeLines,
   type RunFolder,
 } from "./run-folder.ts";
+import { runsFolder } from "./runs.ts";
 import { rungsReport, searchStage } from "./search-stage.ts";
 import { selectStage } from "./select-stage.ts";
 import { jobOf, trainStage } from "./train-stage.ts";
@@ -137,7 +137,7 @@ export async function continueRun(
   if (state.kind === "bad") return { kind: "failed", message: state.message };
   if (problems.kind === "bad") return { kind: "failed", message: problems.message };
   try {
-    const attempt = await tryWithLock(path.join(services.home, "evolution"), signal, (own) =>
+    const attempt = await tryWithLock(runsFolder(services.home), signal, (own) =>
       run(
         { folder, problems: problems.value, services, signal: own, emit },
         changed(state.value, continuation),

@@ -115,7 +115,7 @@ export async function readReports(folder: RunFolder): Promise<RoundReport[]> {
 }
 
 /** Writes a file whole or not at all; its folder is made. */
-export async function writeWhole(file: string, content: string): Promise<void> {
+async function writeWhole(file: string, content: string): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
   await writeFileAtomic(file, content);
 }

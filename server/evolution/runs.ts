@@ -1,11 +1,10 @@
 /** The runs of a data folder, for people to look at: all of them, one in full, and which may go on. */
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import lockfile from "proper-lockfile";
 import type { DashboardRun, TrainingMetrics } from "../protocol/dashboard.ts";
 import type { RoundReport, RunState } from "../protocol/evolution.ts";
 import { MetricsLine } from "../protocol/training.ts";
-import { lockOptions } from "../lock.ts";
+import { isLocked } from "../lock.ts";
 import { readReports, readState, runFolder, type RunFolder } from "./run-folder.ts";
 
 /** A run with everything that is known of it. */
@@ -50,7 +49,7 @@ export async function findRun(home: string, id: string, own: string | null): Pro
 
 /** Whether some process is working on a run of this data folder. */
 export async function isRunning(home: string): Promise<boolean> {
-  return await lockfile.check(runsFolder(home), lockOptions).catch(() => false);
+  return await isLocked(runsFolder(home));
 }
 
 interface Found {

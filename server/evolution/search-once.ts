@@ -26,7 +26,6 @@ export async function searchOnce(
   let first: ProposeResult | undefined;
   const policy: PolicyModel = {
     identity: services.policy.identity,
-    contextLength: services.policy.contextLength,
     propose: async (requests, inner) => {
       const results = await services.policy.propose(requests, inner);
       first ??= results[0];

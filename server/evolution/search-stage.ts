@@ -15,12 +15,12 @@ import { searchOnce } from "./search-once.ts";
 const FAILURES_IN_A_ROW = 5;
 
 /** Budgets of a round's searches of one problem, in trajectories, in order. */
-export function rungsOf(plan: RoundPlan): readonly number[] {
+function rungsOf(plan: RoundPlan): readonly number[] {
   return [plan.rollouts, ...plan.ladder];
 }
 
 /** A search for collecting training data; every rung has its own seed. */
-export function collectingConfig(
+function collectingConfig(
   settings: EvolutionSettings,
   plan: RoundPlan,
   round: number,

@@ -69,7 +69,7 @@ function inOrder(
 }
 
 /** The selection rules of a run. */
-export function rulesOf({ problems }: Pick<RunContext, "problems">, { settings }: RunState): SelectionRules {
+function rulesOf({ problems }: Pick<RunContext, "problems">, { settings }: RunState): SelectionRules {
   const { selection } = settings;
   const held = new Set(problems.held.map(({ problem }) => fingerprint(problem)));
   const levels = new Map(problems.train.map(({ id, level }) => [id, level]));

@@ -96,7 +96,7 @@ export function selectTrainingData(traces: readonly Trace[], rules: SelectionRul
  * How hard the problem was (section 3.4.1): by the share of trajectories with the right answer. One that never reached
  * an answer is hard.
  */
-export function difficultyOf(tree: ProblemTree): Difficulty {
+function difficultyOf(tree: ProblemTree): Difficulty {
   if (isMixed(tree)) return "medium";
   return tree.root.right > 0 && tree.root.wrong === 0 ? "easy" : "hard";
 }

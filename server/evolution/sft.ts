@@ -56,7 +56,7 @@ export function byQuality(a: Trajectory, b: Trajectory): number {
 }
 
 /** A solution as it trains: the policy's own words count in the loss, what it is given does not. */
-export function segmentsOf(problem: string, path: readonly ProblemNode[]): Segment[] {
+function segmentsOf(problem: string, path: readonly ProblemNode[]): Segment[] {
   const prompt = promptFor(problem, "bare").map((text) => ({ text, train: false }));
   const steps = piecesOf(path).flatMap(({ text, by }): Segment[] => {
     switch (by) {

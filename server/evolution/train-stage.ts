@@ -4,8 +4,7 @@ import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { LineageEntry, RunState, TrainingReport } from "../protocol/evolution.ts";
 import { TRAINING_VERSION, type TrainingJob, type TrainingResult } from "../protocol/training.ts";
-import { addAdapter, describeRefusal } from "../models/adapters.ts";
-import { describeFailure } from "../models/outcomes.ts";
+import { addAdapter, describeNoLineage } from "../models/adapters.ts";
 import type { BaseResolution, RunContext, StageEnd } from "./context.ts";
 import { readResult, readSelection, writeJson } from "./run-folder.ts";
 
@@ -80,7 +79,7 @@ export async function trainStage(context: RunContext, state: RunState, role: Rol
         });
       const entry = await entryOf(context, state, job, result, lines);
       const added = await addAdapter(services.home, result.adapter.path, entry, signal);
-      if (added.kind !== "lineage") return { kind: "failed", message: wordsOf(added) };
+      if (added.kind !== "lineage") return { kind: "failed", message: describeNoLineage(added) };
       const { steps, loss, held, seconds, parity } = result;
       return ended(role, {
         kind: "adapter",
@@ -210,23 +209,4 @@ async function entryOf(
     },
     gate: null,
   };
-}
-
-/** The words for an adapter that could not be put into the lineage. */
-export function wordsOf(
-  failure: Exclude<Awaited<ReturnType<typeof addAdapter>>, { kind: "lineage" }>,
-): string {
-  switch (failure.kind) {
-    case "bad-lineage":
-    case "unwritable-home":
-    case "disk-full":
-      return describeFailure(failure);
-    case "unknown-adapter":
-    case "adapter-in-use":
-    case "nothing-to-roll-back":
-    case "changed-file":
-      return describeRefusal(failure);
-    default:
-      return failure satisfies never;
-  }
 }

@@ -16,33 +16,18 @@ export async function adaptersInUse(session: Session): Promise<{ uses: AdapterUs
 
 /** `rstar/adapters/rollBack`: searches that run keep what they began with, the next one has what was before. */
 export async function rollBackAdapter(session: Session, role: AdapterUse["role"]): Promise<EditOutcome> {
-  const { describeRefusal, readLineage, rollBack } = await import("../models/adapters.ts");
-  const { describeFailure } = await import("../models/outcomes.ts");
+  const { describeNoLineage, readLineage, rollBack } = await import("../models/adapters.ts");
   const home = homeOf(session);
   const before = await readLineage(home);
   const after = await rollBack(home, role, new AbortController().signal);
-  switch (after.kind) {
-    case "lineage": {
-      const [undone] = before.kind === "lineage" ? await newestOf(session, before.lineage, role) : [];
-      const name = role === "ppm" ? "PPM" : "policy";
-      const none = role === "ppm" ? "no PPM" : "the untouched base";
-      return {
-        kind: "done",
-        message: `${undone?.adapter ?? none} is out of use as ${name}; in use is ${undone?.before ?? none} again. Searches that run keep what they began with.`,
-      };
-    }
-    case "bad-lineage":
-    case "unwritable-home":
-    case "disk-full":
-      return { kind: "not-done", message: describeFailure(after) };
-    case "unknown-adapter":
-    case "adapter-in-use":
-    case "nothing-to-roll-back":
-    case "changed-file":
-      return { kind: "not-done", message: describeRefusal(after) };
-    default:
-      return after satisfies never;
-  }
+  if (after.kind !== "lineage") return { kind: "not-done", message: describeNoLineage(after) };
+  const [undone] = before.kind === "lineage" ? await newestOf(session, before.lineage, role) : [];
+  const name = role === "ppm" ? "PPM" : "policy";
+  const none = role === "ppm" ? "no PPM" : "the untouched base";
+  return {
+    kind: "done",
+    message: `${undone?.adapter ?? none} is out of use as ${name}; in use is ${undone?.before ?? none} again. Searches that run keep what they began with.`,
+  };
 }
 
 /** The newest choice of a role, and what was in use before it. */

@@ -21,7 +21,7 @@ export function siblingsOf(trace: Trace, node: TraceNode): TraceNode[] {
 }
 
 /** The trace with another trajectory chosen, and the person's preference for its step over the one chosen before. */
-export function withChosen(
+function withChosen(
   trace: Trace,
   node: TraceNode,
   answer: TraceNode,
@@ -85,8 +85,8 @@ export async function useAlternative(
     return place === null
       ? { kind: "none", message: `The problem was changed meanwhile. ${kept}` }
       : {
-          kind: "edit",
-          edit: insertSolution(now.text, place, solution),
+          kind: "edits",
+          edits: [insertSolution(now.text, place, solution)],
           done: `The solution goes through the other step now; its answer is ${answer.answer ?? "none"}.`,
         };
   });

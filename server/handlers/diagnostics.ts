@@ -1,7 +1,11 @@
-/** Diagnostics: damaged or stale solutions, steps that no longer check, and problems without an end. */
+/**
+ * Diagnostics: damaged or stale solutions, steps that no longer check, answers that are not the given one, and problems
+ * without an end.
+ */
 import { DiagnosticSeverity, type Diagnostic } from "vscode-languageserver";
 import type { StepPlace } from "../document/solution.ts";
-import type { SolutionCheck, StepCheck } from "../verify.ts";
+import type { StepCheck } from "../protocol/solving.ts";
+import type { SolutionCheck } from "../verify.ts";
 import type { OpenDocument } from "./documents.ts";
 import { statusOf } from "./problem-states.ts";
 import type { Session } from "./session.ts";
@@ -13,6 +17,7 @@ export const DIAGNOSTIC = {
   stale: "stale-solution",
   step: "step-no-longer-checks",
   answer: "answer-does-not-follow",
+  differs: "answer-differs",
 } as const;
 
 const SOURCE = "rStar Math";
@@ -27,7 +32,7 @@ export function diagnosticsOf(session: Session, document: OpenDocument): Diagnos
     message,
   }));
   for (const problem of document.found.problems) {
-    const { parsed, check } = statusOf(session, document, problem);
+    const { parsed, check, answer, difference } = statusOf(session, document, problem);
     if (parsed === null) continue;
     if (parsed.kind === "damaged") {
       // Half a block is among the document's issues already.
@@ -48,6 +53,14 @@ export function diagnosticsOf(session: Session, document: OpenDocument): Diagnos
         code: DIAGNOSTIC.stale,
         source: SOURCE,
         message: "The problem's text changed since the solution below it was found. Solve it again.",
+      });
+    if (answer !== null && difference !== null && problem.reference !== undefined)
+      diagnostics.push({
+        range: document.range(problem.reference.range),
+        severity: DiagnosticSeverity.Information,
+        code: DIAGNOSTIC.differs,
+        source: SOURCE,
+        message: `The solution's answer ${answer} ${difference}.`,
       });
     if (check !== undefined) diagnostics.push(...checkDiagnostics(document, parsed.steps, check));
   }

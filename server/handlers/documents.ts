@@ -13,7 +13,7 @@ import {
   type Range as OffsetRange,
   type SolutionBlock,
 } from "../document/problems.ts";
-import { applyEdit, type TextEdit } from "../document/edit.ts";
+import { applyEdits, type TextEdit } from "../document/edit.ts";
 import { parseSolution, type ParsedSolution } from "../document/solution.ts";
 import type { Position, ProblemPlace, ProblemReference, Range } from "../protocol/places.ts";
 
@@ -140,9 +140,9 @@ export class OpenDocument {
     return start < 0 || this.text.includes(text, start + 1) ? null : { start, end: start + text.length };
   }
 
-  /** What the document will hold after an edit. */
-  after(edit: TextEdit): DocumentProblems {
-    return findProblems(applyEdit(this.text, edit), this.#options, this.#cache);
+  /** What the document will hold after edits, which are in order. */
+  after(edits: readonly TextEdit[]): DocumentProblems {
+    return findProblems(applyEdits(this.text, edits), this.#options, this.#cache);
   }
 
   /** Whether the problem was changed since its solution was found. */

@@ -11,11 +11,11 @@ import type { EditOutcome } from "../protocol/places.ts";
 import type { OpenDocument } from "./documents.ts";
 import type { Session } from "./session.ts";
 
-/** An edit of the document as it is now, or why there is nothing to do. */
+/** Edits of the document as it is now, which undo takes back as one, or why there is nothing to do. */
 export type Planned =
   | {
-      readonly kind: "edit";
-      readonly edit: TextEdit;
+      readonly kind: "edits";
+      readonly edits: readonly TextEdit[];
       readonly done: string;
       /** Whether something is left for the person to do, which `done` says. */
       readonly unfinished?: boolean;
@@ -27,8 +27,8 @@ const TRIES = 5;
 const BEAT_MS = 50;
 
 /**
- * Plans an edit on the open document and has the client apply it to that version only. `kept` says where the result is
- * if it cannot be applied.
+ * Plans edits on the open document and has the client apply them to that version only. `kept` says where the result
+ * is if they cannot be applied.
  */
 export async function editDocument(
   session: Session,
@@ -46,7 +46,7 @@ export async function editDocument(
     if (planned.kind === "none") return { kind: "not-done", message: planned.message };
     const result = await session.connection.workspace.applyEdit({
       label,
-      edit: workspaceEdit(session, document, planned.edit),
+      edit: workspaceEdit(session, document, planned.edits),
     });
     if (result.applied)
       return {
@@ -79,8 +79,8 @@ export function insertBelow(
     if (now === null)
       return { kind: "none", message: `The problem was changed or removed meanwhile. ${kept}` };
     return {
-      kind: "edit",
-      edit: insertSolution(document.text, now, solution),
+      kind: "edits",
+      edits: [insertSolution(document.text, now, solution)],
       done:
         now.solution?.complete === false
           ? "The solution is below its problem. The end of the one before was not marked: what may be left of it stands below the new one."
@@ -106,8 +106,12 @@ async function isReadOnly(uri: string): Promise<boolean> {
 
 const READ_ONLY: ReadonlySet<string> = new Set(["EACCES", "EPERM", "EROFS"]);
 
-function workspaceEdit(session: Session, document: OpenDocument, edit: TextEdit): WorkspaceEdit {
-  const edits = [{ range: document.range(edit), newText: edit.newText }];
+function workspaceEdit(
+  session: Session,
+  document: OpenDocument,
+  planned: readonly TextEdit[],
+): WorkspaceEdit {
+  const edits = planned.map((edit) => ({ range: document.range(edit), newText: edit.newText }));
   const { uri, version } = document;
   return session.abilities.versionedEdits
     ? { documentChanges: [{ textDocument: { uri, version }, edits }] }

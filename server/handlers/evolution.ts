@@ -14,6 +14,7 @@ import {
 } from "../protocol/requests.ts";
 import type { RunLine } from "../protocol/run-output.ts";
 import { homeOf } from "./home.ts";
+import { managerOf } from "./models.ts";
 import { beginProgress, type Display, type Tokens } from "./progress.ts";
 import type { Session } from "./session.ts";
 import type { TrainingEnd } from "./training-process.ts";
@@ -123,6 +124,12 @@ export class Evolution {
     return pythonPath === "" ? [] : ["--python", pythonPath];
   }
 
+  /** The variables of what no option names. */
+  #environment(): Record<string, string> {
+    const { torchIndex } = this.#session.settings.training;
+    return { RSTAR_HOME: this.#home(), ...(torchIndex === "" ? {} : { RSTAR_TORCH_INDEX: torchIndex }) };
+  }
+
   /** The command that goes on with a run; only a searching one has a search to end. */
   #resuming(folder: string, state: RunState, trainNow: boolean): string[] {
     const command = state.settings.traces === "given" ? ["finetune"] : ["evolve"];
@@ -133,9 +140,15 @@ export class Evolution {
   /** What the settings say of a new run: Python, the level of adoption, and the model that is trained. */
   async #withSettings(args: readonly string[]): Promise<string[]> {
     const { model, training } = this.#session.settings;
-    const base = model.policy === "" ? null : await baseOf(this.#home(), model.policy);
+    const base = model.policy === "" ? null : await this.#baseOf(model.policy);
     const level = ["--level", String(training.level)];
     return [...args, ...level, ...(base === null ? [] : ["--base", base]), ...this.#python()];
+  }
+
+  /** What is trained of a model that the settings name: of one with an adapter on it, what is below that. */
+  async #baseOf(id: string): Promise<string> {
+    const { models } = await (await managerOf(this.#session)).list();
+    return models.find((model) => model.id === id)?.base ?? id;
   }
 
   async #begin(request: Request, tokens: Tokens, signal: AbortSignal): Promise<RunOutcome> {
@@ -193,24 +206,20 @@ export class Evolution {
     let end: End | null = null;
     // One line after the other: reading the state takes time, and what comes later must be told later.
     let telling: Promise<void> = Promise.resolve();
-    const process = await this.#session.services.startTraining(
-      [...args, "--json"],
-      { RSTAR_HOME: this.#home() },
-      {
-        line: (line) => {
-          if (line.kind === "end") end = line;
-          else
-            telling = telling
-              .then(() => this.#tell(current, line, display))
-              .catch((error: unknown) => log.error(String(error)));
-        },
-        say: (text) => {
-          log.info(text);
-          // Before there is a run, it is what is being downloaded.
-          if (current.folder === null) display.report(undefined, text);
-        },
+    const process = await this.#session.services.startTraining([...args, "--json"], this.#environment(), {
+      line: (line) => {
+        if (line.kind === "end") end = line;
+        else
+          telling = telling
+            .then(() => this.#tell(current, line, display))
+            .catch((error: unknown) => log.error(String(error)));
       },
-    );
+      say: (text) => {
+        log.info(text);
+        // Before there is a run, it is what is being downloaded.
+        if (current.folder === null) display.report(undefined, text);
+      },
+    });
     const stop = (): void => process.stop();
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
@@ -304,12 +313,4 @@ function outcomeOf(end: End | null, { code, errors }: TrainingEnd, run: string |
 
 function notBegun(reason: Extract<RunOutcome, { kind: "not-begun" }>["reason"], message: string): RunOutcome {
   return { kind: "not-begun", reason, message };
-}
-
-/** The base of a model that the settings name: of an adapter, what it was trained on. */
-async function baseOf(home: string, id: string): Promise<string> {
-  const { readLineage } = await import("../models/adapters.ts");
-  const read = await readLineage(home);
-  const entry = read.kind === "lineage" ? read.lineage.entries.find((one) => one.id === id) : undefined;
-  return entry?.base.id ?? id;
 }

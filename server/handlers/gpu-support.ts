@@ -10,8 +10,8 @@ const NAMES: Record<GpuKind, string> = { cuda: "CUDA", vulkan: "Vulkan" };
 
 /** `rstar/gpu` */
 export async function listGpus(session: Session): Promise<z.infer<typeof GpuSupportList>> {
-  const { home, listGpuSupport } = await support(session);
-  return { kinds: listGpuSupport(home) };
+  const { home, hasGpuInPackage, listGpuSupport } = await support(session);
+  return { isInPackage: hasGpuInPackage(), kinds: listGpuSupport(home) };
 }
 
 /** `rstar/gpu/fetch`: the next solve uses it. */

@@ -4,6 +4,5 @@ import type { Session } from "./session.ts";
 
 /** The one that the settings name, else the platform's. Absolute. */
 export function homeOf({ settings }: Pick<Session, "settings">): string {
-  const { dataFolder } = settings.model;
-  return dataHome(dataFolder === "" ? undefined : dataFolder);
+  return dataHome(settings.model.dataFolder);
 }

@@ -64,7 +64,7 @@ function problemText({ problem, detail, stored }: ProblemStatus): string {
     lines.push(`Given answer: ${codeSpan(problem.reference.text)} (no model sees it).`);
   if (stored !== undefined)
     lines.push(
-      `Last search: ${escapeMarkdown(stored.strategy)}, ${stored.generatedTokens} tokens, ${stored.nodes} nodes, ended by ${escapeMarkdown(stored.stop)}.`,
+      `Search: ${escapeMarkdown(stored.strategy)}, ${stored.generatedTokens} tokens, ${stored.nodes} nodes, ended by ${escapeMarkdown(stored.stop)}.`,
     );
   return lines.join("\n\n");
 }

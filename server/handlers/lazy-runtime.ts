@@ -116,7 +116,7 @@ export class LazyRuntime {
     const { model } = this.#settings();
     // What was adopted or rolled back since is another model, and fetched binaries compute elsewhere; whoever searches
     // now keeps what is open.
-    const files = await this.#services.filesRevision(model.dataFolder === "" ? undefined : model.dataFolder);
+    const files = await this.#services.filesRevision(model.dataFolder);
     const endpoint = await this.#endpoint();
     const key = JSON.stringify([model, endpoint, this.#pythonKey(), files]);
     const before = this.#open ?? this.#opening;
@@ -159,8 +159,8 @@ export class LazyRuntime {
       ...(endpoint === null ? {} : { endpoint }),
       ...(model.policy === "" ? {} : { model: model.policy }),
       ...(model.ppm === "" ? {} : { ppm: namedPpm(model.ppm) }),
-      ...(model.dataFolder === "" ? {} : { folder: model.dataFolder }),
       ...(model.threads === 0 ? {} : { threads: model.threads }),
+      folder: model.dataFolder,
       gpu: model.gpu === "off" ? false : model.gpu,
       idleUnloadMs: model.idleUnloadMinutes * 60_000,
       offline: true,

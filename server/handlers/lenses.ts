@@ -3,7 +3,7 @@ import type { CodeLens, Command } from "vscode-languageserver";
 import { COMMANDS } from "../protocol/commands.ts";
 import type { ProblemPlace } from "../protocol/places.ts";
 import type { OpenDocument } from "./documents.ts";
-import { statusOf, type ProblemStatus } from "./problem-states.ts";
+import { statusOf, wasCut, type ProblemStatus } from "./problem-states.ts";
 import type { Session } from "./session.ts";
 import { shorten } from "./text.ts";
 
@@ -46,11 +46,10 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
         ];
   // With the same settings the same search would come out: more of it is what helps. One that was stopped has its end
   // still before it, and messages call going on with it so.
-  const isCut = stored?.stop === "cancelled" || stored?.stop === "failed";
   const again =
     stored === undefined
       ? [command("Solve Again", COMMANDS.solve, place)]
-      : [command(isCut ? "Resume" : "Search On", COMMANDS.resume, { traceId: stored.id, place })];
+      : [command(wasCut(stored) ? "Resume" : "Search On", COMMANDS.resume, { traceId: stored.id, place })];
   switch (state) {
     case "queued":
     case "searching":

@@ -3,6 +3,7 @@
  * MathJax is imported at the first formula.
  */
 import type { LiteElement } from "@mathjax/src/js/adaptors/lite/Element.js";
+import { argumentCount } from "../document/latex.ts";
 import type { ClientDisplay, Theme } from "../protocol/client.ts";
 
 /** One formula as Markdown: a picture, or null when MathJax cannot typeset it. */
@@ -43,7 +44,7 @@ async function openMathJax(
     InputJax: new TeX({
       packages: ["base", "ams", "newcommand", "configmacros"],
       macros: Object.fromEntries(
-        Object.entries(macros).map(([name, body]) => [name.replace(/^\\/u, ""), body]),
+        Object.entries(macros).map(([name, body]) => [name.replace(/^\\/u, ""), [body, argumentCount(body)]]),
       ),
     }),
     OutputJax: new SVG({ fontCache: "none" }),
@@ -69,14 +70,19 @@ export class MathImages {
 
   /** The formula as a picture; null where the client shows text, or MathJax cannot read the formula. */
   readonly typeset: Typeset = async (tex, isDisplay) => {
-    const { math, macros, theme } = this.#display;
+    const { math, theme } = this.#display;
     if (math === "text") return null;
-    // One bad macro must not break every formula.
-    const svg = (await this.#svg(tex, isDisplay, macros)) ?? (await this.#svg(tex, isDisplay, {}));
+    const svg = await this.svg(tex, isDisplay);
     if (svg === null || svg.length > LONGEST) return null;
     const data = Buffer.from(inPixels(svg).replaceAll("currentColor", COLOURS[theme])).toString("base64");
     return `![${tex.replace(/[[\]\\\n]/gu, " ").trim()}](data:image/svg+xml;base64,${data})`;
   };
+
+  /** The formula as an SVG element in the colour of the text around it; null where MathJax cannot read it. */
+  async svg(tex: string, isDisplay: boolean): Promise<string | null> {
+    // One bad macro must not break every formula.
+    return (await this.#svg(tex, isDisplay, this.#display.macros)) ?? (await this.#svg(tex, isDisplay, {}));
+  }
 
   async #svg(tex: string, isDisplay: boolean, macros: ClientDisplay["macros"]): Promise<string | null> {
     const key = JSON.stringify(macros);

@@ -23,19 +23,25 @@ export async function listModels(session: Session): Promise<EditorModels> {
   const { models, problem } = await manager.list();
   const { policy, ppm } = session.settings.model;
   const unnamed = { policy: (await manager.idInUse("policy")) ?? "", ppm: await manager.idInUse("ppm") };
+  const chosen = {
+    policy: policy === "" ? unnamed.policy : policy,
+    ppm: ppm === "" ? unnamed.ppm : namedPpm(ppm),
+  };
+  // Unlike other models, a trained one that the settings name could not be had again.
+  const isKept = ({ id, origin, role }: ListedModel): boolean => origin === "trained" && chosen[role] === id;
   return {
     models: models
       .filter((model) => !model.isTest || model.installed)
       .map((model) => ({
         ...pick(model),
+        removableBytes: isKept(model) ? null : model.removableBytes,
         bytesToDownload: model.installed
           ? 0
           : Math.max(0, model.bytes - model.bytesOnDisk - model.partialBytes),
         estimate: estimateModel(model.bytes, bytesPerSecond),
       })),
     problem: problem === null ? null : describeFailure(problem),
-    policy: policy === "" ? unnamed.policy : policy,
-    ppm: ppm === "" ? unnamed.ppm : namedPpm(ppm),
+    ...chosen,
     unnamed,
   };
 }
@@ -94,13 +100,15 @@ export async function addModel(
 ): Promise<ModelOutcome> {
   const manager = await managerOf(session);
   const addition = await manager.add(path, { signal, ...(id === undefined ? {} : { id }) });
-  return addition.kind === "added"
-    ? {
-        kind: "done",
-        id: addition.id,
-        message: `${addition.id} can be chosen now. The file stays where it is.`,
-      }
-    : { kind: "failed", message: addition.message };
+  if (addition.kind === "failed") {
+    const wantsName = addition.reason.kind === "bad-id" || addition.reason.kind === "id-taken";
+    return { kind: "failed", message: addition.message, wantsName };
+  }
+  return {
+    kind: "done",
+    id: addition.id,
+    message: `${addition.id} can be chosen now. The file stays where it is.`,
+  };
 }
 
 /** `rstar/models/remove` */
@@ -122,12 +130,14 @@ export async function removeModel(session: Session, id: string): Promise<ModelOu
   }
 }
 
-function managerOf(session: Session): Promise<ModelManager> {
-  const { dataFolder } = session.settings.model;
-  return session.services.models(dataFolder === "" ? undefined : dataFolder);
+/** The manager of the models in the session's data folder. */
+export function managerOf(session: Session): Promise<ModelManager> {
+  return session.services.models(session.settings.model.dataFolder);
 }
 
-function pick(model: ListedModel): Omit<EditorModels["models"][number], "bytesToDownload" | "estimate"> {
+function pick(
+  model: ListedModel,
+): Omit<EditorModels["models"][number], "bytesToDownload" | "estimate" | "removableBytes"> {
   const { id, role, name, description, origin, isDefault, license, parameters, installed, bytes } = model;
   return { id, role, name, description, origin, isDefault, license, parameters, installed, bytes };
 }

@@ -1,13 +1,20 @@
 /** Putting kept solutions and answers into the document, and taking solutions out. */
 import type * as z from "zod";
-import { applyEdit, insertAnswerLine, removeSolution, type TextEdit } from "../document/edit.ts";
+import {
+  applyEdits,
+  insertAnswerLine,
+  insertSolution,
+  removeSolution,
+  type TextEdit,
+} from "../document/edit.ts";
 import type { Problem } from "../document/problems.ts";
+import { exportSolution, type Solution } from "../document/solution.ts";
 import type { EditOutcome, ProblemPlace } from "../protocol/places.ts";
-import { exportSolution } from "../document/solution.ts";
-import type { InsertSolutionParams, ParamsOf, REQUESTS, ResultOf } from "../protocol/requests.ts";
+import type { FilePlace, InsertSolutionParams, ParamsOf, REQUESTS, ResultOf } from "../protocol/requests.ts";
 import { toSolution } from "../solutions.ts";
 import type { OpenDocument } from "./documents.ts";
 import { editDocument, insertBelow } from "./edits.ts";
+import { statusOf } from "./problem-states.ts";
 import type { Session } from "./session.ts";
 
 /** `rstar/insertSolution`: without a place that is open, the problem is looked for in all open documents. */
@@ -43,36 +50,84 @@ export async function insertKept(
   );
 }
 
+/** `rstar/insertAllSolutions`: what is kept of the problems as they are, below those that have no solution of their text. */
+export async function insertAllKept(session: Session, uri: string): Promise<EditOutcome> {
+  await session.library.refresh();
+  const wanting = (document: OpenDocument): Problem[] =>
+    document.found.problems.filter((problem) => {
+      const { state } = statusOf(session, document, problem);
+      return state === "kept" || state === "stale";
+    });
+  const kept = new Map<string, Solution>();
+  const document = session.documents.get(uri);
+  if (document !== null)
+    for (const problem of wanting(document)) {
+      const solution = await keptSolution(session, document, problem);
+      if (solution !== null) kept.set(problem.hash, solution);
+    }
+  return editDocument(session, uri, "rStar Math: insert all solutions", "Nothing was changed.", (now) => {
+    const edits = wanting(now).flatMap((problem) => {
+      const solution = kept.get(problem.hash);
+      return solution === undefined ? [] : [insertSolution(now.text, problem, solution)];
+    });
+    return edits.length === 0
+      ? { kind: "none", message: "No solution is kept that is not in the file already." }
+      : { kind: "edits", edits, done: `${solutionCount(edits.length)} inserted.` };
+  });
+}
+
 /** `rstar/removeSolution` */
-export function removeStored(session: Session, { uri, problem }: ProblemPlace): Promise<EditOutcome> {
+export function removeStored(
+  session: Session,
+  { uri, problem }: z.output<typeof FilePlace>,
+): Promise<EditOutcome> {
   return editDocument(session, uri, "rStar Math: remove solution", "Nothing was changed.", (document) => {
-    const found = document.find(problem);
-    if (found.kind === "none") return found;
-    const edit = removeSolution(document.text, found.problem);
-    if (edit === null) return { kind: "none", message: "There is no stored solution to remove." };
-    const done = "The solution was removed; its search stays in the store.";
-    const left = leftBelow(document, found.problem, edit);
-    return left === null
-      ? { kind: "edit", edit, done }
+    const found = problem === undefined ? null : document.find(problem);
+    if (found?.kind === "none") return found;
+    const removals = (found === null ? document.found.problems : [found.problem]).flatMap((each) => {
+      const edit = removeSolution(document.text, each);
+      return edit === null ? [] : [{ problem: each, edit }];
+    });
+    if (removals.length === 0) return { kind: "none", message: "There is no stored solution to remove." };
+    const its = removals.length === 1 ? "its search stays" : "their searches stay";
+    const done = `${found === null ? `${solutionCount(removals.length)} removed` : "The solution was removed"}; ${its} in the store.`;
+    const edits = removals.map(({ edit }) => edit);
+    const left = leftBelow(document, removals);
+    return left.length === 0
+      ? { kind: "edits", edits, done }
       : {
-          kind: "edit",
-          edit,
-          done: `${done} What stands from line ${left} on is not surely part of it, so it was left, and is read as part of the problem now. Delete there what does not belong to the problem.`,
+          kind: "edits",
+          edits,
+          done: `${done} What stands from line${left.length === 1 ? "" : "s"} ${left.join(" and ")} on is not surely part of a solution, so it was left, and is read as part of its problem now. Delete there what does not belong to the problem.`,
           unfinished: true,
         };
   });
 }
 
 /**
- * The 1-based line where text begins that was below a problem's solution or in it, and is the problem's own once the
- * solution is taken out by `edit`: a person's notes, and what is left of a solution whose end marker is gone.
+ * The 1-based lines where text begins that was below a problem's solution or in it, and is the problem's own once the
+ * solutions are taken out: a person's notes, and what is left of a solution whose end marker is gone.
  */
-function leftBelow(document: OpenDocument, problem: Problem, edit: TextEdit): number | null {
-  const then = document.after(edit).problems.find(({ index }) => index === problem.index);
-  if (problem.kind === "selection" || then === undefined || then.hash === problem.hash) return null;
-  const text = applyEdit(document.text, edit);
-  const first = edit.start + text.slice(edit.start).search(/[^\s>]/u);
-  return text.slice(0, first).split("\n").length;
+function leftBelow(
+  document: OpenDocument,
+  removals: readonly { readonly problem: Problem; readonly edit: TextEdit }[],
+): number[] {
+  const edits = removals.map(({ edit }) => edit);
+  const text = applyEdits(document.text, edits);
+  const then = document.after(edits).problems;
+  let shift = 0;
+  return removals.flatMap(({ problem, edit }) => {
+    const start = edit.start + shift;
+    shift += edit.newText.length - (edit.end - edit.start);
+    const now = then.find(({ index }) => index === problem.index);
+    if (problem.kind === "selection" || now === undefined || now.hash === problem.hash) return [];
+    const first = start + text.slice(start).search(/[^\s>]/u);
+    return [text.slice(0, first).split("\n").length];
+  });
+}
+
+function solutionCount(count: number): string {
+  return `${count} ${count === 1 ? "solution" : "solutions"}`;
 }
 
 /** `rstar/insertAnswer` */
@@ -80,9 +135,7 @@ export function insertAnswer(session: Session, { uri, problem }: ProblemPlace): 
   return editDocument(session, uri, "rStar Math: insert answer", "Nothing was changed.", (document) => {
     const found = document.find(problem);
     if (found.kind === "none") return found;
-    const block = found.problem.solution;
-    const parsed = block === undefined ? null : document.parsed(block);
-    const answer = parsed?.kind === "solution" ? parsed.solution.answer : null;
+    const answer = writtenSolution(document, found.problem)?.answer ?? null;
     if (answer === null) return { kind: "none", message: "There is no stored answer to insert." };
     if (found.problem.reference !== undefined)
       return {
@@ -91,27 +144,45 @@ export function insertAnswer(session: Session, { uri, problem }: ProblemPlace): 
       };
     const label = session.settings.document.answers[0] ?? "Answer";
     return {
-      kind: "edit",
-      edit: insertAnswerLine(document.text, found.problem, label, answer.text),
+      kind: "edits",
+      edits: [insertAnswerLine(document.text, found.problem, label, answer.text)],
       done: `${answer.text} is the problem's given answer now; later solutions are compared with it.`,
     };
   });
 }
 
-/** `rstar/exportSolution` */
-export function exportStored(
+/** `rstar/exportSolution`: what stands below the problem, else what is kept of it. */
+export async function exportStored(
   session: Session,
   { uri, problem, format }: ParamsOf<typeof REQUESTS.exportSolution>,
-): ResultOf<typeof REQUESTS.exportSolution> {
+): Promise<ResultOf<typeof REQUESTS.exportSolution>> {
   const document = session.documents.get(uri);
   const found = document?.find(problem);
   if (document === null || found === undefined) return { kind: "none", message: `${uri} is not open.` };
   if (found.kind === "none") return found;
-  const block = found.problem.solution;
+  await session.library.refresh();
+  const solution =
+    writtenSolution(document, found.problem) ?? (await keptSolution(session, document, found.problem));
+  return solution === null
+    ? { kind: "none", message: "There is no stored solution of this problem. Solve it first." }
+    : { kind: "text", text: exportSolution(solution, format) };
+}
+
+/** The solution below a problem; null where there is none that can be read. */
+export function writtenSolution(document: OpenDocument, { solution: block }: Problem): Solution | null {
   const parsed = block === undefined ? null : document.parsed(block);
-  return parsed?.kind === "solution"
-    ? { kind: "text", text: exportSolution(parsed.solution, format) }
-    : { kind: "none", message: "There is no stored solution below this problem. Solve it first." };
+  return parsed?.kind === "solution" ? parsed.solution : null;
+}
+
+/** The solution that the store keeps of a problem as its text is; null where there is none. */
+export async function keptSolution(
+  session: Session,
+  document: OpenDocument,
+  problem: Problem,
+): Promise<Solution | null> {
+  const { stored } = statusOf(session, document, problem);
+  const trace = stored?.answer == null ? null : await session.library.find(stored.id);
+  return trace === null ? null : toSolution(trace, problem.hash);
 }
 
 function notDone(message: string): EditOutcome {

@@ -1,8 +1,10 @@
 /** What is known about each problem of a document: its state in a word and in words, its steps, its search. */
 import type { Problem } from "../document/problems.ts";
-import type { ParsedSolution } from "../document/solution.ts";
+import type { ParsedSolution, Solution } from "../document/solution.ts";
+import { fastVerdict } from "../grading/fast.ts";
 import type { ListedProblem, ProblemState, StepMark } from "../protocol/problem-list.ts";
 import type { TraceSummary } from "../protocol/trace.ts";
+import { gradeText } from "../solutions.ts";
 import type { SolutionCheck } from "../verify.ts";
 import type { OpenDocument } from "./documents.ts";
 import type { SearchEntry } from "./searches.ts";
@@ -17,9 +19,11 @@ export interface ProblemStatus {
   readonly parsed: ParsedSolution | null;
   readonly check: SolutionCheck | undefined;
   readonly entry: SearchEntry | undefined;
-  /** The newest stored search of the problem as it stands. */
+  /** The stored search of the problem as it stands that is gone on with and inserted, see `storedOf`. */
   readonly stored: TraceSummary | undefined;
   readonly answer: string | null;
+  /** In words that it is not the answer that the document gives; null where it is, or where nobody knows. */
+  readonly difference: string | null;
   readonly traceId: string | null;
   readonly resumable: boolean;
 }
@@ -33,21 +37,60 @@ export function statusOf(session: Session, document: OpenDocument, problem: Prob
   const check =
     block === undefined ? undefined : session.checks.get(document.uri, document.source(block.range));
   const entry = session.searches.of(document.uri, problem.hash);
-  const stored = session.library.newest.get(problem.hash);
   const inText = parsed?.kind === "solution" ? parsed.solution : null;
+  const isStale = document.isStale(problem);
+  const stored = storedOf(session, problem, isStale ? null : inText);
   const answer = inText?.answer?.text ?? (parsed === null ? (stored?.answer ?? null) : null);
   const traceId = entry?.traceId ?? inText?.traceId ?? stored?.id ?? null;
-  const status = { problem, parsed, check, entry, stored, answer, traceId };
+  const difference = isStale ? null : differenceOf(answer, problem, inText, stored);
+  const status = { problem, parsed, check, entry, stored, answer, difference, traceId };
   return {
     ...status,
-    ...stateOf(document, status),
+    ...stateOf(status, isStale),
     resumable: entry === undefined && stored !== undefined && RESUMABLE.has(stored.stop),
   };
 }
 
+/** Whether a search ended before its own end. */
+export function wasCut({ stop }: TraceSummary): boolean {
+  return stop === "cancelled" || stop === "failed";
+}
+
+/**
+ * The search that is gone on with: of the solution in the text, since a newer one may be a comparison's, of another
+ * strategy; but a newer one that was cut short is what a person wants to resume.
+ */
+function storedOf(session: Session, problem: Problem, inText: Solution | null): TraceSummary | undefined {
+  const newest = session.library.newest.get(problem.hash);
+  const own = inText === null ? undefined : session.library.summary(inText.traceId);
+  if (newest === undefined || wasCut(newest) || own?.problemId !== problem.hash) return newest;
+  return own;
+}
+
+/**
+ * Compared anew each time, since the given answer can be added or corrected after the solve. What only Python can
+ * compare was compared by the search, which counts if it was with the very answer that is given now.
+ */
+function differenceOf(
+  answer: string | null,
+  { reference }: Problem,
+  inText: Solution | null,
+  stored: TraceSummary | undefined,
+): string | null {
+  if (answer === null || reference === undefined) return null;
+  const words = gradeText("different", reference.text);
+  const searched = (): boolean =>
+    inText === null
+      ? stored?.graded === "different" && stored.reference === reference.text
+      : inText.answerEvidence.some(({ kind, text }) => kind === "reference" && text === words);
+  const verdict = fastVerdict(reference.text, answer, "lenient");
+  const isOther = verdict === null ? searched() : verdict.kind === "different";
+  return isOther ? words : null;
+}
+
 function stateOf(
-  document: OpenDocument,
-  { problem, parsed, check, entry, stored, answer }: Omit<ProblemStatus, "state" | "detail" | "resumable">,
+  { parsed, check, entry, stored, answer, difference }: Omit<ProblemStatus, "state" | "detail" | "resumable">,
+  isStale: boolean,
 ): Pick<ProblemStatus, "state" | "detail"> {
   if (entry?.state === "queued") return { state: "queued", detail: "waiting for other searches" };
   if (entry !== undefined) {
@@ -59,12 +102,14 @@ function stateOf(
   }
   if (parsed?.kind === "damaged")
     return { state: "damaged", detail: `the solution was changed by hand: ${parsed.reason}` };
-  if (parsed !== null && document.isStale(problem))
+  if (parsed !== null && isStale)
     return { state: "stale", detail: "stale: the problem changed since it was solved" };
   if (check?.holds === false) return { state: "broken", detail: "a stored step no longer checks" };
+  const besides = difference === null ? "" : `, ${difference}`;
   if (parsed !== null)
-    return { state: "solved", detail: answer === null ? "no answer" : `solved: ${answer}` };
-  if (stored?.answer != null) return { state: "kept", detail: `kept: ${stored.answer}, not in the document` };
+    return { state: "solved", detail: answer === null ? "no answer" : `solved: ${answer}${besides}` };
+  if (stored?.answer != null)
+    return { state: "kept", detail: `kept: ${stored.answer}, not in the document${besides}` };
   if (stored !== undefined) return { state: "unsolved", detail: "searched, no answer yet" };
   return { state: "unsolved", detail: "not solved" };
 }
@@ -77,7 +122,8 @@ export function stepChecks(check: SolutionCheck | undefined, position: number): 
 
 /** A problem as the client lists it. */
 export function listed(document: OpenDocument, status: ProblemStatus): ListedProblem {
-  const { problem, parsed, check, entry, stored, state, detail, answer, traceId, resumable } = status;
+  const { problem, parsed, check, entry, state, detail, answer, difference, traceId, resumable } = status;
+  const stored = entry === undefined ? status.stored : undefined;
   const steps = parsed?.kind === "solution" ? parsed.steps : [];
   return {
     index: problem.index,
@@ -89,9 +135,11 @@ export function listed(document: OpenDocument, status: ProblemStatus): ListedPro
     state,
     detail,
     answer,
+    differs: difference !== null,
     reference: problem.reference?.text ?? null,
     traceId,
-    storedTraceId: entry === undefined ? (stored?.id ?? null) : null,
+    storedTraceId: stored?.id ?? null,
+    storedAnswer: stored === undefined || wasCut(stored) ? null : stored.answer,
     resumable,
     steps: steps.map(({ step, position, range }): StepMark => ({
       position,
@@ -102,6 +150,12 @@ export function listed(document: OpenDocument, status: ProblemStatus): ListedPro
       checks: stepChecks(check, position),
     })),
   };
+}
+
+/** What messages call a problem. */
+export function nameOf(problem: Problem): string {
+  if (problem.title !== undefined) return shorten(problem.title, 60);
+  return problem.kind === "selection" ? "The selected text" : `Problem ${problem.index}`;
 }
 
 /** The heading's text, else the first words of the statement's first paragraph. */

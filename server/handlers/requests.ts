@@ -14,9 +14,11 @@ import { consentState, decideConsent, optOutFile } from "./consent.ts";
 import type { Evolution } from "./evolution.ts";
 import { fetchGpu, listGpus, removeGpu } from "./gpu-support.ts";
 import { addModel, downloadModel, listModels, removeModel } from "./models.ts";
-import { exportStored, insertAnswer, insertKept, removeStored } from "./placing.ts";
+import { exportStored, insertAllKept, insertAnswer, insertKept, removeStored } from "./placing.ts";
+import { say } from "./messages.ts";
 import { listed, statusOf } from "./problem-states.ts";
 import type { Session } from "./session.ts";
+import { exportSheet } from "./sheets.ts";
 import { signalOf } from "./signals.ts";
 import { continueSearch, resumeSearch, solveProblem } from "./solving.ts";
 import type { StatusReporter } from "./status.ts";
@@ -45,6 +47,22 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
       working.delete(controller);
     }
   };
+  /** Problems are asked for at every pause in typing: what is in the way of the store is told once, until it is gone. */
+  let isTold = false;
+  const readStore = async (): Promise<void> => {
+    try {
+      await session.library.refresh();
+      isTold = false;
+    } catch (error) {
+      if (!isTold)
+        say(
+          session.connection,
+          "trouble",
+          `The stored searches cannot be read (${error instanceof Error ? error.message : String(error)}), so problems are listed without them. Nothing was changed; see that this file can be read. Setup Information names its folder.`,
+        );
+      isTold = true;
+    }
+  };
   let evolution: Promise<Evolution> | null = null;
   const evolving = (): Promise<Evolution> =>
     (evolution ??= import("./evolution.ts").then((room) => new room.Evolution(session)));
@@ -63,11 +81,13 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
     useAlternative: (params) => useAlternative(session, params),
     verify: (params, signal) => stoppable(signal, (stop) => verifyStored(session, params, stop)),
     insertSolution: (params) => insertKept(session, params),
+    insertAllSolutions: ({ uri }) => insertAllKept(session, uri),
     insertAnswer: (params) => insertAnswer(session, params),
     exportSolution: (params) => exportStored(session, params),
+    exportSheet: (params) => exportSheet(session, params),
     removeSolution: (params) => removeStored(session, params),
     problems: async ({ uri }) => {
-      await session.library.refresh();
+      await readStore();
       const document = session.documents.get(uri);
       if (document === null) return { problems: [] };
       return {
@@ -78,12 +98,11 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
     },
     trace: ({ traceId }) => fetchTrace(session, traceId),
     traces: ({ problemHash }) => listTraces(session, problemHash),
-    exportTraces: ({ selection, path }) => exportTraces(session, selection, path),
+    exportTraces: (params) => exportTraces(session, params),
     deleteTraces: ({ selection }) => deleteTraces(session, selection),
     status: () => status.status(),
     setupInformation: async () => {
-      const { dataFolder } = session.settings.model;
-      const report = await session.services.setupReport(dataFolder === "" ? undefined : dataFolder);
+      const report = await session.services.setupReport(session.settings.model.dataFolder);
       return { markdown: `\`\`\`text\n${report}\n\`\`\`\n` };
     },
     models: () => listModels(session),
@@ -117,8 +136,15 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
   };
 }
 
-/** Registers the handlers. Bad params are answered with what is wrong with them. */
-export function registerRequests(connection: Connection, handlers: RequestHandlers): void {
+/**
+ * Registers the handlers. Bad params are answered with what is wrong with them. A request waits until what the settings
+ * were changed to before it is in use (`settled`): a model is chosen and a problem solved with it in one go.
+ */
+export function registerRequests(
+  connection: Connection,
+  handlers: RequestHandlers,
+  settled: () => Promise<void>,
+): void {
   const register = <S extends RequestSpec>(spec: S, answer: Answer<S>): void => {
     connection.onRequest(spec.method, async (raw: unknown, token: CancellationToken) => {
       const parsed = spec.params.safeParse(raw ?? {});
@@ -127,6 +153,7 @@ export function registerRequests(connection: Connection, handlers: RequestHandle
           ErrorCodes.InvalidParams,
           `${spec.method}: ${z.prettifyError(parsed.error)}`,
         );
+      await settled();
       return answer(parsed.data as z.output<S["params"]>, signalOf(token));
     });
   };

@@ -8,8 +8,9 @@ import { pathTo } from "../protocol/trace-path.ts";
 import type { SearchConfig } from "../search/config.ts";
 import { choiceProblem, type Choice, type Earlier } from "../search/continuation.ts";
 import type { SearchProblem } from "../search/services.ts";
-import { toSolution } from "../solutions.ts";
+import { gradeText, toSolution } from "../solutions.ts";
 import { insertBelow } from "./edits.ts";
+import { nameOf } from "./problem-states.ts";
 import type { Tokens } from "./progress.ts";
 import { runSearch } from "./run-search.ts";
 import { configFor, configOfTrace } from "./search-config.ts";
@@ -144,11 +145,14 @@ interface Task {
 async function search(session: Session, task: Task): Promise<SolveOutcome> {
   const { place } = task;
   const uri = place?.document.uri ?? "";
-  const title = `Solving ${place?.problem.title ?? `problem ${place?.problem.index ?? ""}`.trim()}`;
+  const name = place === null ? null : nameOf(place.problem);
+  const title = `Solving ${name ?? "problem"}`;
   const result = await runSearch(session, { ...task, uri, title });
   if (result.kind !== "trace") return result;
   const { trace, note } = result;
-  const message = (text: string): string => (note === "" ? text : `${text} ${note}`);
+  // Several searches may end while nobody looks at their problems.
+  const message = (text: string): string =>
+    `${name === null ? "" : `${name}: `}${text}${note === "" ? "" : ` ${note}`}`;
   const own = trace.votes[0];
   switch (trace.stop) {
     case "cancelled":
@@ -197,6 +201,9 @@ async function search(session: Session, task: Task): Promise<SolveOutcome> {
       : null;
   const votes = trace.votes.find((vote) => vote.nodes.includes(chosen.id))?.count ?? 0;
   const all = trace.votes.reduce((sum, vote) => sum + vote.count, 0);
+  const { reference } = trace.problem;
+  const difference =
+    chosen.graded === "different" && reference !== null ? `, ${gradeText("different", reference)}` : "";
   return {
     kind: "solved",
     traceId: trace.id,
@@ -205,9 +212,7 @@ async function search(session: Session, task: Task): Promise<SolveOutcome> {
     trajectories: all,
     inserted: inserted?.kind === "done",
     message: message(
-      [`${chosen.answer} (${votes} of ${all} agree).`, inserted?.message ?? "It is kept in the store."].join(
-        " ",
-      ),
+      `${chosen.answer} (${votes} of ${all} agree)${difference}. ${inserted?.message ?? "It is kept in the store."}`,
     ),
   };
 }

@@ -1,5 +1,7 @@
 /** Stored searches for the search view and the list: fetch, list, export, delete. */
 import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import type * as z from "zod";
 import type { EditOutcome } from "../protocol/places.ts";
 import type { REQUESTS, ResultOf, TraceSelection } from "../protocol/requests.ts";
 import type { Trace } from "../protocol/trace.ts";
@@ -39,45 +41,47 @@ export async function listTraces(
   };
 }
 
-/** `rstar/exportTraces`: never over an existing file. */
+/** `rstar/exportTraces`: over an existing file only where the person agreed, and never over the store's own. */
 export async function exportTraces(
   session: Session,
-  selection: TraceSelection,
-  path: string,
+  { selection, path: target, overwrite }: z.output<typeof REQUESTS.exportTraces.params>,
 ): Promise<EditOutcome> {
-  const { store } = await session.library.files();
+  const { store, folder } = await session.library.files();
+  const isOwn = path.dirname(path.resolve(target)) === path.resolve(folder);
   const { traces, bad } = await store.query();
-  const picked = traces.filter((trace) => isSelected(selection, trace));
+  const picked = traces.filter(selects(selection));
   try {
-    await writeFile(path, picked.map((trace) => `${JSON.stringify(trace)}\n`).join(""), { flag: "wx" });
+    const lines = picked.map((trace) => `${JSON.stringify(trace)}\n`).join("");
+    await writeFile(target, lines, { flag: overwrite && !isOwn ? "w" : "wx" });
   } catch (error) {
     const detail = error instanceof Error ? error.message : String(error);
     return {
       kind: "not-done",
-      message: `${path} was not written: ${detail}. Choose another file; the traces are untouched.`,
+      message: `${target} was not written: ${detail}. Choose another file; the traces are untouched.`,
     };
   }
   const unread = bad.length === 0 ? "" : ` ${bad.length} lines of the store could not be read.`;
-  return { kind: "done", message: `${picked.length} traces written to ${path}.${unread}` };
+  return { kind: "done", message: `${picked.length} traces written to ${target}.${unread}` };
 }
 
 /** `rstar/deleteTraces`: for good; `all` takes the lines that cannot be read too. */
 export async function deleteTraces(session: Session, selection: TraceSelection): Promise<EditOutcome> {
-  const removed = await session.library.remove((trace) =>
-    trace === null ? selection.kind === "all" : isSelected(selection, trace),
-  );
+  const removed = await session.library.remove(selects(selection));
   for (const uri of session.documents.uris()) session.changed(uri);
   return removed === 0
     ? { kind: "not-done", message: "No stored search was picked, so none was deleted." }
     : { kind: "done", message: `${removed} deleted.` };
 }
 
-function isSelected(selection: TraceSelection, trace: Trace): boolean {
+/** Whether a trace is meant, or (null) a line that cannot be read. */
+function selects(selection: TraceSelection): (trace: Trace | null) => boolean {
   switch (selection.kind) {
     case "all":
-      return true;
-    case "ids":
-      return selection.ids.includes(trace.id);
+      return () => true;
+    case "ids": {
+      const ids = new Set(selection.ids);
+      return (trace) => (trace === null ? selection.unreadable === true : ids.has(trace.id));
+    }
     default:
       return selection satisfies never;
   }

@@ -13,6 +13,7 @@ export class TraceLibrary {
   readonly #missing = new Map<string, string>();
   #files: Promise<TraceFiles> | null = null;
   #newest: ReadonlyMap<string, TraceSummary> = new Map();
+  #summaries: ReadonlyMap<string, TraceSummary> = new Map();
   #revision = "";
 
   /** `recovered` hears which searches a killed process had left behind. */
@@ -26,6 +27,7 @@ export class TraceLibrary {
     this.#files = null;
     this.#traces.clear();
     this.#newest = new Map();
+    this.#summaries = new Map();
     this.#revision = "";
   }
 
@@ -66,7 +68,9 @@ export class TraceLibrary {
     await store.append(trace);
     if (wasCurrent) this.#revision = await revision();
     this.#keep(trace);
-    this.#newest = new Map([...this.#newest, [trace.problem.id, summarise(trace)]]);
+    const summary = summarise(trace);
+    this.#newest = new Map([...this.#newest, [trace.problem.id, summary]]);
+    this.#summaries = new Map([...this.#summaries, [trace.id, summary]]);
   }
 
   async remove(isPicked: (trace: Trace | null) => boolean): Promise<number> {
@@ -83,6 +87,11 @@ export class TraceLibrary {
     return this.#newest;
   }
 
+  /** A stored search by its id, as last read. */
+  summary(id: string): TraceSummary | undefined {
+    return this.#summaries.get(id);
+  }
+
   /** Reads the store if some process changed it; says whether it did. */
   async refresh(): Promise<boolean> {
     const files = await this.files();
@@ -90,6 +99,7 @@ export class TraceLibrary {
     if (revision === this.#revision) return false;
     const { traces } = await files.store.summaries();
     this.#newest = new Map(traces.map((summary) => [summary.problemId, summary]));
+    this.#summaries = new Map(traces.map((summary) => [summary.id, summary]));
     this.#revision = revision;
     return true;
   }

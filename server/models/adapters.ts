@@ -6,12 +6,13 @@ import { copyFile, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
+import { namesOn, surface, type Surface } from "../protocol/surface.ts";
 import { EVOLUTION_VERSION, Lineage, type GateReport, type LineageEntry } from "../protocol/evolution.ts";
 import { sha256OfFile } from "./checked-files.ts";
 import { codeOf } from "../errors.ts";
 import { withLock } from "../lock.ts";
 import { writeFailure } from "./write-failure.ts";
-import type { ModelFailure } from "./outcomes.ts";
+import { describeFailure, type ModelFailure } from "./outcomes.ts";
 
 type Role = LineageEntry["role"];
 
@@ -158,12 +159,13 @@ export async function removeAdapter(
 }
 
 /** The words for a person. */
-export function describeRefusal(refusal: AdapterRefusal): string {
+export function describeRefusal(refusal: AdapterRefusal, where: Surface = surface()): string {
+  const { train, rollBack: rollingBack } = namesOn(where);
   switch (refusal.kind) {
     case "unknown-adapter":
-      return `There is no adapter "${refusal.id}" for this base and role. Known: ${refusal.known.join(", ") || "none yet; `rstar finetune` makes them"}. Nothing was changed.`;
+      return `There is no adapter "${refusal.id}" for this base and role. Known: ${refusal.known.join(", ") || `none yet; ${train} makes them`}. Nothing was changed.`;
     case "adapter-in-use":
-      return `${refusal.id} is in use. Roll back or use another one first (rstar adapters rollback); nothing was removed.`;
+      return `${refusal.id} is in use. Roll back or use another one first (${rollingBack}); nothing was removed.`;
     case "nothing-to-roll-back":
       return "Nothing was put to use that could be rolled back: the default is in use.";
     case "changed-file":
@@ -171,6 +173,28 @@ export function describeRefusal(refusal: AdapterRefusal): string {
     default:
       return refusal satisfies never;
   }
+}
+
+/** Whether it was a person's wish that the lineage does not allow, and not the lineage itself. */
+export function isRefusal(failure: LineageFailure | AdapterRefusal): failure is AdapterRefusal {
+  switch (failure.kind) {
+    case "bad-lineage":
+    case "unwritable-home":
+    case "disk-full":
+      return false;
+    case "unknown-adapter":
+    case "adapter-in-use":
+    case "nothing-to-roll-back":
+    case "changed-file":
+      return true;
+    default:
+      return failure satisfies never;
+  }
+}
+
+/** The words for a person, whatever came instead of the lineage. */
+export function describeNoLineage(failure: LineageFailure | AdapterRefusal): string {
+  return isRefusal(failure) ? describeRefusal(failure) : describeFailure(failure);
 }
 
 type Changed = Lineage | AdapterRefusal;

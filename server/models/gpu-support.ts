@@ -46,7 +46,12 @@ const POLL_MS = 300;
 const SPACE = 1.5;
 const HERE = `${process.platform}-${process.arch}`;
 
-/** The kinds that can be fetched for a platform, and which are here. Empty where the package has all there is. */
+/** Whether the package itself computes on a platform's GPUs: the one for Apple's chips has Metal, others none. */
+export function hasGpuInPackage(target: string = HERE): boolean {
+  return target === "darwin-arm64";
+}
+
+/** The kinds that can be fetched for a platform, and which are here. */
 export function listGpuSupport(home: string, target: string = HERE): GpuSupport[] {
   return KINDS.flatMap((kind) => {
     const wanted = TARGETS[target]?.[kind] ?? [];
@@ -81,7 +86,7 @@ export async function fetchGpuSupport(
   if (wanted.length === 0)
     return {
       kind: "failed",
-      message: `There are no ${kind} binaries to fetch for ${target}; what computes here is in the package.`,
+      message: `There are no ${kind} binaries to fetch for ${target}. Nothing was changed.`,
     };
   const total = bytesOf(wanted);
   const folder = folderOf(home, kind);

@@ -1,6 +1,11 @@
 /** What a list of models tells about each of them, from the manifest and from the sizes of the files. */
 import { stat } from "node:fs/promises";
+import path from "node:path";
+import { widenedCopies } from "../engine/widened.ts";
+import type { Lineage, LineageEntry } from "../protocol/evolution.ts";
+import { adapterPath, inUse } from "./adapters.ts";
 import { assetPath, partialBytes, type EnsureContext } from "./ensure.ts";
+import { modelFolder } from "./home.ts";
 import { assetsOf, isDerived, type Asset, type BaseEntry, type ManifestEntry } from "./manifest.ts";
 import type { OwnModel } from "./own-models.ts";
 
@@ -10,8 +15,8 @@ export interface ListedModel {
   readonly role: "policy" | "ppm";
   readonly name: string;
   readonly description: string;
-  /** `manifest`: it can be fetched. `own`: the user added it. */
-  readonly origin: "manifest" | "own";
+  /** `manifest`: it can be fetched. `own`: the user added it. `trained`: an adapter that was trained here. */
+  readonly origin: "manifest" | "own" | "trained";
   readonly isDefault: boolean;
   readonly isTest: boolean;
   /** SPDX identifier, or null when a file of the user's own does not say. */
@@ -31,6 +36,8 @@ export interface ListedModel {
   readonly bytesOnDisk: number;
   /** What unfinished downloads of it have brought so far. */
   readonly partialBytes: number;
+  /** What removing it would free, its base's file not counted; null where nothing can be removed. */
+  readonly removableBytes: number | null;
 }
 
 /** Describes an entry of the manifest; `base` is the entry whose file it uses, its own in most cases. */
@@ -45,6 +52,10 @@ export async function describeEntry(
       const file = assetPath(asset, context);
       return { expected: asset.bytes, present: await sizeOf(file), partial: await partialBytes(file) };
     }),
+  );
+  const held = (await Promise.all(ownFiles(entry, context).map(heldBytes))).reduce(
+    (sum, each) => sum + each,
+    0,
   );
   return {
     id: entry.id,
@@ -64,6 +75,7 @@ export async function describeEntry(
     bytes: sizes.reduce((sum, size) => sum + size.expected, 0),
     bytesOnDisk: sizes.reduce((sum, size) => sum + size.present, 0),
     partialBytes: sizes.reduce((sum, size) => sum + size.partial, 0),
+    removableBytes: held > 0 ? held : null,
   };
 }
 
@@ -81,7 +93,55 @@ export async function describeOwn(model: OwnModel): Promise<ListedModel> {
     installed: present === bytes,
     bytesOnDisk: present,
     partialBytes: 0,
+    // It is only taken off the list.
+    removableBytes: 0,
   };
+}
+
+/** Describes an adapter of the lineage. `base` is the model whose file it is on; undefined when that is on no list. */
+export async function describeTrained(
+  entry: LineageEntry,
+  base: ListedModel | undefined,
+  lineage: Lineage,
+  home: string,
+): Promise<ListedModel> {
+  const file = adapterPath(home, entry);
+  const present = await sizeOf(file);
+  const { id, role, promptFormat, bytes, data, gate } = entry;
+  const examples = `${data.examples} ${role === "policy" ? "solutions" : "pairs"}`;
+  return {
+    ...{ id, role, name: id, promptFormat, base: entry.base.id },
+    description: `Trained here on ${entry.base.id} with ${examples}; ${gate?.why ?? "not compared yet"}`,
+    origin: "trained",
+    isDefault: false,
+    isTest: false,
+    license: base?.license ?? null,
+    parameters: base?.parameters ?? 0,
+    contextLength: base?.contextLength ?? 0,
+    installed: base?.installed === true && present === bytes,
+    path: base?.path ?? file,
+    bytes: (base?.bytes ?? 0) + bytes,
+    bytesOnDisk: (base?.bytesOnDisk ?? 0) + present,
+    partialBytes: base?.partialBytes ?? 0,
+    removableBytes: inUse(lineage, role, entry.base.sha256) === id ? null : present,
+  };
+}
+
+/** The entry's own files in the data folder: what removing it deletes. */
+export function ownFiles(
+  entry: ManifestEntry,
+  context: Pick<EnsureContext, "home" | "packageRoot">,
+): readonly string[] {
+  return assetsOf(entry)
+    .map((asset) => assetPath(asset, context))
+    .filter((file) => file.startsWith(modelFolder(context.home) + path.sep));
+}
+
+/** What a model file takes, with its copies and with what unfinished downloads of it have brought. */
+export async function heldBytes(file: string): Promise<number> {
+  let held = await partialBytes(file);
+  for (const each of [file, ...(await widenedCopies(file))]) held += await sizeOf(each);
+  return held;
 }
 
 /** Size of a file in bytes; 0 when there is none. */

@@ -2,33 +2,31 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import type { GgufReading } from "../engine/gguf.ts";
-import { removeWidened, widenedCopies } from "../engine/widened.ts";
+import { removeWidened } from "../engine/widened.ts";
 import type { ResolvedModel } from "../services.ts";
-import { adapterPath, inUse, readLineage } from "./adapters.ts";
+import { adapterPath, describeRefusal, inUse, readLineage, removeAdapter } from "./adapters.ts";
 import type { Lineage } from "../protocol/evolution.ts";
 import { CheckedFiles } from "./checked-files.ts";
 import {
-  assetPath,
   ensureAsset,
   freeBytesOf,
-  partialBytes,
   removePartials,
   type EnsureContext,
   type EnsureOptions,
 } from "./ensure.ts";
 import { modelFolder } from "./home.ts";
-import { describeEntry, describeOwn, sizeOf, type ListedModel } from "./listing.ts";
+import {
+  describeEntry,
+  describeOwn,
+  describeTrained,
+  heldBytes,
+  ownFiles,
+  type ListedModel,
+} from "./listing.ts";
 import { codeOf } from "../errors.ts";
 import { tryWithLock } from "../lock.ts";
 import { writeFailure } from "./write-failure.ts";
-import {
-  assetsOf,
-  isDerived,
-  packageRoot,
-  type BaseEntry,
-  type Manifest,
-  type ManifestEntry,
-} from "./manifest.ts";
+import { isDerived, packageRoot, type BaseEntry, type Manifest, type ManifestEntry } from "./manifest.ts";
 import {
   describeAddFailure,
   describeRemoveFailure,
@@ -61,7 +59,7 @@ export interface ModelManagerOptions {
   readonly readGguf?: (file: string, signal: AbortSignal) => Promise<GgufReading>;
 }
 
-/** All models, and what is wrong with the list of the user's own, if anything. */
+/** All models, and what is wrong with the list of the user's own or of trained ones, if anything. */
 export interface ModelList {
   readonly models: readonly ListedModel[];
   readonly problem: ModelFailure | null;
@@ -97,14 +95,17 @@ export interface ModelManager {
    * a PPM null when there is none.
    */
   idInUse(role: "policy" | "ppm"): Promise<string | null>;
-  /** The manifest's models, in its order, then the user's own. Reads no file's content: it takes milliseconds. */
+  /** The manifest's models, the user's own, then those trained here, newest first. It takes milliseconds. */
   list(): Promise<ModelList>;
   /**
    * The model's files, fetched when they are missing (unless `offline`) and checked by SHA-256.
    * @throws the signal's reason within 250 ms of an abort; what had arrived is kept.
    */
   resolve(id: string, options: EnsureOptions): Promise<Resolution>;
-  /** Deletes a model's files from the data folder, unfinished downloads too; takes an own model off the list. */
+  /**
+   * Deletes a model's files from the data folder, unfinished downloads too, or a trained adapter that is not in use; takes
+   * an own model off the list.
+   */
   remove(id: string): Promise<Removal>;
   /** Puts a GGUF file on the list of the user's own models. The file stays where it is. */
   add(file: string, options?: AddOptions): Promise<Addition>;
@@ -165,12 +166,19 @@ class Manager implements ModelManager {
   }
 
   async list(): Promise<ModelList> {
-    const own = await readOwnModels(this.home);
-    const models = await Promise.all(
-      this.#entries.map((entry) => describeEntry(entry, this.#baseOf(entry), this.#context)),
-    );
-    if (own.kind !== "models") return { models, problem: own };
-    return { models: [...models, ...(await Promise.all(own.models.map(describeOwn)))], problem: null };
+    const [own, reading] = await Promise.all([readOwnModels(this.home), readLineage(this.home)]);
+    const models = await Promise.all([
+      ...this.#entries.map((entry) => describeEntry(entry, this.#baseOf(entry), this.#context)),
+      ...(own.kind === "models" ? own.models.map(describeOwn) : []),
+    ]);
+    const problem = own.kind === "models" ? null : own;
+    if (reading.kind !== "lineage") return { models, problem: problem ?? reading };
+    const { lineage } = reading;
+    const trained = lineage.entries.toReversed().map((entry) => {
+      const base = models.find(({ id }) => id === entry.base.id);
+      return describeTrained(entry, base, lineage, this.home);
+    });
+    return { models: [...models, ...(await Promise.all(trained))], problem };
   }
 
   async resolve(id: string, options: EnsureOptions): Promise<Resolution> {
@@ -200,14 +208,10 @@ class Manager implements ModelManager {
 
   async remove(id: string): Promise<Removal> {
     const entry = this.#entries.find((candidate) => candidate.id === id);
-    if (entry === undefined) return await this.#forgetOwn(id);
-    const files = assetsOf(entry)
-      .map((asset) => assetPath(asset, this.#context))
-      .filter((file) => file.startsWith(modelFolder(this.home) + path.sep));
+    if (entry === undefined) return (await this.#removeTrained(id)) ?? (await this.#forgetOwn(id));
     let bytes = 0;
-    for (const file of files) {
-      let held = await partialBytes(file);
-      for (const each of [file, ...(await widenedCopies(file))]) held += await sizeOf(each);
+    for (const file of ownFiles(entry, this.#context)) {
+      const held = await heldBytes(file);
       if (held === 0) continue;
       try {
         const removal = await tryWithLock(file, new AbortController().signal, async () => {
@@ -315,7 +319,7 @@ class Manager implements ModelManager {
     const own = await readOwnModels(this.home);
     if (own.kind !== "models") return failed(own);
     const found = own.models.find((model) => model.id === id);
-    if (found === undefined) return failed(this.#unknown(id, own.models));
+    if (found === undefined) return failed(await this.#unknown(id));
     let sha256: string;
     try {
       sha256 = await this.#context.checked.sha256(found.path, options.signal);
@@ -331,11 +335,36 @@ class Manager implements ModelManager {
     return { kind: "ready", model: ppm === undefined ? model : { ...model, ppm } };
   }
 
+  /** Null when no adapter has this id, as far as the lineage can be read. */
+  async #removeTrained(id: string): Promise<Removal | null> {
+    const reading = await readLineage(this.home);
+    const entry =
+      reading.kind === "lineage" ? reading.lineage.entries.find((other) => other.id === id) : undefined;
+    if (entry === undefined) return null;
+    const after = await removeAdapter(this.home, id, new AbortController().signal);
+    switch (after.kind) {
+      case "lineage":
+        await this.#context.checked.forget(adapterPath(this.home, entry));
+        return { kind: "removed", bytes: entry.bytes };
+      case "bad-lineage":
+      case "unwritable-home":
+      case "disk-full":
+        return notRemoved(after);
+      case "unknown-adapter":
+      case "adapter-in-use":
+      case "nothing-to-roll-back":
+      case "changed-file":
+        return { kind: "failed", reason: after, message: describeRefusal(after) };
+      default:
+        return after satisfies never;
+    }
+  }
+
   async #forgetOwn(id: string): Promise<Removal> {
     const own = await readOwnModels(this.home);
     if (own.kind !== "models") return notRemoved(own);
     const found = own.models.find((model) => model.id === id);
-    if (found === undefined) return notRemoved(this.#unknown(id, own.models));
+    if (found === undefined) return notRemoved(await this.#unknown(id));
     try {
       const changed = await changeOwnModels(this.home, new AbortController().signal, (models) =>
         models.filter((model) => model.id !== id),
@@ -353,8 +382,8 @@ class Manager implements ModelManager {
     return { kind: "forgotten", path: found.path };
   }
 
-  #unknown(id: string, own: readonly OwnModel[]): Extract<ModelFailure, { kind: "unknown-model" }> {
-    return { kind: "unknown-model", id, known: [...this.#entries, ...own].map((model) => model.id) };
+  async #unknown(id: string): Promise<Extract<ModelFailure, { kind: "unknown-model" }>> {
+    return { kind: "unknown-model", id, known: (await this.list()).models.map((model) => model.id) };
   }
 
   #baseOf(entry: ManifestEntry): BaseEntry {

@@ -90,7 +90,7 @@ const derivedEntry = z.strictObject({
 });
 
 /** `models/manifest.json`, version 1. Beyond the shape it checks that the entries fit together. */
-export const manifestSchema = z
+const manifestSchema = z
   .strictObject({ version: z.literal(1), models: z.array(z.union([baseEntry, derivedEntry])) })
   .superRefine((manifest, context) => {
     for (const problem of inconsistencies(manifest.models)) {

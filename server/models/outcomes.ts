@@ -1,5 +1,7 @@
 /** What can come of asking for a model: progress, the reasons it cannot be had, and the words for them. */
+import { namesOn, surface, type Surface } from "../protocol/surface.ts";
 import type { ResolvedModel } from "../services.ts";
+import type { AdapterRefusal } from "./adapters.ts";
 
 /** How far a file is. Sent at most ten times a second, and once when a phase ends. */
 export interface ModelProgress {
@@ -75,37 +77,38 @@ export type Resolution =
   | { readonly kind: "ready"; readonly model: ResolvedModel }
   | { readonly kind: "failed"; readonly reason: ModelFailure; readonly message: string };
 
-/** Tells a person what happened, what to do, and what was kept. One paragraph, lines under 120 characters or so. */
-export function describeFailure(failure: ModelFailure): string {
+/** Tells a person what happened, what to do where they are, and what was kept. One paragraph, or a list of reasons. */
+export function describeFailure(failure: ModelFailure, where: Surface = surface()): string {
+  const { addFile, fetch, fetchAgain, useBase, dataFolder } = namesOn(where);
   switch (failure.kind) {
     case "unknown-model":
-      return `There is no model "${failure.id}". Known: ${failure.known.join(", ")}. A GGUF file of your own is added with: rstar models add PATH`;
+      return `There is no model "${failure.id}". Known: ${failure.known.join(", ")}. A GGUF file of your own is added with: ${addFile}`;
     case "not-installed":
-      return `The model ${failure.id} is not on this machine (${failure.file}, ${formatBytes(failure.bytes)}) and nothing may be downloaded now. Fetch it with: rstar models fetch ${failure.id}`;
+      return `The model ${failure.id} is not on this machine (${failure.file}, ${formatBytes(failure.bytes)}) and nothing may be downloaded now. Fetch it with: ${fetch}${where === "terminal" ? ` ${failure.id}` : ""}`;
     case "unwritable-home":
-      return `The folder ${failure.folder} cannot be written (${failure.code}). Make it writable, or choose another data folder with the environment variable RSTAR_HOME. Nothing was changed.`;
+      return `The folder ${failure.folder} cannot be written (${failure.code}). Make it writable, or choose another data folder with ${dataFolder}. Nothing was changed.`;
     case "no-space":
-      return `There is not enough room in ${failure.folder}: ${formatBytes(failure.needed)} are needed and ${formatBytes(failure.available)} are free. Free some space, or choose another data folder with the environment variable RSTAR_HOME. What was downloaded before is kept.`;
+      return `There is not enough room in ${failure.folder}: ${formatBytes(failure.needed)} are needed and ${formatBytes(failure.available)} are free. Free some space, or choose another data folder with ${dataFolder}. What was downloaded before is kept.`;
     case "disk-full":
-      return `The disk of ${failure.folder} became full while the model was being written. Free some space and run the command again: ${formatBytes(failure.kept)} were kept, and the download goes on from there.`;
+      return `The disk of ${failure.folder} became full while the model was being written. Free some space and try again: ${formatBytes(failure.kept)} were kept, and the download goes on from there.`;
     case "all-sources-failed":
       return [
         `The model file ${failure.file} could not be fetched from anywhere:`,
         ...failure.attempts.map((attempt) => `  - ${attempt.source}: ${attempt.detail}`),
-        "Check the network connection and run the command again (what had arrived is kept), or use a GGUF file that you have: rstar models add PATH",
+        `Check the network connection and try again (what had arrived is kept), or use a GGUF file that you have: ${addFile}`,
       ].join("\n");
     case "wrong-hash":
-      return `${failure.path} is not the file it should be: its SHA-256 is ${failure.found}, expected ${failure.expected}. It was not used and not changed. Fetch it again (rstar models fetch), or for a file of your own that you have replaced: rstar models add PATH`;
+      return `${failure.path} is not the file it should be: its SHA-256 is ${failure.found}, expected ${failure.expected}. It was not used and not changed. Fetch it again (${fetchAgain}), or for a file of your own that you have replaced: ${addFile}`;
     case "missing-file":
-      return `The file of the model ${failure.id} is no longer at ${failure.path}. Put it back, or add it from where it is now: rstar models add PATH --id ${failure.id}`;
+      return `The file of the model ${failure.id} is no longer at ${failure.path}. Put it back, or add it from where it is now: ${addFile}${where === "terminal" ? ` --id ${failure.id}` : ""}`;
     case "lock-lost":
-      return `Another process took over the download of ${failure.file} while this one was suspended. Run the command again; what had arrived is kept.`;
+      return `Another process took over the download of ${failure.file} while this one was suspended. Try again; what had arrived is kept.`;
     case "bad-models-file":
       return `${failure.path}, the list of your own models, cannot be read: ${failure.detail}. Correct it or move it away; it was not changed, and your model files are untouched.`;
     case "bad-lineage":
       return `${failure.path}, the list of your trained adapters, cannot be read: ${failure.detail}. Correct it or move it away; it was not changed, and the adapters beside it are untouched.`;
     case "wrong-base":
-      return `The adapter ${failure.id} was trained on another file of ${failure.base} (SHA-256 ${failure.expected}; the one here has ${failure.found}), so it was not loaded. Use the base without it (rstar adapters use none), put the old file back, or train again.`;
+      return `The adapter ${failure.id} was trained on another file of ${failure.base} (SHA-256 ${failure.expected}; the one here has ${failure.found}), so it was not loaded. Use the base without it (${useBase}), put the old file back, or train again.`;
     default:
       return failure satisfies never;
   }
@@ -130,16 +133,24 @@ export type Addition =
 export type RemoveFailure =
   | { readonly kind: "in-use"; readonly id: string; readonly path: string }
   | { readonly kind: "nothing-there"; readonly id: string }
-  | Extract<ModelFailure, { kind: "unknown-model" | "unwritable-home" | "disk-full" | "bad-models-file" }>;
+  | Extract<
+      ModelFailure,
+      { kind: "unknown-model" | "unwritable-home" | "disk-full" | "bad-models-file" | "bad-lineage" }
+    >;
 
 /** What removing a model led to. A file of the user's own is only taken off the list. */
 export type Removal =
   | { readonly kind: "removed"; readonly bytes: number }
   | { readonly kind: "forgotten"; readonly path: string }
-  | { readonly kind: "failed"; readonly reason: RemoveFailure; readonly message: string };
+  | {
+      readonly kind: "failed";
+      readonly reason: RemoveFailure | AdapterRefusal;
+      readonly message: string;
+    };
 
 /** The words for a file that was not added. */
-export function describeAddFailure(failure: AddFailure): string {
+export function describeAddFailure(failure: AddFailure, where: Surface = surface()): string {
+  const { otherName } = namesOn(where);
   switch (failure.kind) {
     case "unreadable":
       return failure.code === "ENOENT"
@@ -148,22 +159,22 @@ export function describeAddFailure(failure: AddFailure): string {
     case "unusable":
       return `${failure.path} cannot be used: ${failure.detail}. Download the file again or choose another one; nothing was changed.`;
     case "bad-id":
-      return `"${failure.id}" cannot be the name of a model: lower-case letters, digits, dots, dashes and underscores, a letter or digit first. Choose another with --id.`;
+      return `"${failure.id}" cannot be the name of a model: lower-case letters, digits, dots, dashes and underscores, a letter or digit first. Choose ${otherName}.`;
     case "id-taken":
-      return `There is already a model "${failure.id}" that comes with rStar-Math. Choose another name with --id. Nothing was changed.`;
+      return `There is already a model "${failure.id}" that comes with rStar-Math. Choose ${otherName}. Nothing was changed.`;
     case "ppm-fields":
       return "A PPM needs to know where its score is read: give --suffix, --positive and --negative (the text put after a step, and the two one-token answers), and give them for no other role. Nothing was changed.";
     case "unwritable-home":
     case "disk-full":
     case "bad-models-file":
-      return describeFailure(failure);
+      return describeFailure(failure, where);
     default:
       return failure satisfies never;
   }
 }
 
 /** The words for a model that was not removed. */
-export function describeRemoveFailure(failure: RemoveFailure): string {
+export function describeRemoveFailure(failure: RemoveFailure, where: Surface = surface()): string {
   switch (failure.kind) {
     case "in-use":
       return `${failure.path} is in use (it is being downloaded, or a model is running). Try again when that has ended; nothing was removed.`;
@@ -173,7 +184,8 @@ export function describeRemoveFailure(failure: RemoveFailure): string {
     case "unwritable-home":
     case "disk-full":
     case "bad-models-file":
-      return describeFailure(failure);
+    case "bad-lineage":
+      return describeFailure(failure, where);
     default:
       return failure satisfies never;
   }

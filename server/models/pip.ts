@@ -91,7 +91,7 @@ function runPip(
   let errors = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-4_000)));
   const poll = setInterval(() => {
-    folderSize(folder).then(onBytes, () => undefined);
+    largestFile(folder).then(onBytes, () => undefined);
   }, POLL_MS);
   return new Promise<PipEnd>((resolve, reject) => {
     const onAbort = () => {
@@ -108,7 +108,8 @@ function runPip(
   }).finally(() => clearInterval(poll));
 }
 
-async function folderSize(folder: string): Promise<number> {
+/** Bytes of the largest file below a folder: the wheel, whole or in part. */
+async function largestFile(folder: string): Promise<number> {
   let bytes = 0;
   for (const entry of await readdir(folder, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile()) continue;

@@ -46,7 +46,7 @@ export function isPartialOf(file: string, name: string): boolean {
 }
 
 /** Downloads from the maker's repository; node-llama-cpp is loaded only when that is asked for. */
-export const fetchFromHub: Fetcher<"huggingface"> = async (source, job) => {
+const fetchFromHub: Fetcher<"huggingface"> = async (source, job) => {
   const { downloadFromHub } = await import("../engine/hub.ts");
   const outcome = await downloadFromHub({
     uri: source.uri,

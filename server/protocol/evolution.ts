@@ -6,9 +6,7 @@ import * as z from "zod";
 import {
   HyperParameters,
   ParityReport,
-  PreferencePair,
   ScoreReading,
-  SftExample,
   TRAINING_FAILURES,
   TRAINING_PROFILES,
 } from "./training.ts";
@@ -24,10 +22,6 @@ const count = z.int().nonnegative();
 const share = z.number().min(0).max(1);
 const at = z.iso.datetime();
 const id = z.string().min(1);
-
-/** A line of any data set. */
-export const DataSetLine = z.discriminatedUnion("kind", [SftExample, PreferencePair]);
-export type DataSetLine = z.infer<typeof DataSetLine>;
 
 /* --------------------------------------------------------------- selection */
 
@@ -54,7 +48,7 @@ export type Coverage = z.infer<typeof Coverage>;
 export const SelectionReport = z.strictObject({
   traces: count,
   used: count,
-  /** By reason, such as `evaluation problem`, `no reference answer`, `other base model`, `opted out`. */
+  /** By reason, in words: `evaluation problem`, `its file is opted out`, `other base model`. */
   leftOut: z.array(z.strictObject({ reason: z.string(), traces: count })),
   trajectories: z.strictObject({ all: count, right: count }),
   /** The last is `all`. */
@@ -187,7 +181,7 @@ export const RoundReport = z.strictObject({
   startedAt: at,
   endedAt: at,
   plan: RoundPlan,
-  /** Model ids with their adapters' ids, such as `qwen2.5-coder-0.5b + r1-policy`, that searched. */
+  /** What searched, each by one id: a model's, or that of an adapter that was adopted. Null is no PPM. */
   searchedBy: z.strictObject({ policy: z.string(), ppm: z.string().nullable() }),
   /** Problems with a trace of this round, and by rung of the ladder how many were searched and first solved there. */
   problems: count,
@@ -258,7 +252,7 @@ export const LineageEntry = z.strictObject({
   promptFormat: z.enum(["two-shot", "bare"]),
   /** On PPMs. */
   ppm: ScoreReading.nullable(),
-  /** The run and round it came from; null for a single fine-tuning. */
+  /** The run and round it came from; a single fine-tuning is a run of one round. Nothing writes null. */
   run: z.strictObject({ id, round: z.int().positive() }).nullable(),
   /** The adapter it started from (the policy, for a PPM); null for the base. */
   startedFrom: id.nullable(),

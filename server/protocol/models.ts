@@ -7,7 +7,7 @@ export const EditorModel = z.object({
   role: z.enum(["policy", "ppm"]),
   name: z.string(),
   description: z.string(),
-  origin: z.enum(["manifest", "own"]),
+  origin: z.enum(["manifest", "own", "trained"]),
   isDefault: z.boolean(),
   license: z.string().nullable(),
   parameters: z.number(),
@@ -15,6 +15,8 @@ export const EditorModel = z.object({
   /** Size of its files, and what is still to be downloaded. */
   bytes: z.number(),
   bytesToDownload: z.number(),
+  /** What removing it would free, of an unfinished download too; null where nothing can be removed. */
+  removableBytes: z.number().nullable(),
   estimate: z.object({
     /** Weights, KV state and work space. */
     memoryBytes: z.number(),
@@ -28,7 +30,7 @@ export const EditorModel = z.object({
 });
 export type EditorModel = z.infer<typeof EditorModel>;
 
-/** All models, and what is wrong with the list of the user's own, if anything. */
+/** All models, and what is wrong with the list of the user's own or of trained ones, if anything. */
 export const EditorModels = z.object({
   models: z.array(EditorModel),
   problem: z.string().nullable(),
@@ -45,7 +47,8 @@ export const ModelOutcome = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("done"), id: z.string(), message: z.string() }),
   /** A download that was stopped goes on where it was when it is asked for again. */
   z.object({ kind: z.literal("cancelled"), message: z.string() }),
-  z.object({ kind: z.literal("failed"), message: z.string() }),
+  /** `wantsName`: a file was not added only for its name. */
+  z.object({ kind: z.literal("failed"), message: z.string(), wantsName: z.boolean().optional() }),
 ]);
 export type ModelOutcome = z.infer<typeof ModelOutcome>;
 
@@ -53,8 +56,10 @@ export type ModelOutcome = z.infer<typeof ModelOutcome>;
 export const GpuKind = z.enum(["cuda", "vulkan"]);
 export type GpuKind = z.infer<typeof GpuKind>;
 
-/** The kinds for this platform; none where the package has all there is. Sizes in bytes, unpacked. */
+/** The kinds that can be fetched for this platform. Sizes in bytes, unpacked. */
 export const GpuSupportList = z.object({
+  /** Whether the package itself computes on this platform's GPUs. */
+  isInPackage: z.boolean(),
   kinds: z.array(z.object({ kind: GpuKind, bytes: z.number(), installed: z.boolean() })),
 });
 

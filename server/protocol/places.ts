@@ -39,6 +39,14 @@ export type ProblemPlace = z.infer<typeof ProblemPlace>;
 export const ExportFormat = z.enum(["markdown", "latex", "python"]);
 export type ExportFormat = z.infer<typeof ExportFormat>;
 
+/** What a sheet has of each problem: the text alone, with its answer, or with answer and steps. */
+export const SheetContent = z.enum(["solutions", "answers", "problems"]);
+export type SheetContent = z.infer<typeof SheetContent>;
+
+/** What a sheet can be written as. */
+export const SheetFormat = z.enum(["markdown", "latex", "html"]);
+export type SheetFormat = z.infer<typeof SheetFormat>;
+
 /** What came of changing the document, with a sentence for the person. */
 export const EditOutcome = z.discriminatedUnion("kind", [
   z.object({

@@ -47,18 +47,22 @@ export const ListedProblem = z.object({
   /** The stored solution, where there is one. */
   solutionRange: Range.nullable(),
   state: ProblemState,
-  /** The state in words, such as `solved: 40 (6 of 8 agree)` or `stale: the problem changed`. */
+  /** The state in words: `solved: 40, differs from the given answer 41`, `stale: the problem changed since it was solved`. */
   detail: z.string(),
   answer: z.string().nullable(),
+  /** Whether that is another answer than `reference`, as far as is known. */
+  differs: z.boolean(),
   /** The answer that the document itself gives. */
   reference: z.string().nullable(),
   /** The trace of the running search, else of the solution in the document, else of the newest stored search. */
   traceId: z.string().nullable(),
   /**
-   * The newest stored search of the problem as its text is, which may be newer than the solution in the document: what
-   * is resumed and inserted. Null while one runs.
+   * What is resumed and inserted: the search of the solution in the document, unless a newer one was cut short; without
+   * a solution of the problem as its text is, the newest stored search of it. Null while one runs.
    */
   storedTraceId: z.string().nullable(),
+  /** The answer of that search; null where it reached none, or was cut short and has more to find. */
+  storedAnswer: z.string().nullable(),
   /** Whether that search can be gone on with by `rstar/resume`: it was cancelled, failed, or ran out of budget. */
   resumable: z.boolean(),
   steps: z.array(StepMark),

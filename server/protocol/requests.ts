@@ -15,7 +15,7 @@ import {
   ModelOutcome,
   ServerStatus,
 } from "./models.ts";
-import { EditOutcome, ExportFormat, ProblemPlace } from "./places.ts";
+import { EditOutcome, ExportFormat, ProblemPlace, SheetContent, SheetFormat } from "./places.ts";
 import { ListedProblem } from "./problem-list.ts";
 import {
   ContinueParams,
@@ -68,12 +68,11 @@ const traceId = z.string();
 /** Show another trajectory of the trace in the document: the best one through `node`. */
 export const UseAlternativeParams = z.object({ ...ProblemPlace.shape, traceId, node: z.int().nonnegative() });
 
-/** Run the stored steps of one problem again, or of all problems of the file. */
-export const VerifyParams = z.object({
-  uri: z.string(),
-  problem: ProblemPlace.shape.problem.optional(),
-  ...ProgressTokens.shape,
-});
+/** One problem, or without `problem` all of the file. */
+export const FilePlace = ProblemPlace.partial({ problem: true });
+
+/** Run the stored steps again. */
+export const VerifyParams = z.object({ ...FilePlace.shape, ...ProgressTokens.shape });
 
 /** Put the chosen trajectory of a stored trace below its problem. Without `place` the trace's own problem is looked for. */
 export const InsertSolutionParams = z.object({ traceId, place: ProblemPlace.optional() });
@@ -81,7 +80,12 @@ export const InsertSolutionParams = z.object({ traceId, place: ProblemPlace.opti
 /** Which stored traces are meant. */
 export const TraceSelection = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("all") }),
-  z.object({ kind: z.literal("ids"), ids: z.array(z.string()) }),
+  z.object({
+    kind: z.literal("ids"),
+    ids: z.array(z.string()),
+    /** The lines that cannot be read, which have no id, too. */
+    unreadable: z.boolean().optional(),
+  }),
 ]);
 export type TraceSelection = z.infer<typeof TraceSelection>;
 
@@ -160,9 +164,11 @@ export const REQUESTS = {
   useAlternative: request("useAlternative", UseAlternativeParams, EditOutcome),
   verify: request("verify", VerifyParams, VerifyOutcome),
   insertSolution: request("insertSolution", InsertSolutionParams, EditOutcome),
+  /** Of all problems of the file that are kept, or whose solution is of an earlier text. One edit. */
+  insertAllSolutions: request("insertAllSolutions", z.object({ uri: z.string() }), EditOutcome),
   /** Writes the solution's answer as the document's own answer line. */
   insertAnswer: request("insertAnswer", ProblemPlace, EditOutcome),
-  /** The stored solution below a problem as a text for use elsewhere. */
+  /** The solution below a problem, else the kept one, as a text for use elsewhere. */
   exportSolution: request(
     "exportSolution",
     z.object({ ...ProblemPlace.shape, format: ExportFormat }),
@@ -171,7 +177,16 @@ export const REQUESTS = {
       z.object({ kind: z.literal("none"), message: z.string() }),
     ]),
   ),
-  removeSolution: request("removeSolution", ProblemPlace, EditOutcome),
+  /** The problems of a file as one text to hand out; `message` says how many there are, and how many have what is asked. */
+  exportSheet: request(
+    "exportSheet",
+    z.object({ uri: z.string(), content: SheetContent, format: SheetFormat }),
+    z.discriminatedUnion("kind", [
+      z.object({ kind: z.literal("text"), text: z.string(), message: z.string() }),
+      z.object({ kind: z.literal("none"), message: z.string() }),
+    ]),
+  ),
+  removeSolution: request("removeSolution", FilePlace, EditOutcome),
   problems: request(
     "problems",
     z.object({ uri: z.string() }),
@@ -195,7 +210,12 @@ export const REQUESTS = {
   /** Writes traces as JSON lines to `path`, an absolute file path that the person chose. */
   exportTraces: request(
     "exportTraces",
-    z.object({ selection: TraceSelection, path: z.string() }),
+    z.object({
+      selection: TraceSelection,
+      path: z.string(),
+      /** The person agreed to replace what is there. */
+      overwrite: z.boolean().default(false),
+    }),
     EditOutcome,
   ),
   deleteTraces: request("deleteTraces", z.object({ selection: TraceSelection }), EditOutcome),

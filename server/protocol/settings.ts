@@ -2,15 +2,13 @@
  * The settings of the editor, once for extension and server: names (below `rstarMath.`), units and defaults. The
  * extension's manifest repeats them for VS Code, and a test compares the two.
  */
+import path from "node:path";
 import * as z from "zod";
-import { STRATEGIES } from "./strategies.ts";
+import { expandHome } from "./paths.ts";
+import { PROFILES, STRATEGIES } from "./strategies.ts";
 
 /** The section that all settings are in. */
 export const SETTINGS_SECTION = "rstarMath";
-
-/** Named sets of search settings. */
-export const PROFILES = ["default", "paper", "fast"] as const;
-export type ProfileName = (typeof PROFILES)[number];
 
 const Search = z.object({
   /** A named set of settings that the ones below adjust. */
@@ -29,11 +27,18 @@ const Search = z.object({
   concurrentProblems: z.int().min(1).max(16).default(4),
 });
 
+/** A program: a name on the path, or a path in which `~` is the person's home folder. */
+const program = z.string().transform((written) => expandHome(written));
+
+/** A folder. A relative path would be another folder in every window: the server starts in the folder that is open. */
+const folder = program.refine((expanded) => expanded === "" || path.isAbsolute(expanded), {
+  error: "a whole path is needed, or one that begins with ~/",
+});
+
 const Model = z.object({
   /** Id of the policy; empty: the default. */
   policy: z.string().default(""),
-  /** Id of the process preference model; empty: the default, if there is one. */
-  /** An id, "" for what is in use, or "none". */
+  /** Id of the process preference model; empty: the one in use, if there is one; `none`: none. */
   ppm: z.string().default(""),
   /** What computes. */
   gpu: z.enum(["auto", "cuda", "vulkan", "metal", "off"]).default("auto"),
@@ -42,12 +47,14 @@ const Model = z.object({
   /** Minutes without use after which a model leaves memory. */
   idleUnloadMinutes: z.number().min(0.1).max(1440).default(10),
   /** Folder for models and traces; empty: the platform's place. */
-  dataFolder: z.string().default(""),
+  dataFolder: folder.default(""),
 });
 
 const Training = z.object({
   /** The Python from which the environment for training is made; empty: the first on the path that is new enough. */
-  pythonPath: z.string().default(""),
+  pythonPath: program.default(""),
+  /** Package index from which the environment has PyTorch; empty: pip's own. */
+  torchIndex: z.string().default(""),
   /** Adopt an adapter when the paired comparison on held-out problems is at most this likely by chance. */
   level: z.number().min(0).max(1).default(0.05),
 });

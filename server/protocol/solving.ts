@@ -2,8 +2,7 @@
 import * as z from "zod";
 import { SearchEvent, SearchProgress } from "./events.ts";
 import { ProblemPlace } from "./places.ts";
-import { PROFILES } from "./settings.ts";
-import { STRATEGIES } from "./strategies.ts";
+import { PROFILES, STRATEGIES } from "./strategies.ts";
 
 /** Tokens by which a client asks for `$/progress`, on every request that takes long. */
 export const ProgressTokens = z.object({
@@ -92,7 +91,7 @@ export const SolveOutcome = z.discriminatedUnion("kind", [
 ]);
 export type SolveOutcome = z.infer<typeof SolveOutcome>;
 
-/** How fast a search goes, measured over its last seconds. Null until there is something to measure. */
+/** How fast a search goes, measured over all of it so far. Null until there is something to measure. */
 export const SearchRate = z.object({
   tokensPerSecond: z.number().nonnegative(),
   /** Until the budget is used up; searches often end earlier. */
@@ -163,6 +162,11 @@ export const StepCheck = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("different"), stored: z.string(), now: z.string() }),
   z.object({ kind: z.literal("fails"), message: z.string() }),
 ]);
+export type StepCheck = z.infer<typeof StepCheck>;
+
+/** Whether the answer follows from the last step's output. `not-checked`: a step fails, so nothing was asked. */
+export const AnswerCheck = z.enum(["follows", "does-not-follow", "not-printed", "not-checked", "none"]);
+export type AnswerCheck = z.infer<typeof AnswerCheck>;
 
 /** What came of checking stored solutions again. */
 export const VerifyOutcome = z.discriminatedUnion("kind", [
@@ -174,7 +178,7 @@ export const VerifyOutcome = z.discriminatedUnion("kind", [
         problemHash: z.string(),
         index: z.int().positive(),
         steps: z.array(StepCheck),
-        answer: z.enum(["follows", "does-not-follow", "not-printed", "none"]),
+        answer: AnswerCheck,
         holds: z.boolean(),
       }),
     ),
@@ -191,7 +195,9 @@ export const SolveTextParams = z.object({
     .min(50)
     .max(100_000)
     .optional()
-    .describe("Tokens the local model may generate; more is slower and surer. Default: 1600."),
+    .describe(
+      "Tokens the local model may generate; more is slower and surer. Default: what the settings say, at first 1600.",
+    ),
 });
 export const SolveTextResult = z.object({
   kind: z.enum(["solved", "unsolved", "not-started"]),

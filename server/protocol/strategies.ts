@@ -1,4 +1,4 @@
-/** The names of the search strategies. */
+/** The names of the search strategies and profiles, without what reads settings: pages have them too. */
 
 /** The strategies, in the order in which reports list them. */
 export const STRATEGIES = [
@@ -11,3 +11,7 @@ export const STRATEGIES = [
   "auto",
 ] as const;
 export type StrategyName = (typeof STRATEGIES)[number];
+
+/** Named sets of search settings. */
+export const PROFILES = ["default", "paper", "fast"] as const;
+export type ProfileName = (typeof PROFILES)[number];

@@ -57,6 +57,13 @@ export function programOf(path: readonly Pick<TraceNode, "code">[]): string {
     .join("\n");
 }
 
+/** A step's code without the comment that it begins with, which is shown as its reason. */
+export function belowReason(code: string): string {
+  const lines = code.split("\n");
+  const first = lines.findIndex((line) => !line.startsWith("#"));
+  return lines.slice(Math.max(0, first)).join("\n");
+}
+
 /** What speaks for an answer, what against it and what neither way. `reference` is the given answer. */
 export function answerFacts(tree: VotedTree, node: TraceNode, reference: string | null): AnswerFacts {
   const own = tree.votes.find((vote) => vote.nodes.includes(node.id));

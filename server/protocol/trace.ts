@@ -183,6 +183,8 @@ export interface TraceSummary {
   readonly strategy: string;
   readonly stop: Trace["stop"];
   readonly answer: string | null;
+  /** The answer that was given then, and how the search's own compared with it. */
+  readonly reference: string | null;
   readonly graded: TraceNode["graded"];
   readonly nodes: number;
   readonly generatedTokens: number;
@@ -199,6 +201,7 @@ export function summarise(trace: Trace): TraceSummary {
     stop: trace.stop,
     strategy: String(trace.settings["strategy"] ?? ""),
     answer: chosen?.answer ?? null,
+    reference: trace.problem.reference,
     graded: chosen?.graded ?? null,
     nodes: trace.nodes.length,
     generatedTokens: trace.cost.generatedTokens,

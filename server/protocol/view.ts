@@ -123,6 +123,8 @@ export const FromSearchView = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("solve"), session: z.string(), strategy: z.string() }),
   /** Stops the running search; what was found is kept. */
   z.strictObject({ kind: z.literal("cancel"), session: z.string() }),
+  /** Whether the view turns to what the cursor enters in the text. A new view does. */
+  z.strictObject({ kind: z.literal("follow"), isFollowing: z.boolean() }),
   /** Shows another stored trace of the problem; answered by `open`. */
   z.strictObject({ kind: z.literal("open-trace"), session: z.string(), traceId: z.string() }),
 ]);
@@ -138,6 +140,7 @@ export const SearchViewState = z.object({
   /** Which of the view's pages is shown, and how much of each node the tree shows. */
   page: z.enum(["tree", "outline", "cost", "compare"]),
   density: z.enum(["detailed", "compact", "overview"]),
+  isFollowing: z.boolean().optional(),
   /** What was typed into the forms of steps, by trace and node, and whether it was sent. */
   drafts: z
     .record(z.string(), z.object({ reason: z.string(), code: z.string(), isSent: z.boolean() }))

@@ -1,5 +1,6 @@
 /** Keeps interpreters running and hands them out: starts, queue, affinity to cached states, replacement. */
 import { setMaxListeners } from "node:events";
+import { namesOn } from "../protocol/surface.ts";
 import { ServiceUnavailable } from "../services.ts";
 import { Interpreter } from "./interpreter.ts";
 import type { Ready } from "./interpreter.ts";
@@ -247,7 +248,7 @@ export class Pool {
     if (this.#failures >= MAX_FAILED_STARTS && !isAnyWell) {
       slot.state = "empty";
       const failure = new ServiceUnavailable(
-        `the Python sandbox cannot start: ${this.#lastFailure}. \`rstar doctor\` says more; nothing is lost.`,
+        `the Python sandbox cannot start: ${this.#lastFailure}. ${namesOn().setup} says more; nothing is lost.`,
       );
       for (const waiter of this.#queue.splice(0)) waiter.fail(failure);
       return;

@@ -175,9 +175,14 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
       }
       case "memory":
         return { kind: "memory", code, output, limitMB: memoryMB, ms: answer.ms };
+      case "equal":
+      case "different":
+      case "undecided":
+        break;
       default:
-        return { kind: "crash", code, reason: `an answer of kind ${answer.kind} to a run`, ms: elapsed };
+        answer satisfies never;
     }
+    return { kind: "crash", code, reason: `an answer of kind ${answer.kind} to a run`, ms: elapsed };
   }
 
   /** Why the interpreter cannot be used again after this; undefined when it can. */

@@ -19,7 +19,7 @@ interface VirtualFiles {
 }
 
 /** Where the snapshot for exactly these versions lies in a folder. */
-export function snapshotPath(directory: string): string {
+function snapshotPath(directory: string): string {
   const key = createHash("sha256").update(JSON.stringify([version, pins, warmUp, PYTHON_ENV]));
   return path.join(directory, `python-${key.digest("hex").slice(0, 16)}.snapshot`);
 }

@@ -1,10 +1,8 @@
 /** Search settings: every field documented once, the profiles, and the checks on what a person may ask for. */
 import * as z from "zod";
-import type { ProfileName } from "../protocol/settings.ts";
-import { STRATEGIES } from "../protocol/strategies.ts";
+import { STRATEGIES, type ProfileName } from "../protocol/strategies.ts";
 
-export { PROFILES, type ProfileName } from "../protocol/settings.ts";
-export { STRATEGIES, type StrategyName } from "../protocol/strategies.ts";
+export { PROFILES, STRATEGIES, type ProfileName, type StrategyName } from "../protocol/strategies.ts";
 
 /** The settings of a search. */
 export const SearchConfig = z.strictObject({

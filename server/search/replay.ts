@@ -28,7 +28,6 @@ export type KnownScores = Memory<Exclude<ScoreResult, { readonly kind: "failed" 
 export function replaying(policy: PolicyModel, drawn: DrawnCandidates): PolicyModel {
   return {
     identity: policy.identity,
-    contextLength: policy.contextLength,
     propose: async (requests, signal) => {
       const missing = requests.map((request) => ({
         ...request,

@@ -5,13 +5,14 @@ import { SolveTextParams, SolveTextResult, VerifyStepParams, VerifyStepResult } 
 import type { Trace } from "../protocol/trace.ts";
 import { profile, type SearchConfig } from "../search/config.ts";
 import { solve } from "../search/solve.ts";
+import { unlessAborted } from "../turns.ts";
 import { version } from "../version.ts";
 import { problemOfText, solveResult, TOOLS, verifyStepText } from "./tools.ts";
 
 /** What the tools work with; opened at their first call. */
 export interface McpServices {
-  /** @throws the signal's reason. */
-  runtime(signal: AbortSignal): Promise<RuntimeOpening>;
+  /** Shared by all calls, so that no single one may stop it. */
+  runtime(): Promise<RuntimeOpening>;
   python(): Pick<Python, "sandbox">;
   /** Stores a search; told, and not thrown, when it cannot. */
   keep(trace: Trace): Promise<void>;
@@ -32,7 +33,7 @@ export function createMcpServer(services: McpServices): McpServer {
       annotations: { readOnlyHint: true, openWorldHint: false },
     },
     async ({ problem, budgetTokens }, { signal, sendNotification, _meta }) => {
-      const opening = await services.runtime(signal);
+      const opening = await unlessAborted(services.runtime(), signal);
       if (opening.kind === "failed")
         return answer({ kind: "not-started", text: opening.message, answer: null, traceId: null }, true);
       const config: SearchConfig = {

@@ -6,7 +6,7 @@ import { forever, PROBLEM, request, testEngine, testModel, testPolicy } from "./
 
 const DRAWS = 800;
 /** Every filter at work: the candidates that each of them drops would show. */
-const SAMPLING: Required<Omit<SamplingOptions, "repeatPenalty">> = {
+const SAMPLING: Required<SamplingOptions> = {
   temperature: 1.3,
   topK: 30,
   topP: 0.9,

@@ -95,11 +95,25 @@ describe("from a stored trace", () => {
     for (const message of sent) expect(FromSearchView.safeParse(message).success).toBe(true);
   });
 
+  it.each([
+    ["budget", "Search On"],
+    ["cancelled", "Resume"],
+    ["failed", "Resume"],
+  ] as const)("goes on with a search that ended by %s: %s", async (stop, name) => {
+    await show();
+    await view.send({ kind: "trace", session: "s1", trace: { ...trace, stop } });
+    await view.page.getByRole("button", { name, exact: true }).click();
+    expect(await posts("resume")).toEqual([{ kind: "resume", session: "s1", traceId: trace.id }]);
+    await view.send({ kind: "trace", session: "s1", trace: { ...trace, stop: "settled" } });
+    await view.page.getByRole("button", { name, exact: true }).waitFor({ state: "detached" });
+  });
+
   it("offers nothing that starts work in an untrusted workspace", async () => {
     await show({}, { mayRun: false });
     await view.send({ kind: "select", session: "s1", node: chosenStep?.id, focus: false });
     await view.page.locator(".inspector pre.code").waitFor();
-    expect(await view.page.getByRole("button", { name: "Pin" }).count()).toBe(0);
+    for (const name of ["Pin", "Search On"])
+      expect(await view.page.getByRole("button", { name }).count()).toBe(0);
     await view.page.getByRole("tab", { name: "Compare" }).click();
     expect(await view.page.locator(".strategies").count()).toBe(0);
   });
@@ -189,6 +203,8 @@ describe("a running search", () => {
 });
 
 describe("the form for a step", () => {
+  // Its comment is the reason, which has a field of its own.
+  const writtenCode = chosenStep?.code.replace(/^#.*\n/u, "");
   const code = () => view.page.locator('textarea[name="code"]');
   const choose = (node: number | undefined, focus: boolean) =>
     view.send({ kind: "select", session: "s1", node, focus });
@@ -199,6 +215,27 @@ describe("the form for a step", () => {
     await view.page.getByRole("button", { name: "Edit…" }).click();
     await code().fill("print(266)");
   }
+
+  it("sends the reason once where nothing was changed", async () => {
+    expect(chosenStep?.code).toMatch(/^# Step 2: .+\nprint/u);
+    await show();
+    await choose(chosenStep?.id, false);
+    await view.page.getByRole("button", { name: "Edit…" }).click();
+    await view.page.getByRole("button", { name: "Search On From Here" }).click();
+    expect(await posts("edit")).toMatchObject([{ reason: chosenStep?.reason, code: writtenCode }]);
+  });
+
+  it("has the comment in the code of a step that could not be read", async () => {
+    const code = "# Step 2: Print.\nprint(";
+    const nodes = trace.nodes.map((node) =>
+      node.id === rejected?.id ? { ...node, reason: "", code, text: code } : node,
+    );
+    await show();
+    await view.send({ kind: "trace", session: "s1", trace: { ...trace, nodes } });
+    await choose(rejected?.id, false);
+    await view.page.getByRole("button", { name: "Edit…" }).click();
+    expect(await view.page.locator('textarea[name="code"]').inputValue()).toBe(code);
+  });
 
   it("stays while the cursor moves in the text", async () => {
     await write();
@@ -218,7 +255,7 @@ describe("the form for a step", () => {
     expect(await code().inputValue()).toBe("print(266)");
     await view.page.getByRole("button", { name: "Cancel" }).click();
     await view.page.getByRole("button", { name: "Edit…" }).click();
-    expect(await code().inputValue()).toBe(chosenStep?.code);
+    expect(await code().inputValue()).toBe(writtenCode);
   });
 
   it("has it after Escape, and after the page was hidden or the window reloaded", async () => {
@@ -244,7 +281,7 @@ describe("the form for a step", () => {
     await view.send(opening(trace));
     await choose(chosenStep?.id, true);
     await view.page.getByRole("button", { name: "Edit…" }).click();
-    expect(await code().inputValue()).toBe(chosenStep?.code);
+    expect(await code().inputValue()).toBe(writtenCode);
   });
 });
 
@@ -270,6 +307,27 @@ describe("keyboard", () => {
   it("has exactly one node in the order of Tab", async () => {
     await show();
     expect(await view.page.locator('[role="treeitem"][tabindex="0"]').count()).toBe(1);
+  });
+
+  it("has the view stay where it is, also after a reload, or follow the cursor again", async () => {
+    const follow = () => view.page.getByRole("button", { name: "Follow the Cursor" });
+    const isFollowing = () => follow().getAttribute("aria-pressed");
+    await show();
+    expect(await isFollowing()).toBe("true");
+    await view.page.getByRole("tab", { name: "Tree" }).focus();
+    await view.page.keyboard.press("Tab");
+    await view.page.keyboard.press("Enter");
+    expect(await isFollowing()).toBe("false");
+    const state = await view.state();
+    expect(await posts("follow")).toEqual([{ kind: "follow", isFollowing: false }]);
+    await view.close();
+    await show({ state });
+    expect(await isFollowing()).toBe("false");
+    await follow().press(" ");
+    expect(await isFollowing()).toBe("true");
+    expect((await posts("follow")).map((message) => FromSearchView.parse(message))).toEqual([
+      { kind: "follow", isFollowing: true },
+    ]);
   });
 
   it("changes pages with the arrow keys", async () => {

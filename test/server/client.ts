@@ -236,7 +236,11 @@ export class TestClient {
     if (document === undefined || (target.version !== null && target.version !== document.version))
       return { applied: false, failureReason: "the document changed" };
     this.applied.push(params);
-    for (const edit of target.edits) {
+    // All are of the text before the first of them.
+    const last = target.edits.toSorted(
+      (a, b) => document.offsetAt(b.range.start) - document.offsetAt(a.range.start),
+    );
+    for (const edit of last) {
       if (!("newText" in edit)) return { applied: false };
       await this.type(
         target.uri,

@@ -10,6 +10,7 @@ import {
   type StartTraining,
   type TrainingListener,
 } from "../../server/handlers/training-process.ts";
+import { realServices } from "../../server/handlers/services.ts";
 import { inUse, readLineage } from "../../server/models/adapters.ts";
 import { tryWithLock } from "../../server/lock.ts";
 import { RunLine } from "../../server/protocol/run-output.ts";
@@ -73,7 +74,7 @@ async function scene(settings: object = {}, initializationOptions: object = {}):
   const { start, started } = puppets();
   const editor = await new TestClient({
     services: fakeServices(scriptedPolicy(multiply)),
-    editor: { startTraining: start },
+    editor: { startTraining: start, models: (options) => realServices.models(options) },
     settings: { model: { dataFolder: home }, ...settings },
     initializationOptions,
   }).start();
@@ -110,6 +111,26 @@ const first = async (started: Puppet[]): Promise<Puppet> => {
   if (puppet === undefined) throw new Error("no process");
   return puppet;
 };
+
+describe("a new run", () => {
+  it("has PyTorch from the index that the settings name", async () => {
+    const torchIndex = "https://index.example/cpu";
+    const { editor, home, started } = await scene({ training: { torchIndex } });
+    void editor.ask("evolve", { problems: "p.jsonl", rounds: 1, profile: "smoke" });
+    const puppet = await first(started);
+    expect(puppet.environment).toEqual({ RSTAR_HOME: home, RSTAR_TORCH_INDEX: torchIndex });
+    puppet.end(1);
+  });
+
+  it("trains what is below a model that comes with an adapter on it", async () => {
+    const model = { dataFolder: temporaryFolder(), policy: "rstar-coder-0.5b" };
+    const { editor, started } = await scene({ model });
+    void editor.ask("fineTune", { traces: "t.jsonl", anyModel: false, profile: "small" });
+    const puppet = await first(started);
+    expect(puppet.args.join(" ")).toContain("--base qwen2.5-coder-0.5b ");
+    puppet.end(1);
+  });
+});
 
 describe("a run", () => {
   it("goes on in a process of its own, tells what happens in order, and can be looked at afterwards", async () => {

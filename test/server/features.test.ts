@@ -250,8 +250,12 @@ describe("a changed document", () => {
       kind: "text",
       text: expect.stringContaining("\\item") as string,
     });
+    // It stays in the store.
     await editor.ask("removeSolution", FIRST);
-    expect(await copy("python")).toMatchObject({ kind: "none" });
+    expect(await copy("python")).toMatchObject({ kind: "text" });
+    expect(await editor.ask("exportSolution", { ...SECOND, format: "python" })).toMatchObject({
+      kind: "none",
+    });
   });
 
   it("takes the answer as its own, and never twice", async () => {

@@ -19,13 +19,19 @@ afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.close()));
 });
 
-async function connected(policy: PolicyModel, opening?: RuntimeOpening): Promise<Client> {
-  const runtime = { services: fakeServices(policy) } as Runtime;
+function readyWith(policy: PolicyModel): RuntimeOpening {
+  return { kind: "ready", runtime: { services: fakeServices(policy) } as Runtime };
+}
+
+async function connected(
+  policy: PolicyModel,
+  open: () => Promise<RuntimeOpening> = () => Promise.resolve(readyWith(policy)),
+): Promise<Client> {
   const sandbox = wordSandbox() as unknown as ReturnType<
     Parameters<typeof createMcpServer>[0]["python"]
   >["sandbox"];
   const server = createMcpServer({
-    runtime: () => Promise.resolve(opening ?? { kind: "ready", runtime }),
+    runtime: open,
     python: () => ({ sandbox }),
     keep: (trace) => {
       kept.push(trace);
@@ -80,6 +86,34 @@ describe("MCP", () => {
     expect(kept[0]?.stop).toBe("cancelled");
   });
 
+  it("does not search for a call that was cancelled while the model was opened", async () => {
+    const policy = scriptedPolicy(multiply);
+    let open: (opening: RuntimeOpening) => void = () => undefined;
+    const opening = new Promise<RuntimeOpening>((resolve) => (open = resolve));
+    let asked = 0;
+    const client = await connected(policy, () => {
+      asked++;
+      return opening;
+    });
+    const controller = new AbortController();
+    const call = (signal?: AbortSignal): ReturnType<Client["callTool"]> =>
+      client.callTool(
+        { name: "solve_math_problem", arguments: { problem: "What is 6 times 7?" } },
+        undefined,
+        signal === undefined ? {} : { signal },
+      );
+    const first = call(controller.signal);
+    await until(() => asked === 1);
+    controller.abort();
+    await expect(first).rejects.toThrow();
+    // The other call has the same opening, which the cancelled one did not stop.
+    const second = call();
+    await until(() => asked === 2);
+    open(readyWith(policy));
+    expect((await second).structuredContent).toMatchObject({ kind: "solved", answer: "42" });
+    expect(kept.map(({ stop }) => stop)).toEqual(["settled"]);
+  });
+
   it("checks a step, and says which line fails", async () => {
     const client = await connected(scriptedPolicy(multiply));
     const check = (step: string): ReturnType<Client["callTool"]> =>
@@ -96,10 +130,9 @@ describe("MCP", () => {
   });
 
   it("says what is in the way, and refuses arguments of the wrong shape", async () => {
-    const client = await connected(scriptedPolicy(multiply), {
-      kind: "failed",
-      message: "No model is here.",
-    });
+    const client = await connected(scriptedPolicy(multiply), () =>
+      Promise.resolve({ kind: "failed", message: "No model is here." }),
+    );
     const missing = await client.callTool({ name: "solve_math_problem", arguments: { problem: "x" } });
     expect(missing).toMatchObject({
       isError: true,

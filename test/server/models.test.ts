@@ -6,7 +6,10 @@ import { expect, it, vi } from "vitest";
 import { CancellationTokenSource, LSPErrorCodes } from "vscode-languageserver/node";
 import packages from "../../server/models/gpu-packages.json" with { type: "json" };
 import { fakeServices, scriptedPolicy } from "../support/fakes.ts";
-import { deferred, setUp, WEIGHTS } from "../unit/models/helpers.ts";
+import { addAdapter } from "../../server/models/adapters.ts";
+import { partialName } from "../../server/models/sources.ts";
+import { trainedEntry } from "../unit/models/adapter-entry.ts";
+import { deferred, FILE, ggufOf, never, setUp, WEIGHTS } from "../unit/models/helpers.ts";
 import { TestClient } from "./client.ts";
 import { multiply, until } from "./scripts.ts";
 
@@ -85,10 +88,69 @@ it("answers that a model being added was cancelled, which is no failure, when ev
   await editor.stop();
 });
 
-it("says what is wrong with a file that is no model, and with an unknown id", async () => {
+it("says what is wrong with a file that is no model, and with an unknown id, in the editor's words", async () => {
   const editor = await editorWith(setUp());
-  expect(await editor.ask("addModel", { path: "/no/such/file.gguf" })).toMatchObject({ kind: "failed" });
-  expect(await editor.ask("downloadModel", { id: "nobody" })).toMatchObject({ kind: "failed" });
+  const unread = await editor.ask("addModel", { path: "/no/such/file.gguf" });
+  expect(unread).toMatchObject({ kind: "failed", wantsName: false });
+  const unknown = await editor.ask("downloadModel", { id: "nobody" });
+  expect(unknown).toMatchObject({ kind: "failed" });
+  expect(unknown.message).toContain("Use a Model File of Your Own…");
+  expect(unknown.message).not.toMatch(/rstar |RSTAR_|--id/u);
+  await editor.stop();
+});
+
+it("asks for a name where that of a file is none or taken, and takes the one that is given", async () => {
+  const set = setUp();
+  const editor = await editorWith(set);
+  for (const name of ["数学.gguf", "tiny.gguf"]) {
+    const file = path.join(set.home, name);
+    writeFileSync(file, ggufOf());
+    const refused = await editor.ask("addModel", { path: file });
+    expect(refused).toMatchObject({ kind: "failed", wantsName: true });
+    expect(refused.message).not.toMatch(/--id/u);
+    expect(await editor.ask("addModel", { path: file, id: "mine" })).toMatchObject({
+      kind: "done",
+      id: "mine",
+    });
+  }
+  await editor.stop();
+});
+
+it("lists what was trained here, in use or not, and removes what nobody uses", async () => {
+  const set = setUp();
+  const trained = path.join(set.home, "adapter.gguf");
+  writeFileSync(trained, "an adapter");
+  for (const id of ["one", "two"]) {
+    const entry = trainedEntry(id, Buffer.from("an adapter"));
+    expect((await addAdapter(set.home, trained, entry, never())).kind).toBe("lineage");
+  }
+  const editor = await new TestClient({
+    services: fakeServices(scriptedPolicy(multiply)),
+    editor: { models: () => Promise.resolve(set.manager) },
+    settings: { model: { policy: "two" } },
+  }).start();
+  // The settings name this one: without its file there would be nothing to go back to.
+  expect(await editor.ask("models", {})).toMatchObject({
+    policy: "two",
+    models: [
+      { id: "tiny", origin: "manifest" },
+      { id: "two", origin: "trained", removableBytes: null },
+      { id: "one", origin: "trained", removableBytes: 10, bytesToDownload: WEIGHTS.length },
+    ],
+  });
+  expect(await editor.ask("removeModel", { id: "one" })).toMatchObject({ kind: "done" });
+  expect((await editor.ask("models", {})).models.map(({ id }) => id)).toEqual(["tiny", "two"]);
+  await editor.stop();
+});
+
+it("says what an unfinished download has brought, and removes it", async () => {
+  const set = setUp();
+  mkdirSync(path.dirname(set.file), { recursive: true });
+  writeFileSync(path.join(path.dirname(set.file), partialName(FILE, "wheels")), "12345");
+  const editor = await editorWith(set);
+  expect((await editor.ask("models", {})).models).toMatchObject([{ installed: false, removableBytes: 5 }]);
+  expect(await editor.ask("removeModel", { id: "tiny" })).toMatchObject({ kind: "done" });
+  expect((await editor.ask("models", {})).models).toMatchObject([{ removableBytes: null }]);
   await editor.stop();
 });
 
@@ -100,7 +162,8 @@ it("lists, fetches and removes binaries for a GPU through the npm of the path, a
   vi.stubEnv("PATH", `${home}:${process.env["PATH"] ?? ""}`);
   try {
     const editor = await editorWith(setUp());
-    const { kinds } = await editor.ask("gpuSupport", {});
+    const { kinds, isInPackage } = await editor.ask("gpuSupport", {});
+    expect(isInPackage).toBe(process.platform === "darwin" && process.arch === "arm64");
     expect(kinds.every(({ installed }) => !installed)).toBe(true);
     for (const { kind } of kinds) {
       const outcome = await editor.ask("fetchGpuSupport", { kind });

@@ -289,6 +289,8 @@ describe("stopping and going on", () => {
     expect(await solving).toMatchObject({ kind: "cancelled", best: { answer: "42" } });
     expect((await editor.problems(URI))[0]).toMatchObject({
       ...{ state: "stale", traceId: "t-1", storedTraceId: "newer", resumable: true },
+      // There is more to find than its best answer so far.
+      storedAnswer: null,
     });
     const lenses: CodeLens[] = await editor.connection.sendRequest("textDocument/codeLens", {
       textDocument: { uri: URI },

@@ -27,7 +27,6 @@ export function scriptedPolicy(script: Script): PolicyModel & { readonly request
   return {
     requests,
     identity: { id: "scripted", sha256: HASH },
-    contextLength: 4096,
     propose(batch, signal) {
       signal.throwIfAborted();
       requests.push(...batch);

@@ -82,7 +82,7 @@ export async function complete(
 }
 
 function bodyOf(model: string, { prompt, seed, sampling, maxTokens }: CompletionRequest): object {
-  const { temperature, topP, topK = 0, minP = 0, repeatPenalty = 1 } = sampling;
+  const { temperature, topP, topK = 0, minP = 0 } = sampling;
   return {
     model,
     prompt,
@@ -92,7 +92,6 @@ function bodyOf(model: string, { prompt, seed, sampling, maxTokens }: Completion
     // Not in OpenAI's interface, but in those of llama-server, vLLM and LM Studio; Ollama passes over them.
     ...(topK > 0 ? { top_k: topK } : {}),
     ...(minP > 0 ? { min_p: minP } : {}),
-    ...(repeatPenalty === 1 ? {} : { repeat_penalty: repeatPenalty, repetition_penalty: repeatPenalty }),
     seed,
     logprobs: 1,
     stream: true,

@@ -23,9 +23,6 @@ export interface Patience {
 }
 const PATIENCE: Patience = { delaysMs: [500, 2_000, 8_000], longestMs: 30_000 };
 
-/** Of a server that does not say how much it reads: what the step grammar needs at least. */
-const USUAL_CONTEXT = 4096;
-
 const ModelList = z.object({
   data: z.array(
     z.object({
@@ -83,7 +80,6 @@ function failed(failure: EndpointFailure, server: string, model: string): Remote
 /** Use `openRemotePolicy`. */
 export class RemotePolicy implements PolicyModel {
   readonly identity: ModelIdentity;
-  readonly contextLength: number;
   /** The address, for people. */
   readonly server: string;
   readonly #endpoint: Endpoint;
@@ -100,7 +96,6 @@ export class RemotePolicy implements PolicyModel {
     patience: Patience,
   ) {
     this.identity = { id: endpoint.model, endpoint: origin };
-    this.contextLength = contextLength ?? USUAL_CONTEXT;
     this.#mostTokens = contextLength === null ? Infinity : contextLength - 1;
     this.server = base;
     this.#endpoint = endpoint;

@@ -26,7 +26,19 @@ const solution: Solution = {
 describe("a solution for elsewhere", () => {
   it("is Markdown that any reader shows, whatever the code holds", () => {
     expect(exportSolution(solution, "markdown")).toBe(
-      '**Step 1.** 50% of $x_1$ & more,\nas given\n\n```python\nx_1 = 1\nx_1 / 2\n```\n\n```text\n0.5\n```\n\n**Step 2.** Say so\n\n````python\nprint("```")\n````\n\n````text\n```\n````\n\n**Answer:** $\\frac{1}{2}$\n',
+      '**Step 1.** 50% of $x_1$ & more,\\\nas given\n\n```python\nx_1 = 1\nx_1 / 2\n```\n\n```text\n0.5\n```\n\n**Step 2.** Say so\n\n````python\nprint("```")\n````\n\n````text\n```\n````\n\n**Answer:** $\\frac{1}{2}$\n',
+    );
+  });
+
+  it("is Markdown that shows the very words of reasons and answer", () => {
+    const words = { ...solution, answer: { text: "f(2)*3*4" } };
+    const reason = "Compute 2*3*4 and `x`,\n# then *print* it";
+    const text = exportSolution({ ...words, steps: [step(1, { reason })] }, "markdown");
+    expect(text).toBe(
+      "**Step 1.** Compute 2\\*3\\*4 and \\`x\\`,\\\n\\# then \\*print\\* it\n\n**Answer:** $f(2)*3*4$\n",
+    );
+    expect(exportSolution({ ...words, steps: [], answer: { text: "a ~ b" } }, "markdown")).toBe(
+      "**Answer:** `a ~ b`\n",
     );
   });
 
@@ -41,6 +53,14 @@ describe("a solution for elsewhere", () => {
       answer: { text: "a_b ~ \\" },
     };
     expect(exportSolution(sly, "latex").match(/\\end\{verbatim\}/gu)).toHaveLength(1);
+    // A bracket after an item would be its label.
+    const bracket = {
+      ...sly,
+      steps: [step(1, { reason: "[1, 2] is it" })],
+      answer: { text: "\\frac{1}{2}" },
+    };
+    expect(exportSolution(bracket, "latex")).toMatch(/\\item \{\[\}1, 2\] is it\n/u);
+    expect(exportSolution(bracket, "latex")).toMatch(/\\textbf\{Answer:\} \$\\frac\{1\}\{2\}\$\n$/u);
     expect(exportSolution(sly, "latex")).toContain("a\\_b \\textasciitilde{} \\textbackslash{}");
   });
 
@@ -49,6 +69,17 @@ describe("a solution for elsewhere", () => {
     expect(text).toContain("# Step 1. 50% of $x_1$ & more,\n# as given\nx_1 = 1");
     const run = spawnSync("python3", ["-c", text], { encoding: "utf8" });
     expect(run).toMatchObject({ status: 0, stdout: "```\n" });
+  });
+
+  it("is Python that says each reason once, by the code's own comment where it begins with one", () => {
+    const steps = [
+      step(1, { reason: "Set the first factor.", code: "# Step 1: Set the first\n# factor.\na = 6" }),
+      step(2, { reason: "Print it.", code: "# Say so.\nprint(a)" }),
+      step(3, { code: "a" }),
+    ];
+    expect(exportSolution({ ...solution, steps, answer: null }, "python")).toBe(
+      "# Step 1: Set the first\n# factor.\na = 6\n\n# Step 2. Print it.\n# Say so.\nprint(a)\n\n# Step 3.\na\n",
+    );
   });
 
   it("is empty of what there is not", () => {

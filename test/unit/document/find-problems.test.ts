@@ -39,11 +39,20 @@ describe("headings", () => {
       "heading: -3 + 5 = ?",
     ]);
   });
+  it("of several lines hold it without the underline", () => {
+    const text = "**Problem 1.** What is\n3 + 5?\n======\n";
+    check(text, ["heading: What is 3 + 5?"]);
+    expect(findProblems(text).problems[0]?.statementRange).toStrictEqual({ start: 0, end: 29 });
+  });
   it("are told by whole words, in any case", () => {
     check("# problem 1\nA.\n# Problematic\nB.\n# Problem-solving\nC.\n# Question's end\nD.", ["heading: A."]);
   });
   it("are those of the setting", () => {
     check("# Aufgabe 1\nA.\n# Problem\nB.", ["heading: A."], { headings: ["Aufgabe"] });
+  });
+  it("are none where the setting has no words", () => {
+    check("## (a) one\nA.\n\n## ✓ done\nB.\n\n## $x$\nC.\n\n**(b)** D.", [], { headings: [] });
+    check("## (a) one\nA.\n```problem\nB?\n```", ["fence: B?"], { headings: [] });
   });
   it("of a written solution or answer end the statement", () => {
     check("# Problem\nA.\n## Hint\nUse 42.\n## Solution\nIt is 42.", ["heading: A."]);
@@ -54,6 +63,108 @@ describe("headings", () => {
       "---\n# Problem 0\n---\n```\n\n# Problem 1\n```\n\n$$\n\n# Problem 2\n$$\n\n<!--\n\n# Problem 3\n-->",
       [],
     );
+  });
+});
+
+describe("bold labels", () => {
+  it.each([
+    ["**Problem 3.** A.", "problem-3", undefined],
+    ["**Exercise 2:** A.", "exercise-2", undefined],
+    ["**Problem 3 (Sums).** A.", "problem-3-sums", "Sums"],
+    ["**Problem 3**: A.", "problem-3", undefined],
+    ["**Question 1 – Gears**\nA.", "question-1-gears", "Gears"],
+    ["__Problem II.__\\\nA.", "problem-ii", "II"],
+    ["**Problem:** A.", "problem", undefined],
+    ["**Problem 3 {#sums}**\n\nA.", "sums", undefined],
+    ["**problem 3** A.", "problem-3", undefined],
+  ])("begin a problem: %j", (text, id, title) => {
+    check(text, ["label: A."]);
+    expect(findProblems(text).problems[0]).toMatchObject({ id });
+    expect(findProblems(text).problems[0]?.title).toBe(title);
+  });
+  it.each([
+    "**Problem solving** is an art.",
+    "**Problem** is a hard word.",
+    "**Problem 3** of the sheet was hard.",
+    "**Problem 3**, which was hard, is solved.",
+    "**Exercise daily.** It helps.",
+    "**Questions** are welcome.",
+    "**Note.** A problem.",
+    "**Problem 3. A.",
+    "Not **Problem 3.** A.",
+    "**Problem's end.** A.",
+  ])("are not other bold words: %j", (text) => check(text, []));
+  it("run to the next label, heading, thematic break or problem", () => {
+    check(
+      "**Problem 1.** A\na.\n\n$$\na\n$$\n\n**(b)** b?\n\n**Problem 2.** B.\n\n# Notes\nno\n\n" +
+        "**Problem 3.** C.\n\n###### More\nno\n\n**Problem 4.** D.\n\n---\n\nno\n\n" +
+        "**Problem 5.** E.\n\n```problem\nF?\n```\n\n**Problem 6.** G.\n\n## Problem 7\nH.\n\n" +
+        "# Notes\n\n**Problem 8.** I.\n\n**Exercises.**\n\nno",
+      [
+        "label: A|a.||$$|a|$$||**(b)** b?",
+        ...["label: B.", "label: C.", "label: D.", "label: E.", "fence: F?", "label: G.", "heading: H."],
+        "label: I.",
+      ],
+    );
+  });
+  it("have their exact places", () => {
+    const text = "# Sheet\n\n> **Problem 1 (Sums).** Add\n> them.\n>\n> Answer: 4\n>\n> **Problem 2.** B.\n";
+    const [problem] = findProblems(text).problems;
+    const source = ({ start, end } = { start: 0, end: 0 }): string => text.slice(start, end);
+    expect(source(problem?.headingRange)).toBe("**Problem 1 (Sums).**");
+    expect(source(problem?.statementRange)).toBe("Add\n> them.");
+    expect(source(problem?.range)).toBe("**Problem 1 (Sums).** Add\n> them.\n>\n> Answer: 4");
+    expect(problem).toMatchObject({ prefix: "> ", insertOffset: problem?.range.end });
+  });
+  it("have answers below them, and end at a written solution", () => {
+    check("**Problem 1.** A.\nAnswer: 1\n\n**Problem 2.**\n\nB.\n\n**Answer:** $2$", [
+      "label: A. => 1",
+      "label: B. => 2",
+    ]);
+    check("**Problem.** A.\n\n**Solution.** It is 42.\n\nIndeed.\n\n**Problem.** B.\n\n**Hint 1:** 42", [
+      "label: A.",
+      "label: B.",
+    ]);
+  });
+  it("hold the problem themselves when nothing stands below them, or are reported", () => {
+    check("**Problem 1. What is -3 + 5?**\n\n**Problem 2.**\n\n**Problem 3.** B.", [
+      "label: What is -3 + 5?",
+      "label: B.",
+    ]);
+    expect(findProblems("**Problem 1.**\n\n# Notes").issues).toMatchObject([
+      { kind: "empty-problem", range: { start: 0, end: 14 } },
+    ]);
+  });
+  it("begin problems in quotes and list items", () => {
+    check("- **Problem 1.** A.\n- **Problem 2.**\n\n  B.\n\n> **Problem 3.** C.", [
+      "label: A.",
+      "label: B.",
+      "label: C.",
+    ]);
+  });
+  it("begin problems below the title of a problem set, which is none itself", () => {
+    check("# Problem Set 3\n\nDue today.\n\n**Problem 1.** A:\n\n- a\n- b\n\n**Problem 2.** B.", [
+      "label: A:||- a|- b",
+      "label: B.",
+    ]);
+    check("# Exercise sheet\n\n- A?\n\n# Problem set-theoretic\nB.", ["item: A?", "heading: B."]);
+  });
+  it("are part of the text within a problem", () => {
+    check("## Problem 1\nA.\n\n**Question 1.** b?\n\n- **Question 2.** c?", [
+      "heading: A.||**Question 1.** b?||- **Question 2.** c?",
+    ]);
+    check("## Exercises\n1. **Exercise 1.** A.", ["item: **Exercise 1.** A."]);
+    check("**Problem 1.** A.\n\n> **Question 1.** b?", ["label: A.||> **Question 1.** b?"]);
+  });
+  it("name the fence below them", () => {
+    const [problem] = findProblems("**Problem 1 (Sums).**\n\n```problem\nA?\n```").problems;
+    expect(problem).toMatchObject({ kind: "fence", title: "Sums", headingRange: { start: 0, end: 21 } });
+  });
+  it("may begin a person's note within a solution, which stays whole", () => {
+    const marker = "<!-- rstar:solution v=1 problem=0123456789ab trace=t strategy=s model=m -->";
+    const text = `**Problem 1.** A.\n\n${marker}\n\n**Final answer:** $3$\n\n**Question:** Is it?\n\n<!-- rstar:end -->`;
+    check(text, ["label: A."]);
+    expect(findProblems(text)).toMatchObject({ problems: [{ solution: { complete: true } }], issues: [] });
   });
 });
 
@@ -167,6 +278,11 @@ describe("answer lines", () => {
   it("are those of the setting", () => {
     check("## Problem\nA.\n\nLösung: 3", ["heading: A. => 3"], { answers: ["Lösung"] });
   });
+  it("are none where the setting has no words", () => {
+    check("## Problem\nA.\n\n::: note\nB.\n:::\n\n: C.", ["heading: A.||::: note|B.|:::||: C."], {
+      answers: [],
+    });
+  });
   it("never leave a trace of the answer in the statement", () => {
     const secret = "271828";
     for (const line of [
@@ -215,6 +331,7 @@ describe("the rest of a document", () => {
       "> # Problem\r\n> A\r\n> b.\r\n",
       "- # Problem\n  A\n  b.\n\n  Answer: 3",
       "```problem\nA\nb.\n```",
+      "> - **Problem 1.** A\n>   b.\n",
     ].map((text) => findProblems(text).problems[0]?.hash);
     expect(new Set(hashes).size).toBe(1);
   });

@@ -29,7 +29,7 @@ function setUp(
     close: (open: typeof context, reason: string) => open.decoder.dispose(reason),
   };
   const host = new ContextHost(source, context, Infinity);
-  const policy = new Policy({ id: "fake", sha256: "" }, backend.cells, host);
+  const policy = new Policy({ id: "fake", sha256: "" }, host);
   return { backend, policy, context, propose: (...requests) => policy.propose(requests, forever) };
 }
 
@@ -208,7 +208,7 @@ describe("any mix of requests", () => {
     const cells = [...characters.tokenize(prefix.join(""))];
     let text = "";
     for (let step = 0; step < maxTokens; step++) {
-      const { token } = drawToken(lettersAfter(cells), sampling, cells, seed, step);
+      const { token } = drawToken(lettersAfter(cells), sampling, seed, step);
       cells.push(token);
       text += String.fromCodePoint(token);
     }

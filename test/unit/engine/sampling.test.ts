@@ -16,7 +16,7 @@ function softmax(logits: readonly number[]): number[] {
 function counts(logits: Logits, sampling: SamplingOptions, draws: number): number[] {
   const seen = logits.tokens.map(() => 0);
   for (let seed = 0; seed < draws; seed++) {
-    const at = logits.tokens.indexOf(drawToken(logits, sampling, [], seed, seed % 17).token);
+    const at = logits.tokens.indexOf(drawToken(logits, sampling, seed, seed % 17).token);
     seen[at] = (seen[at] ?? 0) + 1;
   }
   return seen;
@@ -60,13 +60,13 @@ describe("drawToken", () => {
 
   it("is greedy at temperature 0, with the lower token on a tie, whatever the order", () => {
     const tie: Logits = { tokens: [9, 3, 5], logits: [1, 1, 0] };
-    expect(drawToken(tie, { temperature: 0, topP: 0.1 }, [], 1, 0).token).toBe(3);
+    expect(drawToken(tie, { temperature: 0, topP: 0.1 }, 1, 0).token).toBe(3);
   });
 
   it("depends on seed and step, not on the order in which the tokens come", () => {
     const reversed: Logits = { tokens: five.tokens.toReversed(), logits: five.logits.toReversed() };
     const of = (logits: Logits, step: number): number[] =>
-      Array.from({ length: 50 }, (_, seed) => drawToken(logits, plain, [], seed, step).token);
+      Array.from({ length: 50 }, (_, seed) => drawToken(logits, plain, seed, step).token);
     expect(of(reversed, 0)).toEqual(of(five, 0));
     expect(of(five, 1)).not.toEqual(of(five, 0));
     expect(new Set(of(five, 0)).size).toBeGreaterThan(1);
@@ -75,24 +75,14 @@ describe("drawToken", () => {
   it("reports the log-probability without filters and temperature", () => {
     const cold = { temperature: 0.3, topP: 0.5, topK: 1 };
     const [first = 0] = softmax(five.logits);
-    const draw = drawToken(five, cold, [], 4, 2);
+    const draw = drawToken(five, cold, 4, 2);
     expect(draw.token).toBe(10);
     expect(draw.logProb).toBeCloseTo(Math.log(first));
   });
 
-  it("penalises what came among the last 64 tokens, positive logits by division and negative by multiplication", () => {
-    const sampling = { temperature: 0, topP: 1, repeatPenalty: 1.5 };
-    const two: Logits = { tokens: [1, 2], logits: [1.2, 1] };
-    expect(drawToken(two, sampling, [1], 0, 0).token).toBe(2);
-    const negative: Logits = { tokens: [1, 2], logits: [-1, -1.2] };
-    expect(drawToken(negative, sampling, [1], 0, 0).token).toBe(2);
-    const longAgo = [1, ...Array.from({ length: 64 }, () => 7)];
-    expect(drawToken(two, sampling, longAgo, 0, 0).token).toBe(1);
-  });
-
   it("takes every unsigned 32-bit seed", () => {
     for (const seed of [0, 1, 0x7fff_ffff, 0xffff_ffff]) {
-      expect(five.tokens).toContain(drawToken(five, plain, [], seed, 0).token);
+      expect(five.tokens).toContain(drawToken(five, plain, seed, 0).token);
     }
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { budgetTokens, METHOD_NAMES, readBudget, readMethod } from "../../../server/evaluation/methods.ts";
 import {
   ofLevels,
+  problemsHash,
   readProblems,
   slice,
   type EvaluationProblem,
@@ -57,7 +58,7 @@ describe("a file of problems", () => {
   it("is named by what is in it", () => {
     const hash = (text: string): string => {
       const reading = readProblems(text);
-      return reading.kind === "problems" ? reading.sha256 : "";
+      return reading.kind === "problems" ? problemsHash(reading.problems) : "";
     };
     expect(hash(`${good("a")}\n`)).toBe(hash(good("a")));
     expect(hash(good("a"))).not.toBe(hash(good("b")));

@@ -44,6 +44,11 @@ function outcome(
   };
 }
 
+/** A session that searched nothing. */
+function idle(session: RunFile["sessions"][number]): EvaluationReport["measured"]["sessions"][number] {
+  return { ...session, searches: [] };
+}
+
 function outcomes(rows: readonly (readonly [string, number, string, number])[]): Map<string, SearchOutcome> {
   const all = rows.flatMap(([method, seed, results, tokens]) =>
     Array.from(results).flatMap((result, problem) =>
@@ -291,6 +296,31 @@ describe("a report", () => {
     expect(half).toContain("| auto 4x | 100.0% / 100.0% (1) | – |");
   });
 
+  it("says which session did what, and how often two took part in what methods share", () => {
+    const shared = { ...settings, sharedDraws: true };
+    const sessions = [sessionOf(), sessionOf({ commit: "b".repeat(40) })];
+    const done = new Map(
+      [...DONE].map(([name, one]) => [
+        name,
+        { ...one, session: one.seed === 2 || (one.method === "auto" && one.problem === "p3") ? 1 : 0 },
+      ]),
+    );
+    const two = makeReport({ ...run, settings: shared, sessions }, done);
+    expect(two.measured.splitGroups).toEqual({ split: 1, all: 8 });
+    const text = toMarkdown(two, []);
+    expect(text).toContain("Of 8 problems under a seed 1 were searched in more than one session");
+    expect(text).toMatch(/- session 1,.*; 4 searches by greedy, 7 others: 7 under seed 1$/mu);
+    expect(text).toMatch(/- session 2,.*; 0 searches by greedy, 9 others: 1 under seed 1, 8 under seed 2$/mu);
+    const whole = toMarkdown(makeReport({ ...run, settings: shared }, DONE), []);
+    expect(whole).toContain("Answers and generated tokens are what each would have had alone.");
+  });
+
+  it("says how searches ended, and that N counts answers", () => {
+    const text = toMarkdown(report, []);
+    expect(text).toContain("| mcts 4x | 400 | 100.0% | 8 | 4.0 | 3.0 |");
+    expect(text).toMatch(/^\| mcts 4x \|.*% \| 3\.0 \|/mu);
+  });
+
   it("names in its pictures the adapters that were used and a working tree that was changed", () => {
     const { policy } = settings.models;
     const adapter = { id: "tuned-r1", sha256: "ab".repeat(32) };
@@ -304,7 +334,10 @@ describe("a report", () => {
           ppm: { ...policy, id: "own", quantisation: null, adapter: { ...adapter, id: "own" } },
         },
       },
-      measured: { ...report.measured, sessions: [sessionOf({ commit }), sessionOf({ commit: null })] },
+      measured: {
+        ...report.measured,
+        sessions: [sessionOf({ commit }), sessionOf({ commit: null })].map(idle),
+      },
     });
     expect(about).toContain("scripted Q4_K_M tuned-r1 ababababab · PPM own ababababab ·");
     expect(about).toContain("commit 0123456789+ not known");
@@ -312,7 +345,9 @@ describe("a report", () => {
   });
 
   it("breaks what its pictures say below them into lines that fit", async () => {
-    const sessions = Array.from({ length: 9 }, (_, index) => sessionOf({ commit: `${index}`.repeat(40) }));
+    const sessions = Array.from({ length: 9 }, (_, index) =>
+      idle(sessionOf({ commit: `${index}`.repeat(40) })),
+    );
     const manySets = { ...settings, set: "a set of problems with a name that is long ".repeat(3) };
     const [picture] = await drawPictures({
       ...report,

@@ -2,9 +2,15 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type EnvironmentOptions, prepareEnvironment } from "../../../server/evolution/environment.ts";
-import { installFailure, progressOf } from "../../../server/evolution/environment-words.ts";
+import {
+  cudaAdvice,
+  installFailure,
+  missingPython,
+  noSpace,
+  progressOf,
+} from "../../../server/evolution/environment-words.ts";
 
 let home = "";
 let log = "";
@@ -147,6 +153,26 @@ describe("prepareEnvironment", () => {
     stop.abort(new Error("enough"));
     await expect(making).rejects.toThrow("enough");
   });
+});
+
+it("names the editor's settings in the editor, and variables of the environment in a terminal", () => {
+  const words = () => [
+    cudaAdvice(),
+    missingPython([]).message,
+    missingPython(["python3: 3.9.2"]).message,
+    noSpace("/data", 2, 1, cudaAdvice()).message,
+    installFailure("/data", "No space left").message,
+    installFailure("/data", "timed out").message,
+    installFailure("/data", "no matching distribution").message,
+  ];
+  expect(words().join("\n")).toMatch(/RSTAR_TORCH_INDEX[^]*RSTAR_PYTHON[^]*RSTAR_HOME/u);
+  vi.stubEnv("RSTAR_SURFACE", "editor");
+  try {
+    for (const message of words()) expect(message).not.toMatch(/rstar |RSTAR_|--\w|the command/u);
+    expect(words().join("\n")).toMatch(/training\.torchIndex[^]*training\.pythonPath[^]*model\.dataFolder/u);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 describe("what pip says", () => {

@@ -15,8 +15,8 @@ const URI = "file:///notes/a.md";
 const range = { start: { line: 0, character: 0 }, end: { line: 1, character: 0 } };
 const PROBLEM: ListedProblem = {
   ...{ index: 1, hash: "h", title: "Problem 1", range, headingRange: range, solutionRange: range },
-  ...{ state: "stale", detail: "", answer: "5", reference: null, steps: [] },
-  ...{ traceId: "older", storedTraceId: "newer", resumable: true },
+  ...{ state: "stale", detail: "", answer: "5", differs: false, reference: null, steps: [] },
+  ...{ traceId: "older", storedTraceId: "newer", storedAnswer: null, resumable: true },
 };
 const PLACE = { uri: URI, problem: { kind: "hash" as const, hash: "h", index: 1 } };
 
@@ -32,7 +32,10 @@ const lists = { refresh: listed, read: listed, known: () => problems, shown: nul
 const parts = {
   server: { ask, askAtLength: ask },
   lists,
-  status: { during: (work: (report: () => void) => unknown) => work(() => undefined) },
+  status: {
+    during: (work: (report: () => void) => unknown) => work(() => undefined),
+    tally: () => undefined,
+  },
 } as unknown as Parts;
 
 /** What was said, and as what. */
@@ -96,8 +99,22 @@ test("Solve All of the list solves what it shows while another file is active, a
   expect(messages()).toEqual([["information", expect.stringContaining("Open a Markdown file") as string]]);
   lists.shown = Uri.parse(URI);
   await HANDLERS["rstarMath.solveAllProblems"]?.(parts, undefined);
-  expect(sent).toEqual([["solve", PLACE]]);
+  expect(sent).toEqual([["resume", { traceId: "newer", place: PLACE }]]);
 });
+
+test.each(["vscode-notebook-cell:/notes/a.ipynb", "git:/notes/a.md", "ftp:/notes/a.md"])(
+  "of Markdown that the server does not look at that is said, not that it has no problem: %s",
+  async (text) => {
+    const uri = Uri.parse(text);
+    const document = { uri, languageId: "markdown", getText: () => "## Problem" };
+    vscode.window.activeTextEditor = { document };
+    for (const argument of [undefined, uri]) await HANDLERS[COMMANDS.solve]?.(parts, argument);
+    await HANDLERS["rstarMath.solveAllProblems"]?.(parts, undefined);
+    const said = ["information", expect.stringContaining("not looked for in this kind") as string];
+    expect(messages()).toEqual([said, said, said]);
+    expect(sent).toEqual([]);
+  },
+);
 
 test("a missing model is asked for once, and every problem that waits for it is solved then", async () => {
   person.presses = { button: "Download" };

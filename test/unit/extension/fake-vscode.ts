@@ -29,11 +29,13 @@ export class EventEmitter<T> {
 export class Uri {
   readonly #text: string;
   readonly fsPath: string;
+  readonly path: string;
   readonly scheme: string;
 
   private constructor(text: string) {
     this.#text = text;
-    this.fsPath = text.replace(/^file:\/\//u, "");
+    this.path = text.replace(/^\w+:(?:\/\/)?/u, "");
+    this.fsPath = this.path;
     this.scheme = text.split(":")[0] ?? "";
   }
 
@@ -66,7 +68,31 @@ export const l10n = {
   t: (text: string, ...values: readonly unknown[]) =>
     text.replace(/\{(\d+)\}/gu, (_, index: string) => String(values[Number(index)])),
 };
-export const languages = { match: () => 10 };
+export const languages = {
+  match: () => 10,
+  createLanguageStatusItem: (id: string) => ({ id, dispose: () => undefined }),
+};
+export const LanguageStatusSeverity = { Information: 0, Warning: 1, Error: 2 };
+export const StatusBarAlignment = { Left: 1 };
+export const QuickPickItemKind = { Separator: -1 };
+export const ConfigurationTarget = { Global: 1, Workspace: 2 };
+export const ProgressLocation = { Notification: 15 };
+
+export class ThemeIcon {
+  readonly id: string;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+}
+
+export class TreeItem {
+  readonly label: string;
+
+  constructor(label: string) {
+    this.label = label;
+  }
+}
 
 /** Commands that were called, with their arguments. */
 export const executed: (readonly unknown[])[] = [];
@@ -85,8 +111,11 @@ interface Message {
 
 /** Messages that were shown, newest last; each stays until it is answered. */
 export const shown: Message[] = [];
-/** What the person presses at every message at once; null leaves them standing. */
-export const person = { presses: null as { readonly button: string | undefined } | null };
+/** What the person presses at every message at once, null leaves them standing; and what they pick of a list. */
+export const person = {
+  presses: null as { readonly button: string | undefined } | null,
+  picks: undefined as ((items: readonly unknown[]) => unknown) | undefined,
+};
 const message =
   (kind: Message["kind"]) =>
   (text: string): Promise<string | undefined> =>
@@ -120,6 +149,11 @@ export const window = {
     shown.push({ kind: "passing", text, answer: () => undefined });
     return never();
   },
+  showQuickPick: (items: readonly unknown[]) => Promise.resolve(person.picks?.(items)),
+  createTreeView: () => ({ dispose: () => undefined }),
+  createStatusBarItem: () => ({ show: () => undefined, hide: () => undefined, dispose: () => undefined }),
+  onDidChangeActiveTextEditor: never,
+  tabGroups: { onDidChangeTabs: never },
   registerWebviewPanelSerializer: never,
   onDidChangeTextEditorSelection: selected.event,
   createWebviewPanel: () => {
@@ -135,11 +169,21 @@ export const window = {
   },
 };
 
+interface Configuration {
+  get(name: string, value: unknown): unknown;
+  inspect?(name: string): unknown;
+  update?(name: string, value: unknown): Promise<void>;
+}
+
 export const workspace = {
   isTrusted: true,
   textDocuments: [] as { readonly uri: Uri }[],
   asRelativePath: String,
-  getConfiguration: () => ({ get: (_: string, value: unknown) => value }),
+  getConfiguration: (): Configuration => ({
+    get: (_, value) => value,
+    inspect: () => undefined,
+    update: () => Promise.resolve(),
+  }),
   openTextDocument: (): Promise<unknown> => Promise.reject(new Error("no documents here")),
   onDidChangeTextDocument: changedText.event,
   onDidGrantWorkspaceTrust: never,

@@ -14,6 +14,7 @@ describe("a text may hold a problem", () => {
     ["a fence", "~~~ problem id=a\nWhat is 2 + 2?\n~~~"],
     ["a fence in a quote in a list", "- > ```problem\n  > What?\n  > ```"],
     ["an underlined heading", "Question 1\n----------\n\nHow many?"],
+    ["a bold label in a list item", "- **Problem 3 (Sums).** How many?"],
     ["a heading of bold letters", "## **Problem 2**\n\nHow many?"],
     ["a stored solution", "<!-- rstar:solution v=1 -->"],
   ])("%s", (_, text) => expect(sees(text)).toBe(true));

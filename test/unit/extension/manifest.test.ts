@@ -2,11 +2,14 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { COMMANDS } from "../../../server/protocol/commands.ts";
 import { REQUESTS } from "../../../server/protocol/requests.ts";
 import { BUNDLE, collectTexts } from "../../../scripts/l10n.mjs";
 import { DEFAULT_SETTINGS } from "../../../server/protocol/settings.ts";
+
+vi.mock("vscode", () => import("./fake-vscode.ts"));
+const { SCHEMES } = await import("../../../src/server.ts");
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const read = (file: string): string => readFileSync(join(root, file), "utf8");
@@ -46,7 +49,7 @@ interface Manifest {
   readonly contributes: {
     readonly commands: readonly Command[];
     readonly menus: Record<string, readonly MenuItem[]>;
-    readonly keybindings: readonly { readonly command: string }[];
+    readonly keybindings: readonly MenuItem[];
     readonly configuration: readonly { readonly properties: Record<string, Setting> }[];
     readonly walkthroughs: readonly {
       readonly steps: readonly {
@@ -120,6 +123,15 @@ describe("commands", () => {
       const text = texts[title.slice(1, -1)] ?? "";
       expect(text, command).toMatch(/^[A-Z]/u);
       expect(text, command).not.toMatch(/rstar|\.$/iu);
+    }
+  });
+
+  it("of the text's menu and of keys are offered where the server looks", () => {
+    const offered = [...(contributes.menus["editor/context"] ?? []), ...contributes.keybindings];
+    for (const { command, when = "" } of offered) {
+      expect(when, command).toContain(`resourceScheme =~ /^(${SCHEMES.join("|")})$/`);
+      // These have the scheme of the notebook, and of the right side of a comparison.
+      expect(when, command).toContain("!notebookEditorFocused && !isInDiffLeftEditor");
     }
   });
 

@@ -20,9 +20,11 @@ function problem(state: ProblemState, steps: readonly { q: number; checks?: bool
       state,
       detail: "",
       answer: null,
+      differs: false,
       reference: null,
       traceId: null,
       storedTraceId: null,
+      storedAnswer: null,
       resumable: false,
     },
     steps: steps.map(({ q, checks }, position) => ({
@@ -42,6 +44,12 @@ describe("marks", () => {
       { kind: "step-3", line: 9, step: 3 },
       { kind: "step-4", line: 10, step: 4 },
     ]);
+  });
+
+  it("tell a solution whose answer is not the given one from a solved problem", () => {
+    const differing = { ...problem("solved", [{ q: 1 }]), differs: true };
+    expect(marksOf([differing]).map(({ kind }) => kind)).toEqual(["differs", "step-4"]);
+    expect(marksOf([{ ...differing, state: "stale" }]).map(({ kind }) => kind)).toEqual(["stale"]);
   });
 
   it("show a step that no longer checks, whatever its Q", () => {

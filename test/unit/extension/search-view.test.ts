@@ -1,5 +1,6 @@
 /** Which search the search view shows: one at a time, that of the person's choice or the newest, and of which problem. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { WebviewPanel } from "vscode";
 import type { ListedProblem } from "../../../server/protocol/problem-list.ts";
 import type { SearchNews } from "../../../server/protocol/solving.ts";
 import type { Trace } from "../../../server/protocol/trace.ts";
@@ -31,7 +32,7 @@ function problem(changes: Partial<ListedProblem> = {}): ListedProblem {
       reference: null,
     },
     ...{ range: line(10), headingRange: line(10), solutionRange: line(20) },
-    ...{ traceId: "old", storedTraceId: "old", resumable: false },
+    ...{ traceId: "old", storedTraceId: "old", storedAnswer: null, resumable: false, differs: false },
     steps: [{ position: 0, range: line(21), q: 1, visits: 1, ppm: null, checks: null }],
     ...changes,
   };
@@ -222,6 +223,29 @@ describe("the cursor", () => {
     move();
     expect(posts("select")).toHaveLength(1);
     expect(posts("open")).toHaveLength(2);
+  });
+
+  it("is not followed while the person wants the view to stay, also after a reload", async () => {
+    stored("old");
+    await show(item);
+    vscode.page.received.fire({ kind: "follow", isFollowing: false });
+    request({ kind: "open-trace", traceId: "old" });
+    await vi.waitFor(() => expect(posts("open")).toHaveLength(2));
+    move();
+    expect(posts("select")).toEqual([]);
+    const panel = vscode.window.createWebviewPanel();
+    const left = { version: 1, session, traceId: "old", selected: 0, collapsed: [] };
+    const state = { ...left, page: "tree", density: "compact", isFollowing: false };
+    await view.deserializeWebviewPanel(panel as unknown as WebviewPanel, state);
+    vscode.page.received.fire({ kind: "ready" });
+    await vi.waitFor(() => expect(posts("compare")).toHaveLength(1));
+    move();
+    expect(posts("select")).toEqual([]);
+    vscode.page.received.fire({ kind: "follow", isFollowing: true });
+    request({ kind: "open-trace", traceId: "old" });
+    await vi.waitFor(() => expect(posts("open")).toHaveLength(2));
+    move();
+    expect(posts("select")).toHaveLength(1);
   });
 });
 

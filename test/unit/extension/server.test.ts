@@ -1,4 +1,6 @@
 /** The server as the editor sees it when things go wrong: who may start it again, what the person is told, who waits. */
+import os from "node:os";
+import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ProblemLists } from "../../../src/problem-lists.ts";
 import { shown } from "./fake-vscode.ts";
@@ -12,13 +14,21 @@ class FakeClient {
   static canStart = true;
   static answer: () => unknown = () => ({});
   readonly closed: () => { readonly action: string };
+  readonly program: unknown;
   readonly #changed = new vscode.EventEmitter<{ readonly newState: number }>();
   readonly onDidChangeState = this.#changed.event;
   readonly onNotification = vi.fn();
   readonly onRequest = vi.fn();
 
-  constructor(...[, , , options]: readonly { readonly errorHandler: Pick<FakeClient, "closed"> }[]) {
-    if (options === undefined) throw new Error("no options");
+  constructor(
+    ...[, , program, options]: [
+      string,
+      string,
+      unknown,
+      { readonly errorHandler: Pick<FakeClient, "closed"> },
+    ]
+  ) {
+    this.program = program;
     this.closed = () => options.errorHandler.closed();
     FakeClient.made.push(this);
   }
@@ -64,6 +74,16 @@ beforeEach(() => {
   const context = { extensionUri: vscode.Uri.parse("file:///extension") };
   const log = { warn: vi.fn(), error: vi.fn(), show: vi.fn() };
   server = new Server(...([context, log] as unknown as ConstructorParameters<typeof Server>));
+});
+
+it("runs on the program that the settings name, with ~ expanded", async () => {
+  const { getConfiguration } = vscode.workspace;
+  const get = (name: string, value: unknown) => (name === "nodePath" ? "~/bin/node" : value);
+  vscode.workspace.getConfiguration = () => ({ get });
+  await server.start();
+  vscode.workspace.getConfiguration = getConfiguration;
+  const runtime = path.join(os.homedir(), "bin/node");
+  expect(FakeClient.made[0]?.program).toMatchObject({ run: { runtime }, debug: { runtime } });
 });
 
 describe("a server that cannot be started", () => {

@@ -1,12 +1,20 @@
 /** What other programs in the editor are offered follows the settings. */
+import os from "node:os";
+import path from "node:path";
 import type * as vscodeTypes from "vscode";
 import { expect, test, vi } from "vitest";
 import type { Server } from "../../../src/server.ts";
 import { EventEmitter, Uri } from "./fake-vscode.ts";
 
+interface Definition {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 interface Provider {
   onDidChangeMcpServerDefinitions(listener: () => void): unknown;
-  provideMcpServerDefinitions(): Promise<{ readonly args: readonly string[] }[]>;
+  provideMcpServerDefinitions(): Promise<Definition[]>;
 }
 
 /** What the settings say; what was registered, and what tells it that they changed. */
@@ -31,9 +39,11 @@ vi.mock("vscode", async () => {
       }),
     },
     McpStdioServerDefinition: class {
+      readonly command: string;
       readonly args: readonly string[];
-      constructor(_label: string, _command: string, args: readonly string[]) {
-        this.args = args;
+      readonly env: object;
+      constructor(...[, command, args, env]: readonly [string, string, readonly string[], object]) {
+        [this.command, this.args, this.env] = [command, args, env];
       }
     },
     lm: {
@@ -45,18 +55,39 @@ vi.mock("vscode", async () => {
   };
 });
 
-test("the MCP server is told anew when its settings change: a server taken out of them is not used on", async () => {
+/** Registers the tools where the settings are these. */
+async function providerWith(settings: Record<string, unknown>): Promise<Provider> {
   const { registerTools } = await import("../../../src/tools.ts");
   const context = {
     extensionUri: Uri.parse("file:///extension"),
     extension: { packageJSON: { version: "1" } },
     secrets: { get: () => Promise.resolve(undefined), onDidChange: new EventEmitter().event },
   } as unknown as vscodeTypes.ExtensionContext;
+  host.settings = settings;
+  registerTools(context, { log: { info: vi.fn(), warn: vi.fn() } } as unknown as Server);
+  return host.provider as Provider;
+}
+
+test("the MCP server has the paths of the settings with ~ expanded, and speaks to an editor", async () => {
+  const provider = await providerWith({
+    "rstarMath.model.dataFolder": "~/data",
+    "rstarMath.server.nodePath": "~/bin/node",
+  });
+  const [definition] = await provider.provideMcpServerDefinitions();
+  expect(definition?.command).toBe(path.join(os.homedir(), "bin/node"));
+  expect(definition?.env).toEqual({
+    ...{ ELECTRON_RUN_AS_NODE: "1", RSTAR_SURFACE: "editor" },
+    RSTAR_HOME: path.join(os.homedir(), "data"),
+  });
+  // As in the server, which says that it is not usable.
+  host.settings = { "rstarMath.model.dataFolder": "data" };
+  expect((await provider.provideMcpServerDefinitions())[0]?.env).not.toHaveProperty("RSTAR_HOME");
+});
+
+test("the MCP server is told anew when its settings change: a server taken out of them is not used on", async () => {
   const url = "http://elsewhere:8080";
   const endpoint = { url, model: "", promptFormat: "bare", concurrentRequests: 8, timeoutSeconds: 120 };
-  host.settings = { "rstarMath.endpoint": endpoint };
-  registerTools(context, { log: { info: vi.fn(), warn: vi.fn() } } as unknown as Server);
-  const provider = host.provider as Provider;
+  const provider = await providerWith({ "rstarMath.endpoint": endpoint });
   expect((await provider.provideMcpServerDefinitions())[0]?.args).toContain(url);
 
   let asks = 0;

@@ -31,7 +31,8 @@ describe("the search view's model", () => {
 
   it("comes back as it was after a reload", () => {
     const last = trace.nodes.length - 1;
-    const left = stateOf({ ...toggle(select(opened, last), 1), page: "outline", density: "detailed" });
+    const chosen = { page: "outline", density: "detailed", isFollowing: false } as const;
+    const left = stateOf({ ...toggle(select(opened, last), 1), ...chosen });
     const restored = SearchViewState.parse(JSON.parse(JSON.stringify(left)));
     const back = receive(initialModel(restored), opening(trace), restored);
     expect(stateOf(back)).toEqual(left);

@@ -12,33 +12,16 @@ import {
   removeAdapter,
   rollBack,
 } from "../../../server/models/adapters.ts";
-import { trainingNumbers, SCORE_READING } from "../../../server/evolution/profiles.ts";
+import { SCORE_READING } from "../../../server/evolution/profiles.ts";
 import type { Lineage, LineageEntry } from "../../../server/protocol/evolution.ts";
-import { never, setUp, sha256, temporaryFolder, WEIGHTS } from "./helpers.ts";
-
-const BASE = { id: "tiny", sha256: sha256(WEIGHTS) };
-const AT = "2026-01-01T00:00:00.000Z";
-
-function entryOf(
-  id: string,
-  content: Buffer,
-  changes: Partial<LineageEntry> = {},
-): Omit<LineageEntry, "file"> {
-  return {
-    ...{ id, role: "policy", createdAt: AT, sha256: sha256(content), bytes: content.length, base: BASE },
-    ...{ promptFormat: "bare", ppm: null, run: { id: "run", round: 1 }, startedFrom: null },
-    data: { examples: 1, problems: 1, traces: 1, sha256: "0".repeat(64) },
-    settings: { profile: "smoke", loss: "sft", seed: 1, hyperParameters: trainingNumbers("smoke").policy },
-    gate: null,
-    ...changes,
-  };
-}
+import { AT, BASE, trainedEntry } from "./adapter-entry.ts";
+import { never, setUp, temporaryFolder, WEIGHTS } from "./helpers.ts";
 
 async function add(home: string, id: string, changes: Partial<LineageEntry> = {}): Promise<Lineage> {
   const content = Buffer.from(`adapter ${id}`);
   const file = path.join(temporaryFolder(), "adapter.gguf");
   writeFileSync(file, content);
-  return lineageOf(await addAdapter(home, file, entryOf(id, content, changes), never()));
+  return lineageOf(await addAdapter(home, file, trainedEntry(id, content, changes), never()));
 }
 
 function lineageOf(outcome: { readonly kind: string; readonly lineage?: Lineage }): Lineage {
@@ -99,7 +82,7 @@ describe("an adapter", () => {
     const home = temporaryFolder();
     const file = path.join(temporaryFolder(), "adapter.gguf");
     writeFileSync(file, "damaged");
-    const outcome = await addAdapter(home, file, entryOf("a", Buffer.from("whole")), never());
+    const outcome = await addAdapter(home, file, trainedEntry("a", Buffer.from("whole")), never());
     expect(outcome.kind).toBe("changed-file");
     expect(readdirSync(adaptersFolder(home)).filter((name) => name.endsWith(".gguf"))).toEqual([]);
   });
@@ -142,6 +125,51 @@ describe("removing", () => {
     await use(home, null);
     expect(lineageOf(await removeAdapter(home, "old", never())).entries).toEqual([]);
     expect(existsSync(path.join(adaptersFolder(home), entries[0]?.file ?? ""))).toBe(false);
+  });
+});
+
+describe("the list of models", () => {
+  const trained = async ({ manager }: ReturnType<typeof setUp>) =>
+    (await manager.list()).models.filter(({ origin }) => origin === "trained");
+
+  test("has what was trained here, newest first, with its base and the size of both", async () => {
+    const scene = setUp();
+    const { entries } = await add(scene.home, "first");
+    await add(scene.home, "judge", { role: "ppm", ppm: SCORE_READING });
+    const bytes = WEIGHTS.length + (entries[0]?.bytes ?? 0);
+    const first = { id: "first", role: "policy", base: "tiny", bytes, license: "MIT", contextLength: 8 };
+    expect(await trained(scene)).toMatchObject([
+      { id: "judge", role: "ppm", base: "tiny" },
+      { ...first, installed: false, bytesOnDisk: entries[0]?.bytes },
+    ]);
+    const unknown = await scene.manager.resolve("third", { signal: never() });
+    expect(unknown).toMatchObject({ reason: { known: ["tiny", "judge", "first"] } });
+    await scene.manager.resolve("first", { signal: never() });
+    expect((await trained(scene))[1]).toMatchObject({ ...first, installed: true, bytesOnDisk: bytes });
+  });
+
+  test("lets go of one that is not in use, and deletes its file", async () => {
+    const scene = setUp();
+    const { entries } = await add(scene.home, "mine");
+    await use(scene.home, "mine");
+    expect(await trained(scene)).toMatchObject([{ id: "mine", removableBytes: null }]);
+    expect(await scene.manager.remove("mine")).toMatchObject({ reason: { kind: "adapter-in-use" } });
+    await use(scene.home, null);
+    const bytes = entries[0]?.bytes;
+    expect(await trained(scene)).toMatchObject([{ id: "mine", removableBytes: bytes }]);
+    expect(await scene.manager.remove("mine")).toEqual({ kind: "removed", bytes });
+    expect(readdirSync(adaptersFolder(scene.home)).filter((name) => name.endsWith(".gguf"))).toEqual([]);
+    expect(await trained(scene)).toEqual([]);
+  });
+
+  test("says that the lineage cannot be read, beside the other models", async () => {
+    const { manager, home } = setUp();
+    await add(home, "mine");
+    writeFileSync(path.join(adaptersFolder(home), "lineage.json"), "{");
+    expect(await manager.list()).toMatchObject({
+      models: [{ id: "tiny" }],
+      problem: { kind: "bad-lineage" },
+    });
   });
 });
 

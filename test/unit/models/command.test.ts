@@ -100,7 +100,7 @@ test("a model of the user's own whose file is gone is marked in the list", () =>
   const model: ListedModel = {
     ...{ id: "own", role: "policy", name: "Own", description: "", origin: "own", license: null, base: null },
     ...{ isDefault: false, isTest: false, parameters: 1, contextLength: 1, promptFormat: "bare", path: "/x" },
-    ...{ installed: false, bytes: 1_120_000_000, bytesOnDisk: 0, partialBytes: 0 },
+    ...{ installed: false, bytes: 1_120_000_000, bytesOnDisk: 0, partialBytes: 0, removableBytes: 0 },
   };
   expect(listText([model], "/home")).toContain(
     "own    policy  1.12 GB  its file is gone or changed  no licence given",

@@ -19,6 +19,7 @@ import packages from "../../../server/models/gpu-packages.json" with { type: "js
 import {
   fetchGpuSupport,
   gpuBinaries,
+  hasGpuInPackage,
   listGpuSupport,
   removeGpuSupport,
 } from "../../../server/models/gpu-support.ts";
@@ -52,6 +53,12 @@ const INSTALLS = `
   }
   fs.writeFileSync("arguments.json", JSON.stringify(process.argv.slice(2)));
 `;
+
+it("is in the package on Apple's chips alone; elsewhere it can be fetched, or there is none yet", () => {
+  const targets = ["linux-x64", "linux-arm64", "darwin-arm64", "darwin-x64", "win32-x64", "win32-arm64"];
+  expect(targets.filter((each) => hasGpuInPackage(each))).toEqual(["darwin-arm64"]);
+  expect(targets.filter((each) => listGpuSupport(home, each).length > 0)).toEqual(["linux-x64"]);
+});
 
 it("is pinned to the engine's version and to the lock file's hashes", () => {
   expect(packages.version).toBe(NATIVE_VERSION);

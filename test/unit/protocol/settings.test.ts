@@ -1,3 +1,5 @@
+import os from "node:os";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_SETTINGS, readSettings } from "../../../server/protocol/settings.ts";
 import { REQUESTS } from "../../../server/protocol/requests.ts";
@@ -28,6 +30,29 @@ describe("settings", () => {
       "rstarMath.display",
       "rstarMath.document.headings",
     ]);
+  });
+});
+
+describe("paths in settings", () => {
+  const read = (dataFolder: string, pythonPath: string) =>
+    readSettings({ model: { dataFolder }, training: { pythonPath } });
+
+  it("begin at the person's home folder where they are written with ~", () => {
+    const { settings, problems } = read("~/data", "~/venv/bin/python");
+    expect(settings.model.dataFolder).toBe(path.join(os.homedir(), "data"));
+    expect(settings.training.pythonPath).toBe(path.join(os.homedir(), "venv/bin/python"));
+    expect(problems).toEqual([]);
+    expect(read("~", "").settings.model.dataFolder).toBe(path.join(os.homedir(), "."));
+  });
+
+  it("may be a name on the path for a program, and nothing relative for a folder, which is told by its name", () => {
+    const { settings, problems } = read("data/models", "python3.12");
+    expect(settings.training.pythonPath).toBe("python3.12");
+    expect(settings.model.dataFolder).toBe("");
+    expect(problems).toEqual([
+      "The setting rstarMath.model.dataFolder is not usable (a whole path is needed, or one that begins with ~/); its default is used.",
+    ]);
+    for (const whole of ["", "/data", path.resolve("data")]) expect(read(whole, "").problems).toEqual([]);
   });
 });
 

@@ -1,0 +1,104 @@
+/** What the editor shows of the server and of the list of problems, beside the text. */
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { ListedProblem } from "../../../server/protocol/problem-list.ts";
+import type { ProblemLists } from "../../../src/problem-lists.ts";
+import { ProblemTree } from "../../../src/problem-tree.ts";
+import type { Searches } from "../../../src/searches.ts";
+import type { Server } from "../../../src/server.ts";
+import { Status } from "../../../src/status.ts";
+import { executed, Uri } from "./fake-vscode.ts";
+import * as vscode from "./fake-vscode.ts";
+
+vi.mock("vscode", () => import("./fake-vscode.ts"));
+
+beforeEach(() => (executed.length = 0));
+
+describe("the language status", () => {
+  /** What Status made and wrote into. */
+  const item = vi.spyOn(vscode.languages, "createLanguageStatusItem");
+  const bar = vi.spyOn(vscode.window, "createStatusBarItem");
+  const changed = new vscode.EventEmitter<string>();
+  const server = {
+    ...{ state: "stopped", hasFailed: false, onDidChangeState: changed.event, on: () => undefined },
+    ask: () => Promise.resolve(null),
+  };
+  const searches = { all: [], onDidChange: () => undefined };
+
+  function status(): Status {
+    item.mockClear();
+    bar.mockClear();
+    return new Status(server as unknown as Server, searches as unknown as Searches);
+  }
+  const shownContext = (): unknown =>
+    executed.findLast(([, name]) => name === "rstarMath.serverFailed")?.at(-1);
+
+  it("says that the server failed, and leads to its restart; the list's welcome follows", () => {
+    status();
+    const language = item.mock.results[0]?.value as object;
+    expect(language).toMatchObject({
+      ...{ severity: vscode.LanguageStatusSeverity.Information, detail: "Nothing runs until you ask for it" },
+    });
+    expect(shownContext()).toBe(false);
+    server.hasFailed = true;
+    changed.fire("stopped");
+    expect(language).toMatchObject({
+      ...{ severity: vscode.LanguageStatusSeverity.Error, text: "rStar Math: the server does not run" },
+      command: { command: "rstarMath.restartServer" },
+    });
+    expect(shownContext()).toBe(true);
+    server.hasFailed = false;
+    changed.fire("starting");
+    expect(language).toMatchObject({ command: { command: "rstarMath.selectModel" } });
+    expect(shownContext()).toBe(false);
+  });
+
+  it("says how far Solve All is, before what its searches say", async () => {
+    const made = status();
+    const work = bar.mock.results[0]?.value as { readonly text: string };
+    await made.during((report) => {
+      made.tally("7 of 30, 2 differ");
+      report("opening the model");
+      expect(work.text).toBe("$(sync~spin) 7 of 30, 2 differ · opening the model");
+      made.tally(null);
+      expect(work.text).toBe("$(sync~spin) opening the model");
+      return Promise.resolve();
+    });
+  });
+});
+
+describe("the list of problems", () => {
+  const range = { start: { line: 0, character: 0 }, end: { line: 1, character: 0 } };
+  const problem = (index: number, changes: Partial<ListedProblem>): ListedProblem => ({
+    ...{
+      index,
+      hash: `h${index}`,
+      title: `Problem ${index}`,
+      range,
+      headingRange: range,
+      solutionRange: null,
+    },
+    ...{ state: "solved", detail: "", answer: "42", differs: false, reference: null, steps: [] },
+    ...{ traceId: null, storedTraceId: null, storedAnswer: null, resumable: false },
+    ...changes,
+  });
+
+  it("counts no answer as solved that is not the given one, and shows how many are being solved while folded", () => {
+    const view = vi.spyOn(vscode.window, "createTreeView");
+    const changed = new vscode.EventEmitter<Uri>();
+    const uri = Uri.parse("file:///notes/a.md");
+    vscode.window.activeTextEditor = { document: { uri, getText: () => "" } };
+    let problems = [problem(1, {}), problem(2, { differs: true }), problem(3, { state: "searching" })];
+    const lists = { known: () => problems, onDidChange: changed.event, shown: null };
+    const tree = new ProblemTree(lists as unknown as ProblemLists);
+    const made = view.mock.results[0]?.value as object;
+    changed.fire(uri);
+    expect(made).toMatchObject({ description: "1 of 3 solved", badge: { value: 1 } });
+    const icons = tree
+      .getChildren()
+      .map((child) => (tree.getTreeItem(child).iconPath as { readonly id: string }).id);
+    expect(icons).toEqual(["circle-large-filled", "circle-slash", "sync~spin"]);
+    problems = problems.slice(0, 2);
+    changed.fire(uri);
+    expect(made).toMatchObject({ description: "1 of 2 solved", badge: undefined });
+  });
+});
