@@ -32,7 +32,10 @@ const REQUIREMENTS = [
   "requests==2.34.2",
 ];
 
-/** OptiLLM's own names, with the settings that its documentation gives as defaults; it names no others as better. */
+/**
+ * OptiLLM's own names, with the settings that its documentation gives as defaults. CePO and MARS, by which its README
+ * reports results of large models, write dozens of answers for a problem, and are left out.
+ */
 const APPROACHES = {
   mcts: "2 simulations, exploration 0.2, depth 1 (README, table of parameters); 3 actions a node, temperature 1 (optillm/mcts.py)",
   rstar:
@@ -125,7 +128,7 @@ export class OptiLlm {
     return {
       name: `OptiLLM ${approach}`,
       side: "rival",
-      settings: `${APPROACHES[approach]}. At most ${maxTokens} tokens an answer (request; without it 4096, which costs a small model that does not stop time only); top-p, top-k and min-p are llama-server's, the same as ours. The problem in one user message after "${CHAT_INSTRUCTION.replaceAll("\n", " ")}", as the project's own evaluation scripts ask for \\boxed{}.`,
+      settings: `${APPROACHES[approach]}. At most ${maxTokens} tokens an answer (request; without it 4096, which costs a small model that does not stop time only); top-p, top-k and min-p are llama-server's, the same as ours. ${asksItself(approach) ? "The problem as it stands: the approach asks for the form of its own answer." : `The problem in one user message after "${CHAT_INSTRUCTION.replaceAll("\n", " ")}", as the project's own evaluation scripts ask for \\boxed{}.`}`,
       processes,
       ready: () => this.start(),
       solve: (problem, signal) =>
@@ -136,7 +139,12 @@ export class OptiLlm {
               `${this.#url}/v1/chat/completions`,
               {
                 ...{ model: "local", optillm_approach: approach, max_tokens: maxTokens },
-                messages: [{ role: "user", content: `${CHAT_INSTRUCTION}\n\n${problem.text}` }],
+                messages: [
+                  {
+                    role: "user",
+                    content: asksItself(approach) ? problem.text : `${CHAT_INSTRUCTION}\n\n${problem.text}`,
+                  },
+                ],
               },
               signal,
             );
@@ -149,6 +157,11 @@ export class OptiLlm {
         ),
     };
   }
+}
+
+/** Its rstar asks for "The final answer is" and is less sure of an answer in another form. */
+function asksItself(approach: Approach): boolean {
+  return approach === "rstar";
 }
 
 /** One that a signal ended has no exit code. */

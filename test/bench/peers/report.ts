@@ -131,7 +131,7 @@ export function peerMarkdown(report: PeerReport): string {
           `**Small:** with ${problems} problems only very large differences can be told from chance (15 points need about 85 problems, 8 points about 300). This shows that the comparison runs, not who is better.`,
         ]
       : []),
-    "The same model file, problems and grader; one attempt after another on the same processor, problem by problem, each problem with another contestant first. Strict accuracy with its 95% bootstrap interval over problems. Tokens are all that the model generated, counted by the engine or by llama-server itself. Seconds are wall time, one problem at a time; every engine keeps its prompt cache, and all rivals share llama-server's. Memory is the sum of the peaks of the processes at work, the model file's pages included; where several of ours have a model of their own, one process holds all of them.",
+    "The same model, problems and grader (where the processor is faster so, ours computes with the same weights stored in another form, which is said below); one attempt after another on the same processor, problem by problem, each problem with another contestant first. Strict accuracy with its 95% bootstrap interval over problems. Tokens are all that the model generated, counted by the engine or by llama-server itself. Seconds are wall time, one problem at a time; every engine keeps its prompt cache, and all rivals share llama-server's. Memory is the sum of the peaks of the processes at work, the model file's pages included; where several of ours have a model of their own, one process holds all of them.",
     table(
       [
         "",
@@ -198,8 +198,8 @@ function whatWasRun({ settings, sessions }: PeerReport): string {
       .map(([name, version]) => `${name} ${version}`)
       .join(", ")}`,
     ...sessions.map(
-      ({ startedAt, version, commit, machine, command }, index) =>
-        `- session ${index + 1}, ${startedAt}: version ${version}, commit ${commit ?? "not known"}, ${machine}; \`${command.map(quote).join(" ")}\``,
+      ({ startedAt, version, commit, machine, engine, command }, index) =>
+        `- session ${index + 1}, ${startedAt}: version ${version}, commit ${commit ?? "not known"}, ${machine}, ours: ${engine}; \`${command.map(quote).join(" ")}\``,
     ),
   ].join("\n");
 }

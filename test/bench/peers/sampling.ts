@@ -4,6 +4,7 @@ import { extractAnswer, lastBoxed } from "../../../server/grading/extract.ts";
 import { answerKey } from "../../../server/grading/fast.ts";
 import { profile } from "../../../server/search/config.ts";
 import { plainValue } from "../../../server/search/final-answer.ts";
+import { printedBy } from "../../../server/search/pieces.ts";
 import { EMPTY_STATE, type Sandbox } from "../../../server/services.ts";
 import { postJson } from "../support/post-json.ts";
 import { chatAnswer, CHAT_INSTRUCTION, PROGRAM_INSTRUCTION, type Contestant } from "./contestant.ts";
@@ -40,12 +41,12 @@ export function programSampling(place: SamplingPlace, sandbox: Sandbox): Contest
     "llama-server, majority vote with code",
     place,
     PROGRAM_INSTRUCTION,
-    " Each answer's program is run in our sandbox and its last printed line votes; an answer without a program votes with its \\boxed{} if it has one, a program that fails does not vote.",
+    " Each answer's program is run in our sandbox and its last printed line votes, or the value of its last line where it printed nothing (imports that it forgot are put in; all as for ours); an answer without a program votes with its \\boxed{} if it has one, a program that fails does not vote.",
     async (text, signal) => {
       const program = lastProgram(text);
       if (program === null) return lastBoxed(text);
-      const result = await sandbox.run(EMPTY_STATE, program, signal);
-      return result.kind === "ok" ? printedAnswer(result.output) : null;
+      const result = await sandbox.run(EMPTY_STATE, program, signal, { completeImports: true });
+      return result.kind === "ok" ? printedAnswer(printedBy([result])) : null;
     },
   );
 }
