@@ -5,7 +5,8 @@ import { expandHome } from "../protocol/paths.ts";
 
 /**
  * The data folder: the environment variable `RSTAR_HOME`, else `setting`, else the platform's own place for the data
- * of `rstar-math`. Absolute; a leading `~` is the person's home folder, as not every launcher has a shell expand it. Nothing is created here.
+ * of `rstar-math`. Absolute; a leading `~` is the person's home folder, as not every launcher has a shell expand it.
+ * Nothing is created here.
  */
 export function dataHome(setting?: string, environment: NodeJS.ProcessEnv = process.env): string {
   const named = [environment["RSTAR_HOME"], setting].find((value) => value !== undefined && value !== "");
