@@ -39,10 +39,7 @@ import { version } from "./version.ts";
 export function startServer(connection: Connection, services: EditorServices): void {
   speakToEditor();
   const documents = new Documents();
-  const folder = (): string | undefined => {
-    const { dataFolder } = session.settings.model;
-    return dataFolder === "" ? undefined : dataFolder;
-  };
+  const folder = (): string => session.settings.model.dataFolder;
   const session: Session = {
     connection,
     services,

@@ -10,21 +10,21 @@ import { send } from "./solving.ts";
 /** What gives a problem its solution: a search, the rest of a stored one, or what a stored one found. */
 type Need = { readonly kind: "solve" } | { readonly kind: "resume" | "insert"; readonly traceId: string };
 
-/** How a problem stands, or what its search came to. */
-const STANDINGS = [
-  "solved",
-  "differs",
-  "kept",
-  "no-answer",
-  "failed",
-  "stopped",
-  "interrupted",
-  "not-started",
-  "searching",
-  "damaged",
-  "broken",
-] as const;
-type Standing = (typeof STANDINGS)[number];
+/** How a problem stands, or what its search came to: how many of them, in the order of the summary. */
+const STANDINGS = {
+  solved: (count: number) => vscode.l10n.t("{0} solved", count),
+  differs: (count: number) => vscode.l10n.t("{0} differing from the given answer", count),
+  kept: (count: number) => vscode.l10n.t("{0} kept in the store", count),
+  "no-answer": (count: number) => vscode.l10n.t("{0} without an answer", count),
+  failed: (count: number) => vscode.l10n.t("{0} failed", count),
+  stopped: (count: number) => vscode.l10n.t("{0} stopped", count),
+  interrupted: (count: number) => vscode.l10n.t("{0} interrupted", count),
+  "not-started": (count: number) => vscode.l10n.t("{0} not started", count),
+  searching: (count: number) => vscode.l10n.t("{0} being solved", count),
+  damaged: (count: number) => vscode.l10n.t("{0} with a damaged solution", count),
+  broken: (count: number) => vscode.l10n.t("{0} with a step that no longer checks", count),
+};
+type Standing = keyof typeof STANDINGS;
 
 /** Gives every problem of the file a solution that has none of its present text. */
 export async function solveAllProblems(parts: Parts, uri: vscode.Uri): Promise<void> {
@@ -218,37 +218,9 @@ function standingOf({ state, differs }: ListedProblem): Standing {
 
 /** Such as `7 solved, 2 differing from the given answer, 1 without an answer`. */
 function summary(standings: readonly Standing[]): string {
-  return STANDINGS.map((one) => [one, standings.filter((other) => other === one).length] as const)
-    .filter(([, count]) => count > 0)
-    .map(([one, count]) => counted(one, count))
+  return Object.entries(STANDINGS)
+    .map(([one, words]) => ({ count: standings.filter((other) => other === one).length, words }))
+    .filter(({ count }) => count > 0)
+    .map(({ count, words }) => words(count))
     .join(", ");
-}
-
-function counted(standing: Standing, count: number): string {
-  switch (standing) {
-    case "solved":
-      return vscode.l10n.t("{0} solved", count);
-    case "differs":
-      return vscode.l10n.t("{0} differing from the given answer", count);
-    case "kept":
-      return vscode.l10n.t("{0} kept in the store", count);
-    case "no-answer":
-      return vscode.l10n.t("{0} without an answer", count);
-    case "failed":
-      return vscode.l10n.t("{0} failed", count);
-    case "stopped":
-      return vscode.l10n.t("{0} stopped", count);
-    case "interrupted":
-      return vscode.l10n.t("{0} interrupted", count);
-    case "not-started":
-      return vscode.l10n.t("{0} not started", count);
-    case "searching":
-      return vscode.l10n.t("{0} being solved", count);
-    case "damaged":
-      return vscode.l10n.t("{0} with a damaged solution", count);
-    case "broken":
-      return vscode.l10n.t("{0} with a step that no longer checks", count);
-    default:
-      return standing satisfies never;
-  }
 }

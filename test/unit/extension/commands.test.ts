@@ -8,16 +8,16 @@ import { tellEdit, tellOutcome, type SolveRequest } from "../../../src/outcomes.
 import type { Parts } from "../../../src/parts.ts";
 import { executed, person, shown, Uri } from "./fake-vscode.ts";
 import * as vscode from "./fake-vscode.ts";
+import { listedProblem } from "./listed-problem.ts";
 
 vi.mock("vscode", () => import("./fake-vscode.ts"));
 
 const URI = "file:///notes/a.md";
 const range = { start: { line: 0, character: 0 }, end: { line: 1, character: 0 } };
-const PROBLEM: ListedProblem = {
-  ...{ index: 1, hash: "h", title: "Problem 1", range, headingRange: range, solutionRange: range },
-  ...{ state: "stale", detail: "", answer: "5", differs: false, reference: null, steps: [] },
-  ...{ traceId: "older", storedTraceId: "newer", storedAnswer: null, resumable: true },
-};
+const PROBLEM = listedProblem(1, {
+  ...{ hash: "h", solutionRange: range, state: "stale", answer: "5" },
+  ...{ traceId: "older", storedTraceId: "newer", resumable: true },
+});
 const PLACE = { uri: URI, problem: { kind: "hash" as const, hash: "h", index: 1 } };
 
 /** Requests that were sent; the server has a model, and no answer to anything else. */

@@ -3,34 +3,17 @@ import { describe, expect, it } from "vitest";
 import { Theme } from "../../../server/protocol/client.ts";
 import type { ListedProblem, ProblemState } from "../../../server/protocol/problem-list.ts";
 import { MARK_KINDS, markSvg, marksOf } from "../../../src/marks.ts";
+import { listedProblem } from "./listed-problem.ts";
 
 const range = (line: number) => ({ start: { line, character: 0 }, end: { line, character: 9 } });
 
 function problem(state: ProblemState, steps: readonly { q: number; checks?: boolean }[] = []): ListedProblem {
-  return {
-    ...{
-      index: 1,
-      hash: "h",
-      title: "Problem 1",
-      range: range(2),
-      headingRange: range(2),
-      solutionRange: range(5),
-    },
-    ...{
-      state,
-      detail: "",
-      answer: null,
-      differs: false,
-      reference: null,
-      traceId: null,
-      storedTraceId: null,
-      storedAnswer: null,
-      resumable: false,
-    },
+  return listedProblem(1, {
+    ...{ hash: "h", state, range: range(2), headingRange: range(2), solutionRange: range(5) },
     steps: steps.map(({ q, checks }, position) => ({
       ...{ position, range: range(6 + position), q, visits: 3, ppm: null, checks: checks ?? null },
     })),
-  };
+  });
 }
 
 describe("marks", () => {

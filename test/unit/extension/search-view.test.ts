@@ -9,6 +9,7 @@ import type { ProblemItem } from "../../../src/places.ts";
 import { sessionOf } from "../../../src/session.ts";
 import { recorded } from "../../media/fixtures.ts";
 import * as vscode from "./fake-vscode.ts";
+import { listedProblem } from "./listed-problem.ts";
 
 vi.mock("vscode", () => import("./fake-vscode.ts"));
 const { SearchView } = await import("../../../src/search-view.ts");
@@ -21,21 +22,13 @@ const line = (at: number) => ({ start: { line: at, character: 0 }, end: { line: 
 
 /** The document's second problem; its text is that of the first one. Its solution is the trace "old". */
 function problem(changes: Partial<ListedProblem> = {}): ListedProblem {
-  return {
-    ...{
-      index: 2,
-      hash,
-      title: "Not divisible",
-      state: "solved",
-      detail: "",
-      answer: "266",
-      reference: null,
-    },
+  return listedProblem(2, {
+    ...{ hash, title: "Not divisible", state: "solved", answer: "266" },
     ...{ range: line(10), headingRange: line(10), solutionRange: line(20) },
-    ...{ traceId: "old", storedTraceId: "old", storedAnswer: null, resumable: false, differs: false },
+    ...{ traceId: "old", storedTraceId: "old" },
     steps: [{ position: 0, range: line(21), q: 1, visits: 1, ppm: null, checks: null }],
     ...changes,
-  };
+  });
 }
 
 type Ask = (name: string, params: Record<string, unknown>) => unknown;

@@ -8,27 +8,11 @@ import { HANDLERS } from "../../../src/commands.ts";
 import type { Parts } from "../../../src/parts.ts";
 import { executed, person, shown, Uri } from "./fake-vscode.ts";
 import * as vscode from "./fake-vscode.ts";
+import { listedProblem } from "./listed-problem.ts";
 
 vi.mock("vscode", () => import("./fake-vscode.ts"));
 
 const URI = "file:///notes/a.md";
-const range = { start: { line: 0, character: 0 }, end: { line: 1, character: 0 } };
-
-function problem(index: number, changes: Partial<ListedProblem> = {}): ListedProblem {
-  return {
-    ...{
-      index,
-      hash: `h${index}`,
-      title: `Problem ${index}`,
-      range,
-      headingRange: range,
-      solutionRange: null,
-    },
-    ...{ state: "unsolved", detail: "", answer: null, differs: false, reference: null, steps: [] },
-    ...{ traceId: null, storedTraceId: null, storedAnswer: null, resumable: false },
-    ...changes,
-  };
-}
 
 const placeOf = (index: number, hash = `h${index}`): ProblemPlace => ({
   uri: URI,
@@ -108,15 +92,15 @@ beforeEach(() => {
 describe("each problem", () => {
   it("gets what it still needs, and none is solved again or replaced unasked", async () => {
     problems = [
-      problem(1),
-      problem(2, { storedTraceId: "cut", resumable: true }),
-      problem(3, KEPT),
-      problem(4, { ...KEPT, state: "stale", traceId: "older" }),
-      problem(5, { state: "damaged" }),
-      problem(6, { state: "broken" }),
-      problem(7, { state: "solved" }),
+      listedProblem(1),
+      listedProblem(2, { storedTraceId: "cut", resumable: true }),
+      listedProblem(3, KEPT),
+      listedProblem(4, { ...KEPT, state: "stale", traceId: "older" }),
+      listedProblem(5, { state: "damaged" }),
+      listedProblem(6, { state: "broken" }),
+      listedProblem(7, { state: "solved" }),
       // What was stopped has more to find than it had until then.
-      problem(8, { ...KEPT, storedAnswer: null, resumable: true }),
+      listedProblem(8, { ...KEPT, storedAnswer: null, resumable: true }),
     ];
     await solveAll();
     expect(sent.toSorted(([, one], [, other]) => indexOf(one) - indexOf(other))).toEqual([
@@ -129,7 +113,7 @@ describe("each problem", () => {
   });
 
   it("is searched once where its text stands twice", async () => {
-    problems = [problem(1, { hash: "same" }), problem(2, { hash: "same" }), problem(3)];
+    problems = [listedProblem(1, { hash: "same" }), listedProblem(2, { hash: "same" }), listedProblem(3)];
     await solveAll();
     expect(sent).toEqual([
       ["solve", placeOf(1, "same")],
@@ -141,7 +125,11 @@ describe("each problem", () => {
 
   it("is left as it is where its solution is kept and the settings want it so", async () => {
     vscode.workspace.getConfiguration = () => ({ ...configuration(), get: () => "store" });
-    problems = [problem(1, KEPT), problem(2, { ...KEPT, differs: true }), problem(3, { state: "broken" })];
+    problems = [
+      listedProblem(1, KEPT),
+      listedProblem(2, { ...KEPT, differs: true }),
+      listedProblem(3, { state: "broken" }),
+    ];
     await solveAll();
     expect(sent).toEqual([]);
     expect(messages()).toEqual([
@@ -152,7 +140,13 @@ describe("each problem", () => {
 
 describe("the person", () => {
   it("is told of all in one message, and meanwhile how far it is", async () => {
-    problems = [problem(1), problem(2, { differs: true }), problem(3), problem(4), problem(5)];
+    problems = [
+      listedProblem(1),
+      listedProblem(2, { differs: true }),
+      listedProblem(3),
+      listedProblem(4),
+      listedProblem(5),
+    ];
     outcomes = {
       3: { kind: "unsolved", traceId: "t3", message: "No answer." },
       4: { kind: "failed", traceId: "t4", message: "Out of memory." },
@@ -169,7 +163,7 @@ describe("the person", () => {
   });
 
   it("is told once why searches do not start, and nothing more", async () => {
-    problems = [problem(1), problem(2)];
+    problems = [listedProblem(1), listedProblem(2)];
     const untrusted = { kind: "not-started", reason: "untrusted", message: "Not trusted." } as const;
     outcomes = { 1: untrusted, 2: untrusted };
     await solveAll();
@@ -191,7 +185,7 @@ describe("the person", () => {
 describe("a model that is missing", () => {
   beforeEach(() => {
     person.presses = { button: "Select Model…" };
-    problems = [problem(1), problem(2)];
+    problems = [listedProblem(1), listedProblem(2)];
     outcomes = { 1: MISSING, 2: MISSING };
     // The person picks another one, which is on this machine.
     person.picks = (items) => {

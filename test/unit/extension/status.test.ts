@@ -8,6 +8,7 @@ import type { Server } from "../../../src/server.ts";
 import { Status } from "../../../src/status.ts";
 import { executed, Uri } from "./fake-vscode.ts";
 import * as vscode from "./fake-vscode.ts";
+import { listedProblem } from "./listed-problem.ts";
 
 vi.mock("vscode", () => import("./fake-vscode.ts"));
 
@@ -67,20 +68,8 @@ describe("the language status", () => {
 });
 
 describe("the list of problems", () => {
-  const range = { start: { line: 0, character: 0 }, end: { line: 1, character: 0 } };
-  const problem = (index: number, changes: Partial<ListedProblem>): ListedProblem => ({
-    ...{
-      index,
-      hash: `h${index}`,
-      title: `Problem ${index}`,
-      range,
-      headingRange: range,
-      solutionRange: null,
-    },
-    ...{ state: "solved", detail: "", answer: "42", differs: false, reference: null, steps: [] },
-    ...{ traceId: null, storedTraceId: null, storedAnswer: null, resumable: false },
-    ...changes,
-  });
+  const problem = (index: number, changes: Partial<ListedProblem>): ListedProblem =>
+    listedProblem(index, { state: "solved", answer: "42", ...changes });
 
   it("counts no answer as solved that is not the given one, and shows how many are being solved while folded", () => {
     const view = vi.spyOn(vscode.window, "createTreeView");
