@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { messageOf } from "../errors.ts";
 import { defaultTraceFile, modelManager } from "../compose.ts";
 import { evaluationProblems } from "../evolution/decontamination.ts";
 import { finetuneMaterial, withoutOptedOut } from "../evolution/finetune.ts";
@@ -155,10 +156,7 @@ async function inUseOn(base: {
 
 async function problemsOf(file: string, limit: number | undefined): Promise<readonly TrainingProblem[]> {
   const text = await readFile(file, "utf8").catch((error: unknown) => {
-    throw new CommandFailure(
-      EXIT.input,
-      `${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-    );
+    throw new CommandFailure(EXIT.input, `${file} cannot be read: ${messageOf(error)}`);
   });
   const reading = readTrainingProblems(text, evaluationProblems());
   if (reading.kind === "bad")

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { brotliDecompressSync } from "node:zlib";
+import { messageOf } from "../errors.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { createTraceStore, readTraceLines } from "../traces/store.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
@@ -28,7 +29,7 @@ async function decompressed(file: string): Promise<string> {
   try {
     return brotliDecompressSync(await readFile(file)).toString();
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new CommandFailure(EXIT.input, `${file} cannot be decompressed: ${why}. Nothing was begun.`);
   }
 }

@@ -1,6 +1,7 @@
 /** `rstar traces list | show | export | delete | consent | opt-out`: what past searches left behind. */
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
+import { messageOf } from "../errors.ts";
 import { treeText } from "./trace-text.ts";
 import { consentCommand, optOutCommand } from "./consent.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
@@ -88,8 +89,4 @@ function reportBad(bad: readonly BadLine[]): void {
 
 function oneLine(text: string): string {
   return text.replace(/\s+/gu, " ").slice(0, 60);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

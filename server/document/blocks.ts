@@ -13,7 +13,7 @@ import { gfm } from "micromark-extension-gfm";
 import { math } from "micromark-extension-math";
 
 import { cutSegments } from "./segments.ts";
-import { splitFrontMatter } from "./front-matter.ts";
+import { bodyStart } from "./front-matter.ts";
 
 /** What kinds of block are told apart; `other` is anything that holds no problem and ends none. */
 export type BlockType =
@@ -79,7 +79,7 @@ const OPTIONS = {
 export function parseBlocks(text: string, cache: BlockCache = new BlockCache()): readonly Block[] {
   const used = new Map<string, readonly Block[]>();
   const blocks: Block[] = [];
-  const cuts = cutSegments(text, splitFrontMatter(text).body);
+  const cuts = cutSegments(text, bodyStart(text));
   let from = 0;
   while (from + 1 < cuts.length) {
     // Twice as many segments at each try, so that one wrong cut after another still costs little.

@@ -137,14 +137,14 @@ class ProblemFinder {
     if (block.type === "heading" && !this.#holdsAnswer(block)) return this.#heading(block, open, containers);
     if (this.#isProblemFence(block)) return this.#fence(block, open, containers);
     const isBetween = withLabels && (open === null || open.kind === "fence");
-    const label = isBetween || open?.kind === "label" ? this.#boldLabel(block) : null;
-    if (label?.meaning.kind === "problem") return this.#label(block, label, label.meaning, open, containers);
-    if (open?.kind === "label") {
-      if (block.type === "rule") {
-        this.#finish(open, "end");
-        return null;
-      }
-      if (label !== null) open.closed = true;
+    const label = this.#boldLabel(block);
+    if (label?.meaning.kind === "problem" && (isBetween || open?.kind === "label")) {
+      return this.#label(block, label, label.meaning, open, containers);
+    }
+    if (label?.meaning.kind === "solution" && open !== null) open.closed = true;
+    if (block.type === "rule" && open?.kind === "label") {
+      this.#finish(open, "end");
+      return null;
     }
     if (block.type === "list" && listDepth !== null && (open === null || open.kind === "fence")) {
       if (open !== null) this.#finish(open, "problem");

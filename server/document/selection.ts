@@ -3,7 +3,7 @@ import { answerReader } from "./answer-line.ts";
 import { parseBlocks, type Block, type BlockCache } from "./blocks.ts";
 import { containerPrefix, containersWithin, expandedLine, type Containers } from "./containers.ts";
 import { findProblems } from "./find-problems.ts";
-import { splitFrontMatter } from "./front-matter.ts";
+import { bodyStart } from "./front-matter.ts";
 import { isSolutionOf, statementHash } from "./hash.ts";
 import { isOpenLeaf, lastLeaf } from "./open-leaf.ts";
 import { DEFAULT_PROBLEM_OPTIONS, type Problem, type ProblemOptions, type SolutionBlock } from "./problem.ts";
@@ -27,8 +27,7 @@ export function problemFromSelection(
 ): SelectedProblem {
   const range = trimRange(text, selection);
   if (range.start >= range.end) return none("Nothing is selected. Select the text of a problem.");
-  if (range.start < splitFrontMatter(text).body)
-    return none("The selection is in the front matter, not in the text.");
+  if (range.start < bodyStart(text)) return none("The selection is in the front matter, not in the text.");
   const { problems, solutions } = findProblems(text, options, cache);
   const touched = problems.filter((each) => each.range.start < range.end && range.start < each.range.end);
   const [only] = touched;

@@ -1,5 +1,6 @@
 /** Keeps one context loaded while it is used: opens it on the first call, unloads it when idle, opens it again. */
 import { setMaxListeners } from "node:events";
+import { messageOf } from "../errors.ts";
 import type { Decoder } from "./decoder.ts";
 import type { PrefixTokenizer } from "./tokenizer.ts";
 
@@ -101,7 +102,7 @@ export class ContextHost {
       return await this.#source.open();
     } catch (error) {
       this.#context = null;
-      throw new UnloadedError(error instanceof Error ? error.message : String(error));
+      throw new UnloadedError(messageOf(error));
     }
   }
 

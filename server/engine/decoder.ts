@@ -1,4 +1,5 @@
 /** The one loop that owns a context: admits waiting tasks, forks their prefixes, evaluates all lanes in one batch a turn. */
+import { messageOf } from "../errors.ts";
 import type { BatchBackend, BatchItem, BatchResult, Logits, Readout } from "./backend.ts";
 import { type BatchLimits, planBatch, type PlannedItem, wholeGroups } from "./batch-plan.ts";
 import { SequencePool } from "./sequence-pool.ts";
@@ -140,7 +141,7 @@ export class Decoder {
       await this.#loop();
     } catch (error) {
       // A mistake in this code: better that every call says so than that they all wait for ever.
-      this.#closing = `the decoder stopped: ${describe(error)}`;
+      this.#closing = `the decoder stopped: ${messageOf(error)}`;
     }
     for (const task of [...this.#lanes.map((lane) => lane.task), ...this.#waiting]) {
       task.fail(this.#closing ?? "");
@@ -225,7 +226,7 @@ export class Decoder {
       this.#stats.reusedTokens += sequence.tokens.length;
       task.admitted?.(sequence.tokens.length);
     } catch (error) {
-      task.fail(describe(error));
+      task.fail(messageOf(error));
     }
     this.#waiting = this.#waiting.filter((other) => other !== task);
     return true;
@@ -295,7 +296,7 @@ export class Decoder {
       } catch (error) {
         await this.#pool.forget(lane.sequence);
         this.#release(lane);
-        lane.task.fail(describe(error));
+        lane.task.fail(messageOf(error));
       }
     }
     await this.#trim();
@@ -338,7 +339,7 @@ function advance(task: Task, output: Logits): Task | null {
   try {
     return task.advance(output);
   } catch (error) {
-    task.fail(describe(error));
+    task.fail(messageOf(error));
     return null;
   }
 }
@@ -358,8 +359,4 @@ function toItem(lane: Lane, { count, padding }: PlannedItem, cells: number): Bat
     tokens: task.target.slice(position, position + count),
     readout: position + count === task.target.length ? task.readout : null,
   };
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

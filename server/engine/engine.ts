@@ -7,6 +7,7 @@ import {
   LlamaLogLevel,
   NoBinaryFoundError,
 } from "node-llama-cpp";
+import { messageOf } from "../errors.ts";
 import { surface } from "../protocol/surface.ts";
 import type { ModelIdentity, ResolvedModel } from "../services.ts";
 import { abortion, ContextHost, type OpenContext } from "./context-host.ts";
@@ -143,7 +144,7 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
         reason: "no-binary",
         message: `the binaries for ${wanted} are not on this machine, or its driver is not. ${howToFetch(wanted)}`,
       };
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     return { kind: "failed", reason: error instanceof NoBinaryFoundError ? "no-binary" : "native", message };
   }
 }
@@ -327,7 +328,7 @@ function failed(error: unknown, signal: AbortSignal): { readonly kind: "failed" 
   return {
     kind: "failed",
     reason: "native",
-    message: error instanceof Error ? error.message : String(error),
+    message: messageOf(error),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Reads what a GGUF file says about itself, and whether all of it is there, without loading the model. */
 import { open } from "node:fs/promises";
 import type { GgufFileInfo, GgufTensorInfo } from "node-llama-cpp";
+import { messageOf } from "../errors.ts";
 
 /** What a GGUF file's header says. */
 export interface GgufFacts {
@@ -57,7 +58,7 @@ export async function readGguf(file: string, signal: AbortSignal): Promise<GgufR
     info = await readHeader(file, signal);
   } catch (error) {
     signal.throwIfAborted();
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     return { kind: "damaged", detail: `its header cannot be read (${detail})` };
   }
   const missing = missingBytes(info, size);

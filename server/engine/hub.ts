@@ -99,7 +99,7 @@ export async function downloadFromHub(request: HubRequest): Promise<HubOutcome> 
       "syscall" in error
     )
       throw error;
-    return { kind: "failed", reason: "other", detail: messageOf(error) };
+    return { kind: "failed", reason: "other", detail: transportFault(error) };
   } finally {
     clearTimeout(timer);
     unwritten.release();
@@ -153,7 +153,7 @@ async function probe(
     return {
       kind: "failed",
       reason: "unreachable",
-      detail: `${host} cannot be reached (${messageOf(error)})`,
+      detail: `${host} cannot be reached (${transportFault(error)})`,
     };
   }
 }
@@ -193,7 +193,7 @@ function withSlash(url: string): string {
 }
 
 /** `fetch` hides what happened in its error's cause. */
-function messageOf(error: unknown): string {
+function transportFault(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === "TimeoutError") return "no answer in time";
   const cause = error.cause;

@@ -1,6 +1,7 @@
 /** Loads GGUF files, one copy each in memory however many contexts use it, and explains what cannot be loaded. */
 import { dirname } from "node:path";
 import { InsufficientMemoryError, type Llama, type LlamaModel } from "node-llama-cpp";
+import { messageOf } from "../errors.ts";
 import { readGguf } from "./gguf.ts";
 import { widened } from "./widened.ts";
 
@@ -99,7 +100,7 @@ export class ModelFiles {
 
   /** What went wrong natively, with what llama.cpp said about it. */
   explain(error: unknown, reason: OpenFailure["reason"], what: string): OpenFailure {
-    const said = [error instanceof Error ? error.message : String(error), this.#lastErrors()];
+    const said = [messageOf(error), this.#lastErrors()];
     const message = `${what}: ${said.filter((part) => part !== "").join("; ")}`;
     return { reason: error instanceof InsufficientMemoryError ? "out-of-memory" : reason, message };
   }
@@ -111,7 +112,7 @@ async function check(path: string): Promise<void> {
   try {
     reading = await readGguf(path, new AbortController().signal);
   } catch (error) {
-    const message = `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `${path} cannot be read: ${messageOf(error)}`;
     throw new OpenError({ reason: "file-not-found", message });
   }
   if (reading.kind === "gguf") return;

@@ -6,7 +6,7 @@ import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
 import manifest from "./benchmarks.json" with { type: "json" };
 import { problemsHash, readProblems, type EvaluationProblem } from "./problems.ts";
-import { codeOf } from "../errors.ts";
+import { codeOf, messageOf } from "../errors.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/u);
 
@@ -136,7 +136,7 @@ async function fetchChecked(
   } catch (error) {
     signal.throwIfAborted();
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
-    return { kind: "bad", reason: `${error instanceof Error ? error.message : String(error)}${cause}` };
+    return { kind: "bad", reason: `${messageOf(error)}${cause}` };
   }
 }
 

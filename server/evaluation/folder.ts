@@ -4,6 +4,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
+import { jsonOf } from "../json.ts";
 import { codeOf } from "../errors.ts";
 import { tryWithLock } from "../lock.ts";
 import {
@@ -111,12 +112,9 @@ export async function readRun(folder: string): Promise<RunReading> {
     if (codeOf(error) === "ENOENT") return { kind: "missing" };
     throw error;
   }
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
+  const data = jsonOf(text);
+  if (data === undefined)
     return { kind: "bad", message: `${file} is not JSON. It was not changed; choose another folder.` };
-  }
   const parsed = RunFile.safeParse(data);
   if (parsed.success) return { kind: "run", run: parsed.data };
   return {

@@ -5,6 +5,7 @@ import { pipeline, type Readable } from "node:stream";
 import { pipeline as pipelined } from "node:stream/promises";
 import { createBrotliDecompress } from "node:zlib";
 import type * as z from "zod";
+import { jsonBy } from "../json.ts";
 
 /** Every line of a file, or of its compressed form (`.br`), in order; null for a line that is no record. */
 export async function* eachLine<T>(
@@ -18,7 +19,7 @@ export async function* eachLine<T>(
   let number = 0;
   for await (const line of linesOf(input)) {
     number++;
-    if (line !== "" && line !== "\r") yield { number, record: parseLine(line, schema) };
+    if (line !== "" && line !== "\r") yield { number, record: jsonBy(line, schema) };
   }
 }
 
@@ -34,17 +35,6 @@ async function* linesOf(input: Readable): AsyncGenerator<string> {
     }
   }
   yield unfinished.join("");
-}
-
-function parseLine<T>(line: string, schema: z.ZodType<T>): T | null {
-  let data: unknown;
-  try {
-    data = JSON.parse(line);
-  } catch {
-    return null;
-  }
-  const parsed = schema.safeParse(data);
-  return parsed.success ? parsed.data : null;
 }
 
 /** Appends records, each on disk before the call returns. One writer at a time. */

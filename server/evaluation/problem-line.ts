@@ -1,5 +1,6 @@
 /** One line of a problem file: a JSON object with an id, a statement and an answer, or what is wrong with it. */
 import * as z from "zod";
+import { messageOf } from "../errors.ts";
 
 /** A number as its text; beyond 2^53 another one would be read than the one that was written. */
 const number = z
@@ -25,7 +26,7 @@ export function readProblemLine<T>(line: string, schema: z.ZodType<T>): T | stri
   try {
     data = JSON.parse(line);
   } catch (error) {
-    return `it is not JSON (${error instanceof Error ? error.message : String(error)})`;
+    return `it is not JSON (${messageOf(error)})`;
   }
   const parsed = schema.safeParse(data);
   if (parsed.success) return parsed.data;

@@ -1,6 +1,7 @@
 /** A trained adapter as GGUF, written by the converter of the very llama.cpp in use. */
 import { access, mkdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { messageOf } from "../errors.ts";
 import { sha256OfFile } from "../models/checked-files.ts";
 import { packageRoot } from "../models/manifest.ts";
 import { wordsOf } from "./environment-words.ts";
@@ -77,7 +78,7 @@ export async function exportAdapter(request: ExportRequest, signal: AbortSignal)
     };
   } catch (error) {
     signal.throwIfAborted();
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return failed(`The adapter's GGUF file could not be written: ${reason}.`, reason);
   } finally {
     await rm(partial, { force: true });

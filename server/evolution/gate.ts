@@ -6,6 +6,7 @@
 import { existsSync } from "node:fs";
 import { appendFile, readFile } from "node:fs/promises";
 import * as z from "zod";
+import { jsonBy } from "../json.ts";
 import { mcNemarExact, pairedCounts } from "../evaluation/statistics.ts";
 import { chooseAdapter, describeNoLineage, setGate } from "../models/adapters.ts";
 import type { GateReport, RunState, Stage } from "../protocol/evolution.ts";
@@ -196,12 +197,8 @@ async function tryHeldOut(
 async function readAttempts(file: string): Promise<Attempt[]> {
   if (!existsSync(file)) return [];
   return (await readFile(file, "utf8")).split("\n").flatMap((line): Attempt[] => {
-    try {
-      const parsed = Attempt.safeParse(JSON.parse(line));
-      return parsed.success ? [parsed.data] : [];
-    } catch {
-      return [];
-    }
+    const attempt = jsonBy(line, Attempt);
+    return attempt === null ? [] : [attempt];
   });
 }
 

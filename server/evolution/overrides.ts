@@ -1,4 +1,5 @@
 /** Single settings of a run, given as `name=value`: what a profile leaves open for those who train for themselves. Pure. */
+import { jsonOf } from "../json.ts";
 import { EvolutionSettings } from "../protocol/evolution.ts";
 import { isRecord } from "../protocol/settings.ts";
 
@@ -44,11 +45,8 @@ function placeOf(root: unknown, name: string): { of: Record<string, unknown>; ke
 }
 
 function valueOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  const value = jsonOf(text);
+  return value === undefined ? text : value;
 }
 
 /** The paths of all single values; a list counts as one. */

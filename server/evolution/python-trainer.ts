@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { messageOf } from "../errors.ts";
 import { lastLines } from "../models/last-lines.ts";
 import type { MetricsLine, ParityReport, TrainingJob, TrainingResult } from "../protocol/training.ts";
 import type { Prefix, Trainer, TrainingPreparation } from "../services.ts";
@@ -253,7 +254,7 @@ class Run {
       );
     } catch (error) {
       this.#signal.throwIfAborted();
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       return await this.#failed(
         "parity",
         `The engine could not compute with the adapter: ${reason}. It is kept in ${peft}.`,

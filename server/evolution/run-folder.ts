@@ -4,6 +4,8 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
+import { messageOf } from "../errors.ts";
+import { parseJson } from "../json.ts";
 import { RoundReport, RunState, SelectionReport } from "../protocol/evolution.ts";
 import { TrainingResult } from "../protocol/training.ts";
 import { TrainingProblem } from "./problems.ts";
@@ -74,15 +76,14 @@ async function readJson<T>(file: string, schema: z.ZodType<T>): Promise<Reading<
     kind: "bad",
     message: `${file} cannot be read: ${detail}. Nothing was changed; put a good copy of it back, or begin a new run in another folder.`,
   });
-  let data: unknown;
+  let text: string;
   try {
-    data = JSON.parse(await readFile(file, "utf8"));
+    text = await readFile(file, "utf8");
   } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
+    return refuse(messageOf(error));
   }
-  const parsed = schema.safeParse(data);
-  if (parsed.success) return { kind: "read", value: parsed.data };
-  return refuse(z.prettifyError(parsed.error).replaceAll("\n", " "));
+  const reading = parseJson(text, schema);
+  return reading.kind === "value" ? { kind: "read", value: reading.value } : refuse(reading.detail);
 }
 
 export const readState = (folder: RunFolder): Promise<Reading<RunState>> => readJson(folder.state, RunState);

@@ -1,6 +1,7 @@
 /** The runs of a data folder, for people to look at: all of them, one in full, and which may go on. */
 import { readdir, readFile } from "node:fs/promises";
 import path from "node:path";
+import { jsonBy } from "../json.ts";
 import type { DashboardRun, TrainingMetrics } from "../protocol/dashboard.ts";
 import type { RoundReport, RunState } from "../protocol/evolution.ts";
 import { MetricsLine } from "../protocol/training.ts";
@@ -104,18 +105,10 @@ async function readMetrics(folder: RunFolder, { round }: RunState): Promise<Trai
       const file = path.join(folder.round(number).training(role), "metrics.jsonl");
       const text = await readFile(file, "utf8").catch(() => "");
       const lines = text.split("\n").flatMap((line) => {
-        const parsed = MetricsLine.safeParse(jsonOf(line));
-        return parsed.success ? [parsed.data] : [];
+        const metrics = jsonBy(line, MetricsLine);
+        return metrics === null ? [] : [metrics];
       });
       if (lines.length > 0) parts.push({ round: number, role, lines });
     }
   return parts;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -1,5 +1,6 @@
 /** What the trainer's Python program says: metrics while it runs, and a result as its last line. */
 import * as z from "zod";
+import { jsonOf } from "../json.ts";
 import { MetricsLine, TRAINING_FAILURES } from "../protocol/training.ts";
 import { Reference } from "./parity.ts";
 import { lastLines } from "../models/last-lines.ts";
@@ -31,12 +32,7 @@ export function parseLine(
   | { readonly kind: "metrics"; readonly line: MetricsLine }
   | { readonly kind: "result"; readonly result: ProgramResult }
   | null {
-  let json: unknown;
-  try {
-    json = JSON.parse(line);
-  } catch {
-    return null;
-  }
+  const json = jsonOf(line);
   const result = ProgramResult.safeParse(json);
   if (result.success) return { kind: "result", result: result.data };
   const metrics = MetricsLine.safeParse(json);

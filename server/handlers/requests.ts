@@ -7,6 +7,7 @@ import {
   type Connection,
 } from "vscode-languageserver";
 import * as z from "zod";
+import { messageOf } from "../errors.ts";
 import { REQUESTS, type RequestSpec } from "../protocol/requests.ts";
 import { adaptersInUse, rollBackAdapter } from "./adapters.ts";
 import { useAlternative } from "./alternatives.ts";
@@ -58,7 +59,7 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
         say(
           session.connection,
           "trouble",
-          `The stored searches cannot be read (${error instanceof Error ? error.message : String(error)}), so problems are listed without them. Nothing was changed; see that this file can be read. Setup Information names its folder.`,
+          `The stored searches cannot be read (${messageOf(error)}), so problems are listed without them. Nothing was changed; see that this file can be read. Setup Information names its folder.`,
         );
       isTold = true;
     }

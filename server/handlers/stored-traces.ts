@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import type * as z from "zod";
+import { messageOf } from "../errors.ts";
 import type { EditOutcome } from "../protocol/places.ts";
 import type { REQUESTS, ResultOf, TraceSelection } from "../protocol/requests.ts";
 import type { Trace } from "../protocol/trace.ts";
@@ -54,7 +55,7 @@ export async function exportTraces(
     const lines = picked.map((trace) => `${JSON.stringify(trace)}\n`).join("");
     await writeFile(target, lines, { flag: overwrite && !isOwn ? "w" : "wx" });
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
+    const detail = messageOf(error);
     return {
       kind: "not-done",
       message: `${target} was not written: ${detail}. Choose another file; the traces are untouched.`,

@@ -4,6 +4,7 @@
  */
 import { fork } from "node:child_process";
 import path from "node:path";
+import { jsonBy } from "../json.ts";
 import { packageRoot } from "../models/manifest.ts";
 import { onLines } from "../protocol/lines.ts";
 import { RunLine, STOP_MESSAGE } from "../protocol/run-output.ts";
@@ -54,7 +55,7 @@ export const startTraining: StartTraining = (args, environment, listener) => {
   const { stdout, stderr } = child;
   if (stdout !== null)
     onLines(stdout, (text) => {
-      const line = readLine(text);
+      const line = jsonBy(text, RunLine);
       if (line === null) hear(text);
       else listener.line(line);
     });
@@ -70,12 +71,3 @@ export const startTraining: StartTraining = (args, environment, listener) => {
     }),
   });
 };
-
-function readLine(text: string): RunLine | null {
-  try {
-    const parsed = RunLine.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
-}

@@ -5,7 +5,7 @@
 import { copyFile, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
-import * as z from "zod";
+import { parseJson } from "../json.ts";
 import { namesOn, surface, type Surface } from "../protocol/surface.ts";
 import { EVOLUTION_VERSION, Lineage, type GateReport, type LineageEntry } from "../protocol/evolution.ts";
 import { sha256OfFile } from "./checked-files.ts";
@@ -57,15 +57,9 @@ export async function readLineage(home: string): Promise<LineageOutcome> {
       return { kind: "lineage", lineage: { version: EVOLUTION_VERSION, entries: [], uses: [] } };
     return { kind: "bad-lineage", path: file, detail: codeOf(error) };
   }
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch (error) {
-    return { kind: "bad-lineage", path: file, detail: error instanceof Error ? error.message : "" };
-  }
-  const parsed = Lineage.safeParse(data);
-  if (parsed.success) return { kind: "lineage", lineage: parsed.data };
-  return { kind: "bad-lineage", path: file, detail: z.prettifyError(parsed.error).replaceAll("\n", " ") };
+  const reading = parseJson(text, Lineage);
+  if (reading.kind === "value") return { kind: "lineage", lineage: reading.value };
+  return { kind: "bad-lineage", path: file, detail: reading.detail };
 }
 
 /**

@@ -3,6 +3,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
+import { parseJson } from "../json.ts";
 import { codeOf } from "../errors.ts";
 import { withLock } from "../lock.ts";
 import type { ModelFailure } from "./outcomes.ts";
@@ -48,15 +49,9 @@ export async function readOwnModels(home: string): Promise<OwnModels> {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return { kind: "models", models: [] };
     return { kind: "bad-models-file", path: file, detail: codeOf(error) || String(error) };
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    return { kind: "bad-models-file", path: file, detail: error instanceof Error ? error.message : "" };
-  }
-  const parsed = ownModelsFile.safeParse(json);
-  if (parsed.success) return { kind: "models", models: parsed.data.models };
-  return { kind: "bad-models-file", path: file, detail: z.prettifyError(parsed.error).replaceAll("\n", " ") };
+  const reading = parseJson(text, ownModelsFile);
+  if (reading.kind === "value") return { kind: "models", models: reading.value.models };
+  return { kind: "bad-models-file", path: file, detail: reading.detail };
 }
 
 /**

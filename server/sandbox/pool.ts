@@ -1,5 +1,6 @@
 /** Keeps interpreters running and hands them out: starts, queue, affinity to cached states, replacement. */
 import { setMaxListeners } from "node:events";
+import { messageOf } from "../errors.ts";
 import { namesOn } from "../protocol/surface.ts";
 import { ServiceUnavailable } from "../services.ts";
 import { Interpreter } from "./interpreter.ts";
@@ -241,7 +242,7 @@ export class Pool {
   /** After a start that failed: tries again in a while, or tells those who wait. Whoever comes later is a new try. */
   #startAgain(slot: Slot, error: unknown): void {
     if (this.#disposed) return;
-    this.#lastFailure = error instanceof Error ? error.message : String(error);
+    this.#lastFailure = messageOf(error);
     this.#failures += 1;
     if (this.#last === null) this.#fallback = (this.#fallback + 1) % FALLBACKS.length;
     const isAnyWell = this.#slots.some(({ state }) => state === "idle" || state === "busy");

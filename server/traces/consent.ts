@@ -3,7 +3,8 @@ import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
-import { codeOf } from "../errors.ts";
+import { parseJson } from "../json.ts";
+import { codeOf, messageOf } from "../errors.ts";
 import { UNSTOPPED, withLock } from "../lock.ts";
 import type { Trace } from "../protocol/trace.ts";
 
@@ -33,15 +34,10 @@ export async function readConsent(folder: string): Promise<ConsentReading> {
     text = await readFile(file, "utf8");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return { kind: "consent", consent: UNDECIDED };
-    return bad(file, error instanceof Error ? error.message : String(error));
+    return bad(file, messageOf(error));
   }
-  try {
-    const parsed = Consent.safeParse(JSON.parse(text));
-    if (parsed.success) return { kind: "consent", consent: parsed.data };
-    return bad(file, z.prettifyError(parsed.error).replaceAll("\n", " "));
-  } catch (error) {
-    return bad(file, error instanceof Error ? error.message : String(error));
-  }
+  const reading = parseJson(text, Consent);
+  return reading.kind === "value" ? { kind: "consent", consent: reading.value } : bad(file, reading.detail);
 }
 
 /** Changes the decision; one that cannot be read is left as it is. */

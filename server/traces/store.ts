@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { open, readFile, mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import writeFileAtomic from "write-file-atomic";
+import { jsonOf } from "../json.ts";
 import { codeOf } from "../errors.ts";
 import { UNSTOPPED, withLock } from "../lock.ts";
 import { Trace, TRACE_VERSION, type TraceSummary, summarise } from "../protocol/trace.ts";
@@ -84,12 +85,9 @@ export type ParsedLine =
 
 /** Reads one line. A trace of a newer version is named as such, so that a person knows to update rather than to repair. */
 export function parseTraceLine(line: string): ParsedLine {
-  let data: unknown;
-  try {
-    data = JSON.parse(line);
-  } catch {
+  const data = jsonOf(line);
+  if (data === undefined)
     return { kind: "bad", reason: "not complete JSON; it was probably cut off by a kill or a full disk" };
-  }
   const version = typeof data === "object" && data !== null && "version" in data ? data.version : undefined;
   if (typeof version === "number" && version > TRACE_VERSION)
     return {

@@ -60,6 +60,7 @@ const OPEN = [
   "server/turns.ts",
   "server/lock.ts",
   "server/errors.ts",
+  "server/json.ts",
 ];
 
 /** Packages that only these rooms may import. */

@@ -4,9 +4,10 @@
  * generation on every server.
  */
 import * as z from "zod";
+import { jsonOf } from "../../json.ts";
 import type { Candidate, SamplingOptions } from "../../services.ts";
 import { StopMatcher } from "../stop.ts";
-import { ask, COMPLETIONS, ErrorBody, jsonOf, type Answer, type Endpoint } from "./endpoint.ts";
+import { ask, COMPLETIONS, ErrorBody, type Answer, type Endpoint } from "./endpoint.ts";
 import type { EndpointFailure } from "./failures.ts";
 
 /** What is asked of the server for one candidate. */

@@ -1,5 +1,7 @@
 /** An OpenAI-compatible server: its address, checked, and one request to it, with everything that may come of that. */
 import * as z from "zod";
+import { jsonOf } from "../../json.ts";
+import { messageOf } from "../../errors.ts";
 import type { EndpointFailure } from "./failures.ts";
 
 /** Where a model is served, and how it is asked. */
@@ -189,17 +191,8 @@ function retryAfter(value: string | null): number | null {
   return Number.isNaN(date) ? null : Math.max(0, (date - Date.now()) / 1000);
 }
 
-/** A JSON value, or undefined. */
-export function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function detailOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   if (cause instanceof Error && "code" in cause && typeof cause.code === "string") return cause.code;
-  return cause instanceof Error ? cause.message : String(cause);
+  return messageOf(cause);
 }

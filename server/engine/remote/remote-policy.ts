@@ -2,11 +2,12 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
+import { jsonOf } from "../../json.ts";
 import type { ModelIdentity, PolicyModel, ProposeRequest, ProposeResult } from "../../services.ts";
 import { Turns } from "../../turns.ts";
 import type { PolicyCounters } from "../policy.ts";
 import { complete, type Completion, type CompletionRequest } from "./completion.ts";
-import { addressOf, ask, jsonOf, MODELS, type Endpoint } from "./endpoint.ts";
+import { addressOf, ask, MODELS, type Endpoint } from "./endpoint.ts";
 import { describeEndpointFailure, type EndpointFailure } from "./failures.ts";
 
 /** A policy, or why the server cannot be used. `key`: the key is missing or wrong. */

@@ -57,6 +57,10 @@ describe("headings", () => {
   it("of a written solution or answer end the statement", () => {
     check("# Problem\nA.\n## Hint\nUse 42.\n## Solution\nIt is 42.", ["heading: A."]);
     check("# Problem\nA.\n\n<details>\n<summary>Answer</summary>\n\n42\n\n</details>", ["heading: A."]);
+    check("# Problem 1\nA.\n\n**Solution.** It is 42.\n\nIndeed.\n\n# Problem 2\nB.\n\n**Hint:** 42", [
+      "heading: A.",
+      "heading: B.",
+    ]);
   });
   it("in fences, math, comments and front matter are none", () => {
     check(
@@ -169,6 +173,9 @@ describe("bold labels", () => {
 });
 
 describe("lists below a heading in the plural", () => {
+  it("hold problems that a bold label of a solution ends", () => {
+    check("## Exercises\n1. A?\n\n   **Solution.** 42\n2. B?", ["item: A?", "item: B?"]);
+  });
   it("hold one problem in each item", () => {
     check("## Exercises\n\nDo these.\n\n1. A?\n2. B\n   b?\n\n   - part\n\n- [ ] C?\n\n## Notes\n- no", [
       "item: A?",
