@@ -20,7 +20,10 @@ export async function askForFineTuning(parts: Parts): Promise<RequestParams<"fin
 
 /** Problems, rounds and thoroughness. */
 export async function askForEvolution(): Promise<RequestParams<"evolve"> | null> {
-  const problems = await pickFile(vscode.l10n.t("Select problems: JSON lines with id, problem and answer"));
+  const problems = await pickFile(
+    vscode.l10n.t("Select problems: a Markdown file whose problems have answers, or JSON lines"),
+    { [vscode.l10n.t("Markdown or JSON lines")]: ["md", "markdown", "jsonl"] },
+  );
   if (problems === undefined) return null;
   const text = await vscode.window.showInputBox({
     ...STAYS,
@@ -100,11 +103,11 @@ async function pickTraces(parts: Parts): Promise<string | null | undefined> {
   }
 }
 
-async function pickFile(title: string): Promise<string | undefined> {
-  const picked = await vscode.window.showOpenDialog({
-    title,
-    filters: { [vscode.l10n.t("JSON lines")]: ["jsonl"] },
-  });
+async function pickFile(
+  title: string,
+  filters = { [vscode.l10n.t("JSON lines")]: ["jsonl"] },
+): Promise<string | undefined> {
+  const picked = await vscode.window.showOpenDialog({ title, filters });
   return picked?.[0]?.fsPath;
 }
 

@@ -1,11 +1,12 @@
 /** What `rstar eval` is asked for, turned into a plan. */
+import type { ProblemOptions } from "../document/problems.ts";
 import { budgetName, readBudget, readMethod, type Budget, type Method } from "../evaluation/methods.ts";
 import type { EvaluationProblem } from "../evaluation/problems.ts";
 import type { EvaluationPlan } from "../evaluation/run.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 
 /** The options as commander hands them over. */
-export interface EvalOptions {
+export interface EvalOptions extends ProblemOptions {
   readonly problems?: string;
   readonly set?: string;
   readonly data?: string;

@@ -1,24 +1,25 @@
 /** Which problems `rstar eval` is asked to evaluate on: a file of a person's own, or a public benchmark by name. */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { codeOf } from "../errors.ts";
+import type { ProblemOptions } from "../document/problems.ts";
 import { BENCHMARKS, loadBenchmark } from "../evaluation/benchmarks.ts";
 import { readProblems, type EvaluationProblem } from "../evaluation/problems.ts";
 import { dataHome } from "../models/home.ts";
 import type { EvalOptions } from "./eval-options.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
+import { problemLines } from "./problem-file.ts";
 
 /** The problems and the name that reports give them. @throws CommandFailure with every line that is wrong. */
 export async function problemsFor(
-  { problems, set, data }: Pick<EvalOptions, "problems" | "set" | "data">,
+  { problems, set, data, ...words }: Pick<EvalOptions, "problems" | "set" | "data" | keyof ProblemOptions>,
   signal: AbortSignal,
 ): Promise<{ readonly set: string; readonly all: readonly EvaluationProblem[] }> {
   if ((problems === undefined) === (set === undefined))
     throw new CommandFailure(
       EXIT.usage,
-      "Name the problems, in one of two ways: --problems FILE.jsonl or --set NAME.",
+      "Name the problems, in one of two ways: --problems FILE or --set NAME.",
     );
-  if (problems !== undefined) return { set: path.basename(problems), all: await readProblemFile(problems) };
+  if (problems !== undefined)
+    return { set: path.basename(problems), all: await readProblemFile(problems, words) };
   const benchmark = BENCHMARKS.find(({ name }) => name === set);
   if (benchmark === undefined) throw new Error(`the option let an unknown set through: ${String(set)}`);
   const places = { data: data ?? null, cache: path.join(dataHome(), "benchmarks"), fetch: fetchBytes };
@@ -39,18 +40,8 @@ async function fetchBytes(
   };
 }
 
-async function readProblemFile(file: string): Promise<readonly EvaluationProblem[]> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    const code = codeOf(error) || String(error);
-    throw new CommandFailure(
-      EXIT.input,
-      code === "ENOENT" ? `There is no file ${file}.` : `${file} could not be read (${code}).`,
-    );
-  }
-  const reading = readProblems(text);
+async function readProblemFile(file: string, words: ProblemOptions): Promise<readonly EvaluationProblem[]> {
+  const reading = readProblems(await problemLines(file, words));
   if (reading.kind === "problems") return reading.problems;
   const shown = reading.issues.slice(0, 10);
   const more = reading.issues.length - shown.length;

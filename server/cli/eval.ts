@@ -20,15 +20,17 @@ import { createEvalProgress } from "./eval-progress.ts";
 import { problemsFor } from "./eval-problems.ts";
 import { describeModels, describeSession, localParts } from "./eval-session.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
+import { withWords } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { count, wholeNumber } from "./numbers.ts";
+import { PROBLEM_FILE } from "./problem-file.ts";
 
 /** The command. */
 export function evalCommand(): Command {
-  return new Command("eval")
+  return withWords(new Command("eval"))
     .description("Evaluates strategies on a set of problems, side by side, with intervals and paired tests.")
-    .option("--problems <file>", "JSON lines: {id, problem, answer, level?}")
+    .option("--problems <file>", PROBLEM_FILE)
     .addOption(
       new Option(
         "--set <name>",

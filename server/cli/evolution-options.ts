@@ -1,9 +1,8 @@
 /** What `rstar finetune` and `rstar evolve` are asked for, turned into a run that can begin. */
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { messageOf } from "../errors.ts";
 import { defaultTraceFile, modelManager } from "../compose.ts";
+import type { ProblemOptions } from "../document/problems.ts";
 import { evaluationProblems } from "../evolution/decontamination.ts";
 import { finetuneMaterial, withoutOptedOut } from "../evolution/finetune.ts";
 import { overridden } from "../evolution/overrides.ts";
@@ -13,9 +12,11 @@ import type { NewRun } from "../evolution/rounds.ts";
 import { readLineage } from "../models/adapters.ts";
 import { describeFailure, type ModelProgress } from "../models/outcomes.ts";
 import type { EvolutionSettings, TrainingProfile } from "../protocol/evolution.ts";
+import { namesOn } from "../protocol/surface.ts";
 import type { Trace } from "../protocol/trace.ts";
-import { isOptedOut, readConsent, type Consent } from "../traces/consent.ts";
+import { isOptedOut, readConsent, trainingMark, type Consent } from "../traces/consent.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
+import { problemLines } from "./problem-file.ts";
 import { readTraceFiles } from "./trace-files.ts";
 
 /** What both commands take. */
@@ -49,7 +50,7 @@ export interface FinetuneFlags extends CommonOptions {
 }
 
 /** The options of `rstar evolve`. */
-export interface EvolveFlags extends CommonOptions {
+export interface EvolveFlags extends CommonOptions, ProblemOptions {
   readonly problems?: string;
   readonly rounds: number;
   readonly bootstrap?: string;
@@ -96,7 +97,7 @@ export async function newEvolution(flags: EvolveFlags, fetching: Fetching): Prom
       EXIT.usage,
       "Name the problems with --problems, or go on with a run by --resume.",
     );
-  const problems = await problemsOf(flags.problems, flags.limit);
+  const problems = await problemsOf(flags.problems, flags);
   const base = await baseOf(flags, fetching);
   const settings = settingsFrom(flags, base.id, roundsFrom(flags, flags.profile), "searched", {
     ...(flags.bootstrap === undefined ? {} : { bootstrap: flags.bootstrap }),
@@ -154,11 +155,16 @@ async function inUseOn(base: {
   };
 }
 
-async function problemsOf(file: string, limit: number | undefined): Promise<readonly TrainingProblem[]> {
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    throw new CommandFailure(EXIT.input, `${file} cannot be read: ${messageOf(error)}`);
-  });
-  const reading = readTrainingProblems(text, evaluationProblems());
+async function problemsOf(
+  file: string,
+  { limit, ...words }: Pick<EvolveFlags, "limit" | keyof ProblemOptions>,
+): Promise<readonly TrainingProblem[]> {
+  if (trainingMark({ kind: "consent", consent: await ownConsent() }, file) === "opted-out")
+    throw new CommandFailure(
+      EXIT.input,
+      `${file} is opted out of training, so nothing was begun. ${namesOn().takeIn} takes it in again.`,
+    );
+  const reading = readTrainingProblems(await problemLines(file, words), evaluationProblems());
   if (reading.kind === "bad")
     throw new CommandFailure(
       EXIT.input,

@@ -20,9 +20,11 @@ import {
 } from "./evolution-options.ts";
 import { eventLine, reportText } from "./evolution-view.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
+import { withWords } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { wholeNumber } from "./numbers.ts";
+import { PROBLEM_FILE } from "./problem-file.ts";
 
 /** `rstar finetune`. */
 export function finetuneCommand(): Command {
@@ -42,11 +44,11 @@ export function finetuneCommand(): Command {
 /** `rstar evolve`. */
 export function evolveCommand(): Command {
   return common(
-    new Command("evolve").description(
+    withWords(new Command("evolve")).description(
       "Self-evolution: searches problems with given answers and trains on the traces, round after round.",
     ),
   )
-    .option("--problems <file>", "JSON lines with id, problem and answer")
+    .option("--problems <file>", PROBLEM_FILE)
     .option("--limit <n>", "only the first n problems", wholeNumber)
     .option("--rounds <n>", "rounds", wholeNumber, 4)
     .option("--bootstrap <id>", "the model that searches in the first round (default: the base)")

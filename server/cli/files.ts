@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { access, readFile, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { Command } from "commander";
 import writeFileAtomic from "write-file-atomic";
 import { decode, encode } from "../document/decode.ts";
 import { findProblems, type Problem, type ProblemOptions } from "../document/problems.ts";
@@ -73,15 +74,15 @@ export async function writeSolution(
   }
 }
 
-async function readText(file: string): Promise<{ text: string; bom: boolean }> {
+/** Reads a file as text. @throws CommandFailure when it is missing, a folder, or not UTF-8. */
+export async function readText(file: string): Promise<{ text: string; bom: boolean }> {
   let bytes: Buffer;
   try {
     bytes = await readFile(file);
   } catch (error) {
     const code = codeOf(error);
     if (code === "ENOENT") throw new CommandFailure(EXIT.input, `There is no file ${file}.`);
-    if (code === "EISDIR")
-      throw new CommandFailure(EXIT.input, `${file} is a folder; name a Markdown file in it.`);
+    if (code === "EISDIR") throw new CommandFailure(EXIT.input, `${file} is a folder; name a file in it.`);
     throw new CommandFailure(EXIT.input, `${file} could not be read: ${String(error)}`);
   }
   const decoded = decode(bytes);
@@ -103,8 +104,23 @@ export function lineOf(text: string, offset: number): number {
   return line;
 }
 
-/** `Problem,Aufgabe` as the words that begin a problem's heading. */
-export function headingWords(text: string): string[] {
+/** Adds the words by which problems and answers are found in a Markdown file: `ProblemOptions`. */
+export function withWords(command: Command): Command {
+  return command
+    .option(
+      "--headings <words>",
+      "words that begin a problem's heading or bold label, separated by commas",
+      wordList,
+    )
+    .option(
+      "--answers <words>",
+      "words that begin the line of a given answer, separated by commas",
+      wordList,
+    );
+}
+
+/** `Problem, Aufgabe` as a list. */
+export function wordList(text: string): string[] {
   return text
     .split(",")
     .map((word) => word.trim())

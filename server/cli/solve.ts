@@ -14,13 +14,13 @@ import { solve } from "../search/solve.ts";
 import { toSolution } from "../solutions.ts";
 import { openTraceFiles } from "../traces/files.ts";
 import { createTraceStore } from "../traces/store.ts";
-import type { Problem } from "../document/problems.ts";
+import type { Problem, ProblemOptions } from "../document/problems.ts";
 import type { EngineStats } from "../engine/engine.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { TraceStore } from "../services.ts";
 import { modelsFrom, withEndpoint, type EndpointFlags } from "./endpoint.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
-import { headingWords, readProblems, writeSolution } from "./files.ts";
+import { readProblems, withWords, writeSolution } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { wholeNumber } from "./numbers.ts";
@@ -28,7 +28,7 @@ import { createProgress } from "./progress.ts";
 import { paintFor, renderResult } from "./render.ts";
 import { newTraceId } from "../traces/trace-id.ts";
 
-interface Options extends EndpointFlags {
+interface Options extends EndpointFlags, ProblemOptions {
   readonly problem?: number[];
   readonly strategy?: StrategyName;
   readonly profile: ProfileName;
@@ -38,14 +38,13 @@ interface Options extends EndpointFlags {
   readonly settle?: number;
   readonly concurrency: number;
   readonly write?: boolean;
-  readonly headings?: string[];
   readonly json?: boolean;
   readonly stats?: boolean;
 }
 
 /** The command. */
 export function solveCommand(): Command {
-  return withEndpoint(new Command("solve"))
+  return withWords(withEndpoint(new Command("solve")))
     .description(
       "Solves the problems of a Markdown file and shows every step with its evidence, Q-value and visits.",
     )
@@ -69,7 +68,6 @@ export function solveCommand(): Command {
     .option("--model <id>", "the policy, as `rstar models list` names it")
     .option("--ppm <id>", "score steps with this process preference model; `none`: with none")
     .option("--concurrency <n>", "problems searched side by side", wholeNumber, 4)
-    .option("--headings <words>", "words that begin a problem's heading, separated by commas", headingWords)
     .option("--write", "put the solutions into the file, below their problems")
     .option("--stats", "say where the time and the tokens went")
     .option("--json", "print one JSON object per problem instead of text")

@@ -2,25 +2,24 @@
 import { Command } from "commander";
 import { openPython } from "../compose.ts";
 import { parseSolution } from "../document/solution.ts";
-import { isStale } from "../document/problems.ts";
+import { isStale, type ProblemOptions } from "../document/problems.ts";
 import type { StepCheck } from "../protocol/solving.ts";
 import { verifySolution, verifyTrace, type SolutionCheck } from "../verify.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
-import { headingWords, readProblems } from "./files.ts";
+import { readProblems, withWords } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { findTrace } from "./traces.ts";
 
 /** The command. */
 export function verifyCommand(): Command {
-  return new Command("verify")
+  return withWords(new Command("verify"))
     .description("Runs every stored step again and compares what it prints, without any model.")
     .argument("[file]", "a Markdown file with solutions")
     .option(
       "--trace <id>",
       "replay a stored trace instead: every candidate that ran, not only the chosen ones",
     )
-    .option("--headings <words>", "words that begin a problem's heading, separated by commas", headingWords)
-    .action(async (file: string | undefined, options: { trace?: string; headings?: string[] }) => {
+    .action(async (file: string | undefined, options: ProblemOptions & { trace?: string }) => {
       const { signal, release } = interruptSignal();
       const python = openPython();
       try {
@@ -38,11 +37,11 @@ type Python = ReturnType<typeof openPython>;
 
 async function verifyFile(
   file: string,
-  options: { headings?: string[] },
+  words: ProblemOptions,
   { sandbox, grader }: Python,
   signal: AbortSignal,
 ): Promise<void> {
-  const { text, problems, issues } = await readProblems(file, options);
+  const { text, problems, issues } = await readProblems(file, words);
   for (const issue of issues) process.stderr.write(`${file}: ${issue}\n`);
   let solutions = 0;
   let holding = 0;

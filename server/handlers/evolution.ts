@@ -1,4 +1,5 @@
 /** Fine-tuning and evolution in the editor: one run at a time, in a process of its own, told to the client as it goes. */
+import { DEFAULT_PROBLEM_OPTIONS } from "../document/problems.ts";
 import { readState, runFolder } from "../evolution/run-folder.ts";
 import { findRun, isRunning, listRuns } from "../evolution/runs.ts";
 import { STAGE_WORDS } from "../evolution/words.ts";
@@ -59,8 +60,18 @@ export class Evolution {
     { problems, rounds, profile, ...tokens }: ParamsOf<typeof REQUESTS.evolve>,
     signal: AbortSignal,
   ): Promise<RunOutcome> {
-    const args = ["evolve", "--problems", problems, "--rounds", String(rounds), "--profile", profile];
+    const args = ["evolve", "--problems", problems, ...this.#wordsOfItsOwn()];
+    args.push("--rounds", String(rounds), "--profile", profile);
     return await this.#begin({ title: "Evolution", args: await this.#withSettings(args) }, tokens, signal);
+  }
+
+  /** By which words a Markdown file's problems and answers are found here, where that is not by the usual ones. */
+  #wordsOfItsOwn(): string[] {
+    const { document } = this.#session.settings;
+    return (["headings", "answers"] as const).flatMap((name) => {
+      const words = document[name].join();
+      return words === DEFAULT_PROBLEM_OPTIONS[name].join() ? [] : [`--${name}`, words];
+    });
   }
 
   /** `rstar/evolution/resume` */

@@ -33,6 +33,7 @@ const NAMES = {
     dataFolder: "the environment variable RSTAR_HOME",
     python: "the environment variable RSTAR_PYTHON",
     torchIndex: "the environment variable RSTAR_TORCH_INDEX",
+    takeIn: "rstar traces opt-out FILE --undo",
   },
   editor: {
     addFile: "Use a Model File of Your Own…",
@@ -46,6 +47,7 @@ const NAMES = {
     dataFolder: "the setting rstarMath.model.dataFolder",
     python: "the setting rstarMath.training.pythonPath",
     torchIndex: "the setting rstarMath.training.torchIndex",
+    takeIn: "Manage Collected Traces…",
   },
 } as const satisfies Record<Surface, Readonly<Record<string, string>>>;
 

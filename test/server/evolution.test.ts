@@ -122,6 +122,14 @@ describe("a new run", () => {
     puppet.end(1);
   });
 
+  it("finds a Markdown file's problems and answers by the words of the settings", async () => {
+    const { editor, started } = await scene({ document: { headings: ["Aufgabe", "Frage"] } });
+    void editor.ask("evolve", { problems: "p.md", rounds: 1, profile: "smoke" });
+    const puppet = await first(started);
+    expect(puppet.args.join(" ")).toContain("--problems p.md --headings Aufgabe,Frage --rounds 1 ");
+    puppet.end(1);
+  });
+
   it("trains what is below a model that comes with an adapter on it", async () => {
     const model = { dataFolder: temporaryFolder(), policy: "rstar-coder-0.5b" };
     const { editor, started } = await scene({ model });

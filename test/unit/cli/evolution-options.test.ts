@@ -24,6 +24,7 @@ vi.mock(import("../../../server/compose.ts"), async (original) => {
 });
 
 let home = "";
+const fetching = { signal: new AbortController().signal, onProgress: () => undefined };
 
 beforeEach(() => {
   home = mkdtempSync(path.join(os.tmpdir(), "rstar-options-"));
@@ -57,10 +58,19 @@ it("takes no earlier search of a file that was opted out, then or since, and say
   const flags: EvolveFlags = {
     ...{ problems, traces: [file], rounds: 1, profile: "smoke", seed: 1, ppmLoss: "pairwise", base: "base" },
   };
-  const run = await newEvolution(flags, {
-    signal: new AbortController().signal,
-    onProgress: () => undefined,
-  });
+  const run = await newEvolution(flags, fetching);
   expect(run.traces?.map(({ id }) => id)).toEqual(["kept"]);
   expect(said).toHaveBeenCalledWith("2 traces are of files that are opted out and are left out.\n");
+});
+
+it("trains on the problems of a Markdown file, unless that is opted out", async () => {
+  const problems = path.join(home, "sheet.md");
+  writeFileSync(problems, "# Problem 1\n\nWhat is 1 + 1?\n\nAnswer: 2\n");
+  const flags: EvolveFlags = {
+    ...{ problems, rounds: 1, profile: "smoke", seed: 1, ppmLoss: "pairwise", base: "base" },
+  };
+  const run = await newEvolution(flags, fetching);
+  expect(run.problems).toEqual([{ id: "problem-1", problem: "What is 1 + 1?", answer: "2" }]);
+  await changeConsent(path.dirname(defaultTraceFile()), (consent) => optOut(consent, problems, true));
+  await expect(newEvolution(flags, fetching)).rejects.toThrow(/opted out.*rstar traces opt-out FILE --undo/u);
 });

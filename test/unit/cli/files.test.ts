@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import lockfile from "proper-lockfile";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { headingWords, readProblems, writeSolution } from "../../../server/cli/files.ts";
+import { readProblems, wordList, writeSolution } from "../../../server/cli/files.ts";
 import type { Problem } from "../../../server/document/problems.ts";
 import type { Solution } from "../../../server/document/solution.ts";
 
@@ -125,7 +125,7 @@ describe("the words of a problem's heading", () => {
   it("are a setting", async () => {
     await writeFile(file, "# Aufgabe 1\n\nWas ist 1 + 1?\n");
     expect((await readProblems(file)).problems).toHaveLength(0);
-    expect((await readProblems(file, { headings: headingWords("Aufgabe, Frage") })).problems).toHaveLength(1);
+    expect((await readProblems(file, { headings: wordList("Aufgabe, Frage") })).problems).toHaveLength(1);
   });
 });
 
