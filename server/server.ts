@@ -25,7 +25,7 @@ import { Marks } from "./handlers/marks.ts";
 import { MathImages } from "./handlers/math-images.ts";
 import { say } from "./handlers/messages.ts";
 import { documentSymbols, foldingRanges } from "./handlers/outline.ts";
-import { registerRequests, requestHandlers } from "./handlers/requests.ts";
+import { registerRequests, requestHandlers, type RequestHandlers } from "./handlers/requests.ts";
 import { Searches } from "./handlers/searches.ts";
 import type { EditorServices } from "./handlers/services.ts";
 import type { ClientAbilities, Session } from "./handlers/session.ts";
@@ -35,15 +35,52 @@ import { TraceLibrary } from "./handlers/trace-library.ts";
 import { Rechecks } from "./handlers/verifying.ts";
 import { version } from "./version.ts";
 
+/** What serves one client. */
+interface Parts {
+  readonly session: Session;
+  readonly status: StatusReporter;
+  readonly marks: Marks;
+  readonly rechecks: Rechecks;
+  readonly images: MathImages;
+  readonly handlers: RequestHandlers;
+}
+
 /** Serves a client until it goes away. */
 export function startServer(connection: Connection, services: EditorServices): void {
   speakToEditor();
-  const documents = new Documents();
-  const folder = (): string => session.settings.model.dataFolder;
+  const opened = openSession(connection, services);
+  const { session, status, marks } = opened;
+  const parts: Parts = {
+    ...opened,
+    rechecks: new Rechecks(session),
+    images: new MathImages(session.client.display),
+    handlers: requestHandlers(session, status),
+  };
+  const settings = followSettings(parts);
+  registerRequests(connection, parts.handlers, settings.inUse);
+  initialize(parts, settings);
+  followClient(parts);
+  followDocuments(parts);
+  answerFeatures(parts);
+  connection.onShutdown(async () => {
+    session.searches.stopAll();
+    status.dispose();
+    marks.dispose();
+    await session.runtime.close();
+  });
+  session.documents.listen(connection);
+  connection.listen();
+}
+
+/** The session, and what tells the client of its changes: each knows the others. */
+function openSession(
+  connection: Connection,
+  services: EditorServices,
+): Pick<Parts, "session" | "status" | "marks"> {
   const session: Session = {
     connection,
     services,
-    documents,
+    documents: new Documents(),
     settings: DEFAULT_SETTINGS,
     client: InitializationOptions.parse({}),
     abilities: abilitiesOf({}),
@@ -56,7 +93,7 @@ export function startServer(connection: Connection, services: EditorServices): v
       (url) => endpointKey(session, url),
     ),
     library: new TraceLibrary(
-      () => services.traces(folder()),
+      () => services.traces(session.settings.model.dataFolder),
       (ids) =>
         say(
           connection,
@@ -82,13 +119,22 @@ export function startServer(connection: Connection, services: EditorServices): v
     (value) => void connection.sendNotification(SERVER_NOTIFICATIONS.status.method, value),
   );
   const marks = new Marks(session);
-  const rechecks = new Rechecks(session);
-  const images = new MathImages(session.client.display);
-  const handlers = requestHandlers(session, status);
-  /** Ends when the settings that the client last told of are in use. */
-  let settling: Promise<void> = Promise.resolve();
-  registerRequests(connection, handlers, () => settling);
+  return { session, status, marks };
+}
 
+/** The client's settings as they come in. */
+interface SettingsInUse {
+  /** Takes settings into use and tells what is not usable of them. */
+  readonly use: (value: unknown) => void;
+  /** Asks the client for them. */
+  readonly ask: () => void;
+  /** Ends when those that the client last told of are in use. */
+  readonly inUse: () => Promise<void>;
+}
+
+function followSettings({ session, status, rechecks }: Parts): SettingsInUse {
+  const { connection, documents } = session;
+  let settling: Promise<void> = Promise.resolve();
   const use = (value: unknown): void => {
     const { settings, problems } = readSettings(value);
     const before = session.settings;
@@ -106,7 +152,16 @@ export function startServer(connection: Connection, services: EditorServices): v
       .then(use)
       .catch((error: unknown) => connection.console.error(`The settings cannot be read: ${String(error)}`));
   };
+  connection.onDidChangeConfiguration(({ settings }: { settings: unknown }) => {
+    if (session.abilities.configuration) ask();
+    else if (typeof settings === "object" && settings !== null && SETTINGS_SECTION in settings)
+      use(settings[SETTINGS_SECTION]);
+  });
+  return { use, ask, inUse: () => settling };
+}
 
+function initialize({ session, images, handlers }: Parts, { use, ask }: SettingsInUse): void {
+  const { connection } = session;
   connection.onInitialize((params): InitializeResult => {
     const options = InitializationOptions.safeParse(params.initializationOptions ?? {});
     session.abilities = abilitiesOf(params.capabilities);
@@ -114,7 +169,7 @@ export function startServer(connection: Connection, services: EditorServices): v
       session.client = options.data;
       images.display = options.data.display;
       session.settings = readSettings(options.data.settings).settings;
-      documents.use(session.settings.document);
+      session.documents.use(session.settings.document);
     } else connection.console.warn(`The initialization options are not usable: ${options.error.message}`);
     return initializeResult(session, serverCommands(connection, handlers).keys());
   });
@@ -127,11 +182,10 @@ export function startServer(connection: Connection, services: EditorServices): v
     void connection.client.register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION });
     ask();
   });
-  connection.onDidChangeConfiguration(({ settings }: { settings: unknown }) => {
-    if (session.abilities.configuration) ask();
-    else if (typeof settings === "object" && settings !== null && SETTINGS_SECTION in settings)
-      use(settings[SETTINGS_SECTION]);
-  });
+}
+
+function followClient({ session, images }: Parts): void {
+  const { connection } = session;
   connection.onNotification(CLIENT_NOTIFICATIONS.didChangeDisplay.method, (raw: unknown) => {
     const display = CLIENT_NOTIFICATIONS.didChangeDisplay.params.safeParse(raw);
     if (!display.success) return;
@@ -141,7 +195,10 @@ export function startServer(connection: Connection, services: EditorServices): v
   connection.onNotification(CLIENT_NOTIFICATIONS.didGrantTrust.method, () => {
     session.client = { ...session.client, trusted: true };
   });
+}
 
+function followDocuments({ session, marks, rechecks }: Parts): void {
+  const { connection, documents } = session;
   documents.onDidChange(({ document }) => marks.edited(document.uri));
   documents.onDidClose(({ document }) => {
     rechecks.end(document.uri);
@@ -153,9 +210,12 @@ export function startServer(connection: Connection, services: EditorServices): v
   connection.workspace.onDidRenameFiles(({ files }) => {
     for (const { oldUri, newUri } of files) session.searches.rename(oldUri, newUri);
   });
+}
 
+function answerFeatures({ session, marks, images, handlers }: Parts): void {
+  const { connection } = session;
   const read = <T, N>(uri: string, none: N, work: (document: OpenDocument) => T): T | N => {
-    const document = documents.get(uri);
+    const document = session.documents.get(uri);
     return document === null ? none : work(document);
   };
   connection.onCodeLens(({ textDocument: { uri } }) => {
@@ -179,15 +239,6 @@ export function startServer(connection: Connection, services: EditorServices): v
     if (shown !== null) show(connection, shown);
     return shown;
   });
-  connection.onShutdown(async () => {
-    session.searches.stopAll();
-    status.dispose();
-    marks.dispose();
-    await session.runtime.close();
-  });
-
-  documents.listen(connection);
-  connection.listen();
 }
 
 function abilitiesOf(capabilities: InitializeParams["capabilities"]): ClientAbilities {

@@ -41,89 +41,108 @@ export function readBody(
   containers: Containers,
   stopAtForeign = false,
 ): SolutionBody {
-  const body: SolutionBody = {
+  return new BodyReader(lines, last, containers).read(first, stopAtForeign);
+}
+
+class BodyReader {
+  readonly #lines: TextLines;
+  readonly #last: number;
+  readonly #containers: Containers;
+  readonly #body: SolutionBody = {
     answer: undefined,
     answerEvidence: [],
     steps: [],
     foreign: [],
     provenLine: null,
   };
-  const textAt = (number: number): string =>
-    number > last ? "" : lineContent(lines, lines.at(number), containers).text;
-  let folded = false;
-  for (let at = first; at <= last;) {
-    const text = textAt(at);
-    if (text.trim() === "") {
-      at += 1;
-      continue;
-    }
-    const next = readElement(at, text);
-    if (next !== null) {
-      body.provenLine = next - 1;
-      const step = body.steps.at(-1);
-      if (step !== undefined) step.end = lines.at(next - 1).end;
-      at = next;
-      continue;
-    }
-    if (stopAtForeign) return body;
-    const end = foreignEnd(at, text);
-    body.foreign.push({ start: lines.at(at).start, end: lines.at(end - 1).end });
-    at = end;
+  /** Within the fold of a long program. */
+  #folded = false;
+
+  constructor(lines: TextLines, last: number, containers: Containers) {
+    this.#lines = lines;
+    this.#last = last;
+    this.#containers = containers;
   }
-  return body;
+
+  read(first: number, stopAtForeign: boolean): SolutionBody {
+    const [lines, body] = [this.#lines, this.#body];
+    for (let at = first; at <= this.#last;) {
+      const text = this.#textAt(at);
+      if (text.trim() === "") {
+        at += 1;
+        continue;
+      }
+      const next = this.#element(at, text);
+      if (next !== null) {
+        body.provenLine = next - 1;
+        const step = body.steps.at(-1);
+        if (step !== undefined) step.end = lines.at(next - 1).end;
+        at = next;
+        continue;
+      }
+      if (stopAtForeign) return body;
+      const end = this.#foreignEnd(at, text);
+      body.foreign.push({ start: lines.at(at).start, end: lines.at(end - 1).end });
+      at = end;
+    }
+    return body;
+  }
 
   /** Reads the element that begins at this line; the line after it, or null when it is not ours. */
-  function readElement(at: number, text: string): number | null {
-    const step = body.steps.at(-1);
+  #element(at: number, text: string): number | null {
+    const step = this.#body.steps.at(-1);
     const head = /^\*\*Step (-?\d\S*|NaN|-?Infinity)\.\*\*(?: (.*))?$/s.exec(text);
-    if (head !== null) return readStepHead(at, Number(head[1]), head[2] ?? "");
+    if (head !== null) return this.#stepHead(at, Number(head[1]), head[2] ?? "");
     if (/^<sub>Found by .*<\/sub>$/s.test(text)) return at + 1;
-    if (step === undefined) return readAnswerPart(at, text);
-    if (/^<details><summary>Python, \d+ lines<\/summary>$/.test(text) && step.code === "" && !folded) {
-      folded = true;
+    if (step === undefined) return this.#answerPart(at, text);
+    if (/^<details><summary>Python, \d+ lines<\/summary>$/.test(text) && step.code === "" && !this.#folded) {
+      this.#folded = true;
       return at + 1;
     }
-    if (text === "</details>" && folded) {
-      folded = false;
+    if (text === "</details>" && this.#folded) {
+      this.#folded = false;
       return at + 1;
     }
     const code = /^(`{3,})python( escaped)?$/.exec(text);
-    if (code !== null) return readCode(step, at, code[1] ?? "", code[2] !== undefined);
+    if (code !== null) return this.#code(step, at, code[1] ?? "", code[2] !== undefined);
     const label = /^(Printed|Output|Value)( \(escaped\))?:(?: (`.*))?$/s.exec(text);
     if (label !== null) {
-      return readOutput(step, at, label[1] ?? "", label[2] !== undefined, label[3]);
+      return this.#output(step, at, label[1] ?? "", label[2] !== undefined, label[3]);
     }
     return readNumbers(step, text) ? at + 1 : null;
   }
 
-  function readAnswerPart(at: number, text: string): number | null {
+  #answerPart(at: number, text: string): number | null {
     const answer = /^\*\*Final answer:\*\* (.*)$/s.exec(text)?.[1];
-    if (answer !== undefined && body.answer === undefined) {
+    if (answer !== undefined && this.#body.answer === undefined) {
       const read = readAnswer(answer);
       if (read === undefined) return null;
-      body.answer = read;
+      this.#body.answer = read;
       return at + 1;
     }
     const evidence = text.startsWith("- ") ? readEvidence(text.slice(2)) : null;
-    if (evidence === null || body.answer === undefined) return null;
-    body.answerEvidence.push(evidence);
+    if (evidence === null || this.#body.answer === undefined) return null;
+    this.#body.answerEvidence.push(evidence);
     return at + 1;
   }
 
-  function readStepHead(at: number, number: number, firstLine: string): number {
+  #stepHead(at: number, number: number, firstLine: string): number {
     let read = unescapeInline(firstLine);
     let reason = read.text;
     let next = at + 1;
-    while (read.continues && next <= last) {
-      read = unescapeInline(textAt(next));
+    while (read.continues && next <= this.#last) {
+      read = unescapeInline(this.#textAt(next));
       reason += `\n${read.text}`;
       next += 1;
     }
-    const line = lines.at(at);
-    body.steps.push({
+    const line = this.#lines.at(at);
+    this.#body.steps.push({
       number,
       reason,
-      reasonRange: { start: lineContent(lines, line, containers).offset, end: lines.at(next - 1).end },
+      reasonRange: {
+        start: lineContent(this.#lines, line, this.#containers).offset,
+        end: this.#lines.at(next - 1).end,
+      },
       code: "",
       codeRange: null,
       output: undefined,
@@ -134,19 +153,22 @@ export function readBody(
       evidence: [],
       end: line.end,
     });
-    folded = false;
+    this.#folded = false;
     return next;
   }
 
-  function readCode(step: StepDraft, at: number, marks: string, escaped: boolean): number | null {
-    const close = ownFenceEnd(at, marks);
+  #code(step: StepDraft, at: number, marks: string, escaped: boolean): number | null {
+    const close = this.#ownFenceEnd(at, marks);
     if (close === null || step.codeRange !== null) return null;
-    step.code = fenced(at, close, escaped);
-    step.codeRange = { start: lines.at(at).next, end: Math.max(lines.at(at).next, lines.at(close - 1).end) };
+    step.code = this.#fenced(at, close, escaped);
+    step.codeRange = {
+      start: this.#lines.at(at).next,
+      end: Math.max(this.#lines.at(at).next, this.#lines.at(close - 1).end),
+    };
     return close + 1;
   }
 
-  function readOutput(
+  #output(
     step: StepDraft,
     at: number,
     label: string,
@@ -163,11 +185,11 @@ export function readBody(
       next = at + 1;
     } else {
       let open = at + 1;
-      while (open <= last && textAt(open).trim() === "") open += 1;
-      const marks = /^(`{3,})text$/.exec(textAt(open))?.[1];
-      const close = marks === undefined ? null : ownFenceEnd(open, marks);
+      while (open <= this.#last && this.#textAt(open).trim() === "") open += 1;
+      const marks = /^(`{3,})text$/.exec(this.#textAt(open))?.[1];
+      const close = marks === undefined ? null : this.#ownFenceEnd(open, marks);
       if (close === null) return null;
-      content = fenced(open, close, escaped);
+      content = this.#fenced(open, close, escaped);
       next = close + 1;
     }
     if (label === "Value") step.value = content;
@@ -175,9 +197,14 @@ export function readBody(
     return next;
   }
 
+  #textAt(number: number): string {
+    return number > this.#last ? "" : lineContent(this.#lines, this.#lines.at(number), this.#containers).text;
+  }
+
   /** The line that closes a fence, or null when none does. */
-  function fenceEnd(at: number, marks: string): number | null {
-    for (let number = at + 1; number <= last; number++) if (closesFence(textAt(number), marks)) return number;
+  #fenceEnd(at: number, marks: string): number | null {
+    for (let number = at + 1; number <= this.#last; number++)
+      if (closesFence(this.#textAt(number), marks)) return number;
     return null;
   }
 
@@ -185,26 +212,26 @@ export function readBody(
    * The same for a fence of ours, which is longer than any run of its mark inside. One that is not lost its closing
    * line, and runs on over whatever stands between it and the next fence.
    */
-  function ownFenceEnd(at: number, marks: string): number | null {
-    const close = fenceEnd(at, marks);
+  #ownFenceEnd(at: number, marks: string): number | null {
+    const close = this.#fenceEnd(at, marks);
     if (close === null) return null;
-    for (let number = at + 1; number < close; number++) if (textAt(number).includes(marks)) return null;
+    for (let number = at + 1; number < close; number++) if (this.#textAt(number).includes(marks)) return null;
     return close;
   }
 
-  function fenced(open: number, close: number, escaped: boolean): string {
+  #fenced(open: number, close: number, escaped: boolean): string {
     const content: string[] = [];
-    for (let number = open + 1; number < close; number++) content.push(textAt(number));
+    for (let number = open + 1; number < close; number++) content.push(this.#textAt(number));
     return escaped ? unescapeUnshown(content.join("\n")) : content.join("\n");
   }
 
   /** A person's text runs to the next blank line, and over blank lines inside a fence. */
-  function foreignEnd(at: number, text: string): number {
+  #foreignEnd(at: number, text: string): number {
     const marks = /^ {0,3}(`{3,}|~{3,})/.exec(text)?.[1];
-    const close = marks === undefined ? null : fenceEnd(at, marks);
+    const close = marks === undefined ? null : this.#fenceEnd(at, marks);
     if (close !== null) return close + 1;
     let end = at + 1;
-    while (end <= last && textAt(end).trim() !== "") end += 1;
+    while (end <= this.#last && this.#textAt(end).trim() !== "") end += 1;
     return end;
   }
 }

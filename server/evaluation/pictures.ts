@@ -35,104 +35,22 @@ interface Point {
   readonly high: number;
 }
 
+type Row = EvaluationReport["rows"][number];
+
 /** Draws what there is to draw of a report. */
 export async function drawPictures(report: EvaluationReport): Promise<DrawnPicture[]> {
-  const { Plot, draw: drawFile } = await openDrawing();
-  const methods = [...new Set(report.rows.map(({ method }) => method))];
-  const colours = methods.map((_, index) => `var(--c${index % COLOURS})`);
-  const color = { domain: methods, range: colours };
-  const symbol = {
-    domain: methods,
-    range: methods.map((_, index) => SYMBOLS[index % SYMBOLS.length] ?? "circle"),
-  };
-  const base = { width: WIDTH, className: "plot", color, symbol };
-  const draw = (options: Omit<PlotOptions, "document">): string =>
-    drawFile(options, methods.length, caption(report));
-  const share = { label: "strict accuracy", tickFormat: "%", grid: true, nice: true } as const;
-
-  const curve = (points: readonly Point[], x: string): string => {
-    const drawn = points.filter((point) => point.x > 0);
-    return draw({
-      ...base,
-      height: 420,
-      marginLeft: 56,
-      marginRight: 170,
-      marginBottom: 44,
-      x: { type: "log", label: x, grid: true, tickFormat: (value: number) => String(value) },
-      y: share,
-      marks: [
-        Plot.ruleX(drawn, {
-          x: "x",
-          y1: "low",
-          y2: "high",
-          stroke: "method",
-          strokeOpacity: 0.45,
-        }),
-        Plot.line(drawn, { x: "x", y: "y", z: "method", stroke: "method", sort: "x" }),
-        Plot.dot(drawn, {
-          x: "x",
-          y: "y",
-          stroke: "method",
-          fill: "method",
-          symbol: "method",
-          r: 4,
-        }),
-        ...labels(Plot.text, drawn),
-      ],
-    });
-  };
-
-  const points = (x: (index: number) => number): Point[] =>
-    report.rows
-      .filter(({ problems }) => problems > 0)
-      .map((row) => {
-        const [low, high] = row.strict.interval;
-        return { method: row.method, x: x(report.rows.indexOf(row)), y: row.strict.mean, low, high };
-      });
+  const canvas = await openCanvas(report);
   const rows = report.rows.filter(({ problems }) => problems > 0);
   if (rows.length === 0) return [];
-
-  const bars = rows.flatMap((row) => [
-    { row: row.name, method: row.method, kind: "chosen", value: row.strict.mean },
-    { row: row.name, method: row.method, kind: "pass@N", value: row.passAtN.mean },
-  ]);
-  const oracle = draw({
-    ...base,
-    height: 60 + 26 * rows.length,
-    marginLeft: 210,
-    marginRight: 60,
-    x: {
-      ...share,
-      label: "chosen answer (filled) and pass@N (outline): share of problems solved",
-      domain: [0, 1],
-    },
-    y: { label: null, domain: rows.map(({ name }) => name) },
-    marks: [
-      Plot.barX(
-        bars.filter(({ kind }) => kind === "pass@N"),
-        { x: "value", y: "row", stroke: "method", fill: "none", strokeDasharray: "3 2", inset: 1 },
-      ),
-      Plot.barX(
-        bars.filter(({ kind }) => kind === "chosen"),
-        { x: "value", y: "row", fill: "method", inset: 4 },
-      ),
-      Plot.text(rows, {
-        x: (row: (typeof rows)[number]) => Math.max(row.passAtN.mean, row.strict.mean),
-        y: "name",
-        dx: 6,
-        textAnchor: "start",
-        text: (row: (typeof rows)[number]) => `${percent(row.strict.mean)} / ${percent(row.passAtN.mean)}`,
-      }),
-      Plot.ruleX([0]),
-    ],
-  });
-
-  const pictures: DrawnPicture[] = [
+  const seconds = new Map(report.rows.map((row, index) => [row, report.measured.rows[index]?.seconds ?? 0]));
+  const byLevel = drawLevels(canvas, rows);
+  return [
     {
       file: "accuracy-tokens.svg",
       title: "Strict accuracy against generated tokens for a problem",
-      svg: curve(
-        points((index) => report.rows[index]?.generatedTokens.mean ?? 0),
+      svg: drawCurve(
+        canvas,
+        rows.map((row) => pointOf(row, row.generatedTokens.mean)),
         "tokens generated for a problem →",
       ),
     },
@@ -142,8 +60,9 @@ export async function drawPictures(report: EvaluationReport): Promise<DrawnPictu
           {
             file: "accuracy-seconds.svg",
             title: "Strict accuracy against seconds for a problem",
-            svg: curve(
-              points((index) => report.measured.rows[index]?.seconds ?? 0),
+            svg: drawCurve(
+              canvas,
+              rows.map((row) => pointOf(row, seconds.get(row) ?? 0)),
               "seconds for a problem →",
             ),
           },
@@ -151,17 +70,100 @@ export async function drawPictures(report: EvaluationReport): Promise<DrawnPictu
     {
       file: "pass-at-n.svg",
       title: "What was chosen beside what any trajectory found (pass@N)",
-      svg: oracle,
+      svg: drawChosenAndFound(canvas, rows),
     },
+    ...(byLevel === null ? [] : [{ file: "by-level.svg", title: "Strict accuracy by level", svg: byLevel }]),
   ];
+}
+
+/** Draws with the same colour and symbol for a method in all pictures of a report. */
+interface Canvas {
+  readonly Plot: Awaited<ReturnType<typeof openDrawing>>["Plot"];
+  readonly draw: (options: PlotOptions) => string;
+}
+
+async function openCanvas(report: EvaluationReport): Promise<Canvas> {
+  const { Plot, draw } = await openDrawing();
+  const methods = [...new Set(report.rows.map(({ method }) => method))];
+  const color = { domain: methods, range: methods.map((_, index) => `var(--c${index % COLOURS})`) };
+  const symbol = {
+    domain: methods,
+    range: methods.map((_, index) => SYMBOLS[index % SYMBOLS.length] ?? "circle"),
+  };
+  const base = { width: WIDTH, className: "plot", color, symbol };
+  return { Plot, draw: (options) => draw({ ...base, ...options }, methods.length, caption(report)) };
+}
+
+const SHARE = { label: "strict accuracy", tickFormat: "%", grid: true, nice: true } as const;
+
+function pointOf({ method, strict }: Row, x: number): Point {
+  const [low, high] = strict.interval;
+  return { method, x, y: strict.mean, low, high };
+}
+
+function drawCurve({ Plot, draw }: Canvas, points: readonly Point[], x: string): string {
+  const drawn = points.filter((point) => point.x > 0);
+  return draw({
+    height: 420,
+    marginLeft: 56,
+    marginRight: 170,
+    marginBottom: 44,
+    x: { type: "log", label: x, grid: true, tickFormat: (value: number) => String(value) },
+    y: SHARE,
+    marks: [
+      Plot.ruleX(drawn, { x: "x", y1: "low", y2: "high", stroke: "method", strokeOpacity: 0.45 }),
+      Plot.line(drawn, { x: "x", y: "y", z: "method", stroke: "method", sort: "x" }),
+      Plot.dot(drawn, { x: "x", y: "y", stroke: "method", fill: "method", symbol: "method", r: 4 }),
+      ...labels(Plot.text, drawn),
+    ],
+  });
+}
+
+/** A filled bar within an outlined one: what was chosen, and what a perfect choice would have reached. */
+function drawChosenAndFound({ Plot, draw }: Canvas, rows: readonly Row[]): string {
+  const chosen = rows.map((row) => ({ row: row.name, method: row.method, value: row.strict.mean }));
+  const found = rows.map((row) => ({ row: row.name, method: row.method, value: row.passAtN.mean }));
+  return draw({
+    height: 60 + 26 * rows.length,
+    marginLeft: 210,
+    marginRight: 60,
+    x: {
+      ...SHARE,
+      label: "chosen answer (filled) and pass@N (outline): share of problems solved",
+      domain: [0, 1],
+    },
+    y: { label: null, domain: rows.map(({ name }) => name) },
+    marks: [
+      Plot.barX(found, {
+        x: "value",
+        y: "row",
+        stroke: "method",
+        fill: "none",
+        strokeDasharray: "3 2",
+        inset: 1,
+      }),
+      Plot.barX(chosen, { x: "value", y: "row", fill: "method", inset: 4 }),
+      Plot.text(rows, {
+        x: (row: Row) => Math.max(row.passAtN.mean, row.strict.mean),
+        y: "name",
+        dx: 6,
+        textAnchor: "start",
+        text: (row: Row) => `${percent(row.strict.mean)} / ${percent(row.passAtN.mean)}`,
+      }),
+      Plot.ruleX([0]),
+    ],
+  });
+}
+
+/** Null where no problem says how hard it is. */
+function drawLevels({ Plot, draw }: Canvas, rows: readonly Row[]): string | null {
   const levels = rows.flatMap((row) =>
     row.byLevel
       .filter(({ problems }) => problems > 0)
       .map(({ level, strict }) => ({ row: row.name, method: row.method, level, value: strict.mean })),
   );
-  if (levels.length === 0) return pictures;
-  const byLevel = draw({
-    ...base,
+  if (levels.length === 0) return null;
+  return draw({
     height: 60 + 26 * rows.length,
     marginLeft: 210,
     marginRight: 20,
@@ -181,7 +183,6 @@ export async function drawPictures(report: EvaluationReport): Promise<DrawnPictu
       Plot.ruleX([0]),
     ],
   });
-  return [...pictures, { file: "by-level.svg", title: "Strict accuracy by level", svg: byLevel }];
 }
 
 /** Names the curves, the names moved apart where they would lie on each other. */
