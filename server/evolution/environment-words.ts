@@ -3,7 +3,7 @@ import { formatBytes } from "../models/outcomes.ts";
 import { namesOn } from "../protocol/surface.ts";
 import type { TRAINING_FAILURES } from "../protocol/training.ts";
 import { lastLines } from "../models/last-lines.ts";
-import type { ProgramEnd } from "./program.ts";
+import type { ProgramEnd } from "../models/program.ts";
 
 /** Why the environment cannot be had. */
 export interface EnvironmentFailure {

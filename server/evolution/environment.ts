@@ -19,7 +19,7 @@ import {
   succeeded,
   wordsOf,
 } from "./environment-words.ts";
-import { type ProgramEnd, runProgram } from "./program.ts";
+import { type ProgramEnd, runProgram } from "../models/program.ts";
 
 /** A Python that can train. */
 export interface TrainingEnvironment {

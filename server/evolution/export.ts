@@ -6,7 +6,7 @@ import { sha256OfFile } from "../models/checked-files.ts";
 import { packageRoot } from "../models/manifest.ts";
 import { wordsOf } from "./environment-words.ts";
 import { trainerHome } from "./environment.ts";
-import { type ProgramEnd, runProgram } from "./program.ts";
+import { type ProgramEnd, runProgram } from "../models/program.ts";
 
 /** The source of llama.cpp: a git bundle and its release. */
 export interface ConverterSource {

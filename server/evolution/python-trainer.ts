@@ -22,7 +22,7 @@ import {
   type Reference,
   TOP_TOKENS,
 } from "./parity.ts";
-import { runProgram } from "./program.ts";
+import { runProgram } from "../models/program.ts";
 import { isReason, parseLine, type ProgramResult, withoutResult } from "./trainer-output.ts";
 
 /** A base model with an exported adapter on it, to be opened in the engine. */

@@ -4,7 +4,7 @@ import { jsonOf } from "../json.ts";
 import { MetricsLine, TRAINING_FAILURES } from "../protocol/training.ts";
 import { Reference } from "./parity.ts";
 import { lastLines } from "../models/last-lines.ts";
-import type { ProgramEnd } from "./program.ts";
+import type { ProgramEnd } from "../models/program.ts";
 
 const Held = z.object({ loss: z.number(), accuracy: z.number() });
 

@@ -1,5 +1,4 @@
 /** The engine's binaries for GPUs: too large for the package, fetched on request with npm and checked by their hashes. */
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -7,9 +6,9 @@ import { pathToFileURL } from "node:url";
 import type { GpuKind } from "../protocol/models.ts";
 import { freeBytesOf } from "./ensure.ts";
 import packages from "./gpu-packages.json" with { type: "json" };
-import { killProgram } from "./kill.ts";
 import { withLock } from "../lock.ts";
 import { formatBytes } from "./outcomes.ts";
+import { runProgram } from "./program.ts";
 
 /** A kind that there are binaries of for this platform. */
 export interface GpuSupport {
@@ -158,58 +157,34 @@ async function writeProject(folder: string, wanted: readonly GpuPackage[]): Prom
 
 /** Runs npm; null when it did its work, else what to tell. @throws the signal's reason. */
 async function install(
-  [program = "", ...args]: readonly string[],
+  npm: readonly string[],
   folder: string,
   signal: AbortSignal,
   onBytes: (bytes: number) => void,
 ): Promise<string | null> {
-  signal.throwIfAborted();
-  const isWindows = process.platform === "win32";
-  const child = spawn(
-    program,
-    [
-      ...args,
-      "ci",
-      "--ignore-scripts",
-      "--no-audit",
-      "--no-fund",
-      "--no-update-notifier",
-      "--loglevel=error",
-    ],
-    // On Windows npm is a script, which only a shell starts; a group of its own can be ended as a whole.
-    {
-      cwd: folder,
-      stdio: ["ignore", "ignore", "pipe"],
-      windowsHide: true,
-      shell: isWindows,
-      detached: !isWindows,
-    },
-  );
-  let errors = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (errors = (errors + text).slice(-4_000)));
   const poll = setInterval(() => {
     sizeOf(folder).then(onBytes, () => undefined);
   }, POLL_MS);
-  const stop = (): void => killProgram(child, true);
-  signal.addEventListener("abort", stop, { once: true });
-  try {
-    const ended = await new Promise<{ readonly code: number | null } | { readonly error: Error }>(
-      (resolve) => {
-        child.on("error", (error) => resolve({ error }));
-        child.on("close", (code) => resolve({ code }));
-      },
-    );
-    signal.throwIfAborted();
-    if ("error" in ended || /command not found|is not recognized/iu.test(errors))
-      return `npm, which comes with Node.js, fetches these binaries, and it was not found${"error" in ended ? ` (${ended.error.message})` : ""}. Install Node.js and fetch again; nothing was changed.`;
-    if (ended.code === 0) return null;
-    const lines = errors.split(/\r?\n/u).filter((line) => line.trim() !== "");
-    return `npm could not fetch the binaries: ${lines.slice(0, 3).join(" ").slice(0, 400) || "it gave no reason"}. Nothing was changed; fetch again when that is put right.`;
-  } finally {
-    clearInterval(poll);
-    signal.removeEventListener("abort", stop);
-  }
+  const ended = await runProgram([...npm, ...INSTALL], signal, { cwd: folder, isGroup: true }).finally(() =>
+    clearInterval(poll),
+  );
+  const isMissing =
+    ended.kind === "not-started" || /command not found|is not recognized/iu.test(ended.errors);
+  if (isMissing)
+    return `npm, which comes with Node.js, fetches these binaries, and it was not found${ended.kind === "not-started" ? ` (${ended.detail})` : ""}. Install Node.js and fetch again; nothing was changed.`;
+  if (ended.kind === "ended" && ended.code === 0) return null;
+  const lines = ended.errors.split(/\r?\n/u).filter((line) => line.trim() !== "");
+  return `npm could not fetch the binaries: ${lines.slice(0, 3).join(" ").slice(0, 400) || "it gave no reason"}. Nothing was changed; fetch again when that is put right.`;
 }
+
+const INSTALL = [
+  "ci",
+  "--ignore-scripts",
+  "--no-audit",
+  "--no-fund",
+  "--no-update-notifier",
+  "--loglevel=error",
+];
 
 async function sizeOf(folder: string): Promise<number> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true });

@@ -1,7 +1,7 @@
 /** The Python package's own checks, run with the packages that it trains with. */
 import { beforeAll, describe, it } from "vitest";
 import { trainerPackage } from "../../server/evolution/environment.ts";
-import { runProgram } from "../../server/evolution/program.ts";
+import { runProgram } from "../../server/models/program.ts";
 import { ENVIRONMENT_TIMEOUT, testingPython } from "./training-environment.ts";
 
 let python = "";

@@ -9,7 +9,7 @@ import {
   trainerPackage,
   type TrainingEnvironment,
 } from "../../server/evolution/environment.ts";
-import { runProgram } from "../../server/evolution/program.ts";
+import { runProgram } from "../../server/models/program.ts";
 import { dataHome } from "../../server/models/home.ts";
 
 /** The user's own. */

@@ -1,6 +1,5 @@
-/** Runs a program of the training chain: its lines as they come, its last words on failure, ended by a signal. */
-import { spawn } from "node:child_process";
-import { killProgram } from "../models/kill.ts";
+/** Runs a program of others (Python, pip, npm): its lines as they come, its last words on failure, ended by a signal. */
+import { spawn, type ChildProcess } from "node:child_process";
 import { onLines } from "../protocol/lines.ts";
 
 /** How a program is run. */
@@ -15,6 +14,8 @@ export interface ProgramOptions {
    * this long, in milliseconds, to end by itself. Without it, it is killed at once.
    */
   readonly graceMs?: number;
+  /** It starts programs of its own that are to end with it. On Windows a shell starts it: npm is a script there. */
+  readonly isGroup?: boolean;
 }
 
 /** How a program ended. */
@@ -30,14 +31,15 @@ const ERRORS_KEPT = 8_000;
 /**
  * Runs `command` to its end.
  * @throws the signal's reason when it is aborted and there is no `graceMs`, or it went by, or the program ended by being
- * asked (one that is still starting does not hear it otherwise).
+ * asked (one that is still starting does not hear it otherwise). The program is gone then.
  */
 export function runProgram(
   command: readonly string[],
   signal: AbortSignal,
   options: ProgramOptions = {},
 ): Promise<ProgramEnd> {
-  const { cwd, environment, onLine, graceMs } = options;
+  const { cwd, environment, onLine, graceMs, isGroup = false } = options;
+  const isWindows = process.platform === "win32";
   const [program = "", ...args] = command;
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
@@ -46,23 +48,26 @@ export function runProgram(
       env: { ...process.env, ...environment },
       stdio: [graceMs === undefined ? "ignore" : "pipe", "pipe", "pipe"],
       windowsHide: true,
+      shell: isGroup && isWindows,
+      detached: isGroup && !isWindows,
     });
     let errors = "";
+    let isKilled = false;
     let timer: NodeJS.Timeout | undefined;
     child.stderr
       ?.setEncoding("utf8")
       .on("data", (text: string) => (errors = (errors + text).slice(-ERRORS_KEPT)));
     if (child.stdout !== null) onLines(child.stdout, onLine ?? (() => undefined));
     const end = (): void => {
-      killProgram(child);
-      reject(signal.reason as Error);
+      isKilled = true;
+      kill(child, isGroup);
     };
     const onAbort = (): void => {
       if (graceMs === undefined) {
         end();
         return;
       }
-      if (process.platform !== "win32") child.kill("SIGTERM");
+      if (!isWindows) child.kill("SIGTERM");
       // The program may be gone already: it then ends as it would have.
       else child.stdin?.on("error", () => undefined).write("stop\n");
       timer = setTimeout(end, graceMs);
@@ -74,6 +79,10 @@ export function runProgram(
       resolve(ended);
     };
     child.on("error", (error) => settle({ kind: "not-started", detail: error.message }));
+    // What a single program started may hold its pipes open, which those of a group do not outlive.
+    child.on(isGroup ? "close" : "exit", () => {
+      if (isKilled) reject(signal.reason as Error);
+    });
     child.on("close", (code, by) => {
       if (code === null && signal.aborted) reject(signal.reason as Error);
       settle(
@@ -81,4 +90,18 @@ export function runProgram(
       );
     });
   });
+}
+
+/** Kills a program; on Windows, and elsewhere where it leads a group of its own (`detached`), with all its children. */
+function kill(child: ChildProcess, isGroup: boolean): void {
+  const { pid } = child;
+  if (process.platform === "win32" && pid !== undefined)
+    spawn("taskkill", ["/pid", String(pid), "/T", "/F"], { stdio: "ignore", windowsHide: true });
+  else if (!isGroup || pid === undefined) child.kill("SIGKILL");
+  else
+    try {
+      process.kill(-pid, "SIGKILL");
+    } catch {
+      // It ended by itself in this moment.
+    }
 }

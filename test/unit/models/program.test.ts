@@ -1,6 +1,6 @@
 /** Running a program: its lines, its end, and how it is stopped. */
 import { describe, expect, it } from "vitest";
-import { runProgram } from "../../../server/evolution/program.ts";
+import { runProgram } from "../../../server/models/program.ts";
 import { parseLine } from "../../../server/evolution/trainer-output.ts";
 
 const forever = new AbortController().signal;
