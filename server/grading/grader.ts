@@ -1,5 +1,6 @@
 /** The grader of `services.ts`: the fast path first, then math-verify in an interpreter that runs nothing else. */
 import type { Grader, GradingMode, Verdict } from "../services.ts";
+import { Deadline } from "../sandbox/deadline.ts";
 import { defaultPaths } from "../sandbox/paths.ts";
 import type { SandboxPaths } from "../sandbox/paths.ts";
 import { Pool } from "../sandbox/pool.ts";
@@ -66,16 +67,8 @@ export function createGrader(options: GraderOptions = {}): DisposableGrader {
     });
     if (lease instanceof Error) return { kind: "undecided", how: "no interpreter" };
     const { interpreter } = lease;
-    const state = { late: false, settled: false };
-    const stop = (): void => {
-      if (!state.settled) interpreter.kill("stopped");
-    };
-    const timer = setTimeout(() => {
-      state.late = true;
-      setImmediate(stop);
-    }, timeLimitMs);
-    signal.addEventListener("abort", stop, { once: true });
-    if (signal.aborted) stop();
+    const deadline = new Deadline(interpreter, signal);
+    deadline.allow(timeLimitMs);
     const exchange = await interpreter.ask({
       op: "grade",
       a,
@@ -83,13 +76,11 @@ export function createGrader(options: GraderOptions = {}): DisposableGrader {
       mode,
       watchdogMs: 2 * timeLimitMs + 10_000,
     });
-    state.settled = true;
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
+    const ended = deadline.settle();
     if (exchange.kind === "died") {
-      lease.release(signal.aborted ? "abort" : state.late ? "timeout" : "crash");
+      lease.release(ended ?? "crash");
       signal.throwIfAborted();
-      return { kind: "undecided", how: state.late ? "time limit" : "crash" };
+      return { kind: "undecided", how: ended === "timeout" ? "time limit" : "crash" };
     }
     const { answer } = exchange;
     lease.release(exchange.heapMB > 0.75 * memoryMB ? "memory" : undefined);

@@ -1,5 +1,6 @@
 /** The sandbox of `services.ts`: runs one Python step on top of a program's state, in a pool of locked processes. */
 import type { RunOptions, RunResult, Sandbox, SandboxState } from "../services.ts";
+import { Deadline, type Ended } from "./deadline.ts";
 import type { Answer } from "./messages.ts";
 import type { Exchange } from "./interpreter.ts";
 import { defaultPaths } from "./paths.ts";
@@ -35,9 +36,6 @@ export interface DisposableSandbox extends Sandbox {
   dispose(): Promise<void>;
   stats(): SandboxStats;
 }
-
-/** Why the host ended an interpreter in the middle of a run; null when it did not. */
-type Ended = "timeout" | "abort" | null;
 
 /** Part of the memory limit that, once used, has the interpreter replaced: wasm memory never shrinks. */
 const FULL = 0.75;
@@ -85,32 +83,12 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
   ): Promise<RunResult> {
     let output = "";
     let began = performance.now();
-    const seen: { ended: Ended; taint: string | null; code: string } = {
-      ended: null,
-      taint: null,
-      code: step,
-    };
-    let timer: NodeJS.Timeout | undefined;
-    const { interpreter } = lease;
-    const allow = (ms: number): void => {
-      clearTimeout(timer);
-      // An answer that lies in the pipe while the host was busy still counts: it is read before the check.
-      timer = setTimeout(() => setImmediate(() => stop("timeout")), ms);
-    };
-    const stop = (why: "timeout" | "abort"): void => {
-      if (settled) return;
-      seen.ended ??= why;
-      interpreter.kill(why);
-    };
-    let settled = false;
-    const onAbort = (): void => stop("abort");
-    signal.addEventListener("abort", onAbort, { once: true });
-    if (signal.aborted) onAbort();
-
+    const seen: { taint: string | null; code: string } = { taint: null, code: step };
+    const deadline = new Deadline(lease.interpreter, signal);
     // Until the step itself starts, the steps before it may have to run again, each within its own limit.
     const allowance = timeLimitMs * (state.program.length + 1);
-    allow(allowance);
-    const exchange = await interpreter.ask(
+    deadline.allow(allowance);
+    const exchange = await lease.interpreter.ask(
       {
         op: "run",
         program: state.program,
@@ -126,19 +104,15 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
           seen.code = event.code;
           states[event.origin] = (states[event.origin] ?? 0) + 1;
           began = performance.now();
-          allow(timeLimitMs);
+          deadline.allow(timeLimitMs);
         },
         onOutput: (text) => (output += text),
       },
     );
-    settled = true;
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
-
-    const { ended, code } = seen;
-    const result = interpret(exchange, ended, output, performance.now() - began, state, code);
-    lease.release(replacement(exchange, seen.ended, seen.taint ?? ""));
-    if (seen.ended === "abort") throw signal.reason;
+    const ended = deadline.settle();
+    const result = interpret(exchange, ended, output, performance.now() - began, state, seen.code);
+    lease.release(replacement(exchange, ended, seen.taint ?? ""));
+    if (ended === "abort") throw signal.reason;
     if (result.kind === "ok") lease.remember(keyOf(result.state.program));
     return result;
   }
