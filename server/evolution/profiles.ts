@@ -93,7 +93,8 @@ export const SELECTION: SelectionSettings = {
  * The paper's four rounds (section 3.4.2, appendix A.1), the first `count` of them; later ones repeat the fourth.
  * 1: bootstrap, 8 rollouts of 5 candidates, terminal-guided. 2: the tuned policy, 16 rollouts of 8. 3: PPM-augmented.
  * 4: 16 candidates; what is unsolved after 16 rollouts gets 64 more, and 128, each with a new seed. Hard problems get
- * one more tree in every round but the first.
+ * one more tree in every round but the first. Appendix A.1 grows a second tree of every problem in the fourth; here one
+ * that its first search solved gets none.
  */
 export function paperRounds(count: number): RoundPlan[] {
   const second: RoundPlan = {

@@ -98,19 +98,14 @@ function numberList(text: string): NumberList | null {
 
 function itemKeys(list: NumberList): string[] {
   const keys = list.items.map(numberKey);
-  if (list.kind === "tuple") return [list.brackets, ...keys];
-  return list.kind === "set" ? [...new Set(keys)].sort() : keys;
+  // As Math-Verify, which takes items one after another for a set.
+  return list.kind === "tuple" ? [list.brackets, ...keys] : [...new Set(keys)].sort();
 }
 
 function compareLists(a: NumberList, b: NumberList, mode: GradingMode): Verdict | null {
-  // In the lenient mode, braces around a list of solutions, and its order, do not matter.
+  // In the lenient mode, braces around a list of solutions do not matter.
   if (a.kind !== b.kind && (mode === "strict" || a.kind === "tuple" || b.kind === "tuple")) return null;
-  const loose = mode === "lenient" && a.kind !== "tuple";
-  const [x, y] = [itemKeys(a), itemKeys(b)];
-  const same = loose
-    ? [...new Set(x)].sort().join() === [...new Set(y)].sort().join()
-    : x.join() === y.join();
-  if (same) return { kind: "equal", how: "list" };
+  if (itemKeys(a).join() === itemKeys(b).join()) return { kind: "equal", how: "list" };
   // A lenient comparison of the items one by one, rounding included, is math-verify's.
   return mode === "strict" ? { kind: "different", how: "list" } : null;
 }

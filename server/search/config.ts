@@ -74,8 +74,9 @@ export function profile(name: ProfileName): SearchConfig {
   switch (name) {
     case "default":
       return DEFAULT;
-    // rStar-Math section 3.4.1 and appendix A.1: 8 candidates, 16 rollouts, c = 2, depth 16, every trajectory votes by
-    // its PPM score; temperature as in the public code.
+    // rStar-Math section 3.4.1 and appendix A.1: 8 candidates, 16 rollouts, c = 2, depth 16; temperature as in the public
+    // code. The paper takes the trajectory of highest score; here all vote by their scores, so that what several agree
+    // on wins.
     case "paper":
       return {
         ...DEFAULT,
@@ -92,6 +93,8 @@ export function profile(name: ProfileName): SearchConfig {
         topP: 1,
         topK: 0,
         minP: 0,
+        // Every trajectory: each of a rollout's last candidates can be one.
+        voters: 8 * 16,
         settleConfidence: 1,
         deadEndValue: null,
       };

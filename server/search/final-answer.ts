@@ -32,8 +32,9 @@ export function plainValue(line: string): string | null {
  * one: `0.3333333333333333` is 1/3. Else rounding noise is no part of an answer, and ten significant digits are kept.
  */
 function tidyDecimal(text: string): string {
+  const tidied = text.replace(/\.0+$/u, "");
   const digits = text.replace(/^-?0*\.?0*/u, "").replace(".", "");
-  if (digits.length < FLOAT_DIGITS) return text.replace(/\.0+$/u, "");
+  if (digits.length < FLOAT_DIGITS || !tidied.includes(".")) return tidied;
   const value = Number(text);
   const short = plain(Number(value.toPrecision(10)), text);
   if (short.length <= SHORT_DECIMAL) return short;
@@ -44,13 +45,16 @@ function tidyDecimal(text: string): string {
 const FLOAT_DIGITS = 15;
 /** A decimal that ends after a few places is no repeating one. */
 const SHORT_DECIMAL = 9;
-/** Fewer than one number in a million is as near as this to a fraction with so small a denominator. */
-const LARGEST_DENOMINATOR = 1000;
+/** How near a number of size one is to the fraction that it was rounded from; larger ones in proportion. */
 const NEAR = 5e-15;
+/** Fewer than one number in a million is that near to a fraction with a denominator up to this: 3/pi^2 D^2 fractions in
+ * each unit, each with a neighbourhood of 2 NEAR size. */
+const largestDenominator = (size: number): number => Math.min(1000, Math.sqrt(3e8 / size));
 
 /** The fraction that a number was rounded from, by its continued fraction; null when there is no simple one. */
 function simpleFraction(value: number): string | null {
   const size = Math.abs(value);
+  const largest = largestDenominator(size);
   let [before, denominator, rest] = [0, 1, size];
   for (;;) {
     const whole = Math.floor(rest);
@@ -59,7 +63,7 @@ function simpleFraction(value: number): string | null {
       return denominator === 1 ? null : `${value < 0 ? "-" : ""}${numerator}/${denominator}`;
     rest = 1 / (rest - whole);
     [before, denominator] = [denominator, Math.floor(rest) * denominator + before];
-    if (!(denominator <= LARGEST_DENOMINATOR)) return null;
+    if (!(denominator <= largest)) return null;
   }
 }
 

@@ -110,14 +110,14 @@ export class Search {
 
   /**
    * One step: `n` candidates for the next step of each node, identical ones merged, each run on its parent's state.
-   * Children that closed their program and ran get their answer node at once. Returns the children of each draw,
-   * rejected ones included.
+   * Children that closed their program and ran get their answer node at once. Returns the children that each draw led
+   * to, once each: those drawn again too, so that a beam can take a step that an earlier one took, and rejected ones.
    */
   async expand(draws: readonly Draw[]): Promise<SearchNode[][]> {
     const { maxStepTokens, temperature } = this.config;
     const results = await this.#propose(draws, STEP_STOPS, maxStepTokens, temperature);
     const trails: Trail[] = [];
-    const children = draws.map((draw) => new Set(draw.node.children));
+    const before = new Map(draws.flatMap(({ node }) => node.children.map((child) => [child, child.samples])));
     for (const [index, draw] of draws.entries()) {
       for (const candidate of results[index] ?? []) {
         this.#steps++;
@@ -126,9 +126,7 @@ export class Search {
       }
     }
     await this.#grow(trails, false);
-    return draws.map((draw, index) =>
-      draw.node.children.filter((child) => children[index]?.has(child) !== true),
-    );
+    return draws.map(({ node }) => node.children.filter((child) => child.samples !== before.get(child)));
   }
 
   /**

@@ -51,8 +51,8 @@ export class AnswerGroups {
 
   /**
    * The vote over the `topK` trajectories that the PPM scores highest, each with weight `(1 + ppm) / 2`; with no PPM
-   * every trajectory has weight one. Best first; ties by count, then by mean log-probability, then by order. Only the
-   * nodes that `mayVote` admits take part.
+   * every trajectory has weight one. Best first; ties by count, then by PPM or by how likely the best solution was, then
+   * by order. Only the nodes that `mayVote` admits take part.
    */
   votes(topK: number, mayVote: (node: SearchNode) => boolean = () => true): Vote[] {
     const nodes = [...this.#groupOf.keys()].filter(mayVote);
@@ -80,10 +80,10 @@ export class AnswerGroups {
             count: sumArrivals(group),
             weight: group.reduce((sum, node) => sum + (weights.get(node) ?? 0), 0),
           },
-          rank: rank(best),
+          worth: worth(best),
         };
       })
-      .sort((a, b) => b.vote.weight - a.vote.weight || b.vote.count - a.vote.count || b.rank - a.rank)
+      .sort((a, b) => b.vote.weight - a.vote.weight || b.vote.count - a.vote.count || b.worth - a.worth)
       .map(({ vote }) => vote);
   }
 
@@ -113,12 +113,15 @@ export function backupRule(config: SearchConfig, groups: AnswerGroups): BackupRu
 
 /** Orders the trajectories of one group: by PPM, else by how often they were reached and how likely they are. */
 function rank(node: SearchNode): number {
-  return node.ppm ?? node.arrivals + Math.exp(meanLogProb(node));
+  return node.ppm ?? node.arrivals + worth(node);
 }
 
-/** Mean log-probability of the step that led to the answer; what no model generated counts as likely. */
-function meanLogProb(node: SearchNode): number {
-  return node.logProb?.mean ?? node.parent?.logProb?.mean ?? 0;
+/**
+ * How good a trajectory is by itself: its PPM score, else how likely the step before the answer was, by the mean
+ * log-probability of its tokens. Not the answer's own, which is copied from the output where a model wrote it.
+ */
+function worth(node: SearchNode): number {
+  return node.ppm ?? Math.exp(node.parent?.logProb?.mean ?? node.logProb?.mean ?? 0);
 }
 
 function sumArrivals(nodes: readonly SearchNode[]): number {

@@ -16,8 +16,7 @@ export const mcts: Strategy = async (search) => {
 
 /**
  * The paper's rollout: from the origin to a leaf by UCT, expand it into `candidates` children, go on from the best child
- * and so on down to an answer. When every line has been followed to its end, the origin gets new candidates: the second
- * tree with other seeds of appendix A.1.
+ * and so on down to an answer. When every line has been followed to its end, the origin gets new candidates.
  */
 async function stepRollout(search: Search): Promise<void> {
   search.started++;

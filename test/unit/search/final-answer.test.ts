@@ -15,6 +15,10 @@ describe("a plain printed value", () => {
     ["11.7142857142857", "82/7"],
     ["0.540000000000000", "0.54"],
     ["0.3333", "0.3333"],
+    ["333333.3333333333", "1000000/3"],
+    ["1234567.1234567891", "1234567.123"],
+    ["355687428096000.0", "355687428096000"],
+    ["1125899906842624.0", "1125899906842624"],
     ["3.141592653589793", "3.141592654"],
     ["-318.187682756395", "-318.187682756395"],
     ["0.001018904467323", "0.001018904467323"],
@@ -41,6 +45,12 @@ describe("a plain printed value", () => {
       fc.property(fc.integer({ min: 2, max: 1e6 }), (n) => {
         const root = Math.sqrt(n);
         if (!Number.isInteger(root)) expect(plainValue(String(root))).not.toContain("/");
+      }),
+    );
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 1e6 }), fc.integer({ min: 1, max: 6 }), (n, zeros) => {
+        const root = 10 ** zeros * Math.sqrt(n);
+        if (!Number.isInteger(Math.sqrt(n))) expect(plainValue(String(root))).not.toContain("/");
       }),
     );
   });

@@ -194,6 +194,26 @@ describe.each([
   );
 });
 
+it.each(["beam", "dvts"] as const)(
+  "%s takes a first step again that an earlier pass took",
+  async (strategy) => {
+    const script: Script = (request, seed) =>
+      request.prefix.join("").endsWith(`a = 1${MARK.endOfStep}`) || request.prefix.at(-1)?.includes("a = 1")
+        ? { text: `# Step 2: Print.\nprint(42) # ${seed}`, stop: MARK.endOfCode }
+        : { text: "# Step 1: Set.\na = 1", stop: MARK.endOfStep };
+    const changes = { candidates: 4, beams: 2, budgetTokens: 600, settleConfidence: 1 };
+    const trace = await run(
+      { strategy, ...changes },
+      script,
+      tablePpm(() => 0.1),
+    );
+    const [, first] = trace.nodes;
+    expect(first?.text).toContain("a = 1");
+    // One pass draws eight.
+    expect(trace.nodes.filter(({ parent }) => parent === first?.id).length).toBeGreaterThan(8);
+  },
+);
+
 describe("best-of-N without a PPM", () => {
   it("takes the answer whose steps the policy was surest of, however few they are", async () => {
     const short = "print(41)";

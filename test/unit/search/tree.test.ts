@@ -3,26 +3,32 @@ import { describe, expect, it } from "vitest";
 import { qValue, Tree, uct, type BackupRule, type SearchNode } from "../../../server/search/tree.ts";
 import { AnswerGroups, betaAboveHalf, isSettled } from "../../../server/search/vote.ts";
 
-function step(tree: Tree, parent: SearchNode, text: string): SearchNode {
+function step(tree: Tree, parent: SearchNode, text: string, logProb: number | null = null): SearchNode {
   return tree.add(parent, {
     kind: "step",
     text,
     reason: "",
     code: text,
     final: false,
-    logProb: null,
+    logProb: logProb === null ? null : { mean: logProb, min: logProb },
     answer: null,
   }).node;
 }
 
-function answer(tree: Tree, parent: SearchNode, text: string, arrivals: number): SearchNode {
+function answer(
+  tree: Tree,
+  parent: SearchNode,
+  text: string,
+  arrivals: number,
+  logProb: number | null = null,
+): SearchNode {
   const { node } = tree.add(parent, {
     kind: "answer",
     text,
     reason: "",
     code: "",
     final: true,
-    logProb: null,
+    logProb: logProb === null ? null : { mean: logProb, min: logProb },
     answer: text,
   });
   node.arrivals = arrivals;
@@ -136,6 +142,39 @@ describe("groups that an earlier search found", () => {
     groups.order();
     expect(winner()).toBe("a");
     expect(groups.support(first)).toEqual({ count: 1, total: 2 });
+  });
+});
+
+describe("a tie of the vote", () => {
+  /** The groups of answers below programs of these likelihoods, each reached so often. */
+  function winner(
+    ...programs: { readonly says: string; readonly logProb: number; readonly arrivals: number }[]
+  ) {
+    const tree = new Tree();
+    const groups = new AnswerGroups({ equivalent: () => Promise.reject(new Error("compared")) });
+    const nodes = programs.map(({ says, logProb, arrivals }, index) => {
+      const program = step(tree, tree.root, `p${index}`, logProb);
+      // The first answer the policy copied from the output: of that it is sure, whatever the program.
+      return answer(tree, program, says, arrivals, index === 0 ? 0 : null);
+    });
+    groups.adopt(["a", "b"].map((says) => nodes.filter(({ text }) => text === says)));
+    return groups.votes(16)[0]?.answer;
+  }
+
+  it("goes by how likely the program was, not by how surely its output was copied", () => {
+    expect(winner({ says: "a", logProb: -0.5, arrivals: 1 }, { says: "b", logProb: -0.1, arrivals: 1 })).toBe(
+      "b",
+    );
+  });
+
+  it("does not go to one program that was drawn twice", () => {
+    expect(
+      winner(
+        { says: "a", logProb: -0.5, arrivals: 2 },
+        { says: "b", logProb: -0.4, arrivals: 1 },
+        { says: "b", logProb: -0.6, arrivals: 1 },
+      ),
+    ).toBe("b");
   });
 });
 
