@@ -15,7 +15,7 @@ export default defineConfig({
           pool: "forks",
           // By default one core is left to the person at the machine.
           maxWorkers: "100%",
-          testTimeout: 20_000,
+          testTimeout: 60_000,
         },
       },
       {

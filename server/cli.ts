@@ -9,6 +9,7 @@ import { Interruption } from "./cli/interrupt.ts";
 import { gpuCommand } from "./cli/gpu.ts";
 import { mcpCommand } from "./cli/mcp.ts";
 import { modelsCommand } from "./cli/models.ts";
+import { printable } from "./cli/printable.ts";
 import { resultsCommand } from "./cli/results.ts";
 import { solveCommand } from "./cli/solve.ts";
 import { tracesCommand } from "./cli/traces.ts";
@@ -41,10 +42,10 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommandFailure) {
-    process.stderr.write(`${error.message}\n`);
+    process.stderr.write(printable(`${error.message}\n`));
     process.exitCode = error.code;
   } else if (error instanceof ServiceUnavailable) {
-    process.stderr.write(`${error.message}\n`);
+    process.stderr.write(printable(`${error.message}\n`));
     process.exitCode = EXIT.unavailable;
   } else if (error instanceof Interruption) {
     process.exitCode = EXIT.cancelled;
@@ -54,7 +55,9 @@ try {
     process.stderr.write(
       `This is a bug in rStar Math; nothing you wrote was changed. Please report it with the output of \`rstar doctor\`.\n`,
     );
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.stderr.write(
+      printable(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
+    );
     process.exitCode = EXIT.bug;
   }
 }

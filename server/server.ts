@@ -15,6 +15,7 @@ import { speakToEditor } from "./protocol/surface.ts";
 import { codeActions } from "./handlers/actions.ts";
 import { Checks } from "./handlers/checks.ts";
 import { serverCommands, show } from "./handlers/commands.ts";
+import { followOptedOut } from "./handlers/consent.ts";
 import { Documents, type OpenDocument } from "./handlers/documents.ts";
 import { endpointKey } from "./handlers/endpoint-key.ts";
 import { hoverAt } from "./handlers/hover.ts";
@@ -170,7 +171,17 @@ function initialize({ session, images, handlers }: Parts, { use, ask }: Settings
       images.display = options.data.display;
       session.settings = readSettings(options.data.settings).settings;
       session.documents.use(session.settings.document);
-    } else connection.console.warn(`The initialization options are not usable: ${options.error.message}`);
+    } else {
+      // What they say of trust cannot be known either.
+      session.client = { ...session.client, trusted: false };
+      const what = "The initialization options are not usable, so defaults hold and nothing is run";
+      connection.console.warn(`${what}: ${options.error.message}`);
+      say(
+        connection,
+        "trouble",
+        `${what}: mend or remove them and restart the server. Stored solutions can be read; the log has the details.`,
+      );
+    }
     return initializeResult(session, serverCommands(connection, handlers).keys());
   });
   connection.onInitialized(() => {
@@ -207,8 +218,11 @@ function followDocuments({ session, marks, rechecks }: Parts): void {
   });
   documents.onDidOpen(({ document }) => rechecks.begin(document.uri, "onOpen"));
   documents.onDidSave(({ document }) => rechecks.begin(document.uri, "onSave"));
+  let following = Promise.resolve();
   connection.workspace.onDidRenameFiles(({ files }) => {
     for (const { oldUri, newUri } of files) session.searches.rename(oldUri, newUri);
+    // In turn: the second renaming of a file begins with what the first one wrote.
+    following = following.then(() => followOptedOut(session, files));
   });
 }
 

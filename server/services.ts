@@ -226,6 +226,8 @@ export interface TraceStore {
 export interface TraceFilter {
   /** How the id begins. */
   readonly id?: string;
+  /** The whole id. Nothing is read beyond the first trace that has it. */
+  readonly exactId?: string;
 }
 
 /* ---------------------------------------------------------------- training */

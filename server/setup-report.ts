@@ -1,8 +1,12 @@
 /** What this machine has and what was chosen on it, as a report to paste in a bug. */
+import { readdir } from "node:fs/promises";
 import { cpus, freemem, platform, release, totalmem } from "node:os";
+import path from "node:path";
 import { defaultTraceFile, modelManager, openPython } from "./compose.ts";
 import { probeEngine } from "./engine/probe.ts";
 import { gpuBinaries, listGpuSupport } from "./models/gpu-support.ts";
+import { trainerHome } from "./evolution/training-space.ts";
+import { describeSize, folderSize, patience } from "./models/folder-size.ts";
 import { dataHome } from "./models/home.ts";
 import { formatBytes } from "./models/outcomes.ts";
 import { EMPTY_STATE } from "./services.ts";
@@ -31,6 +35,8 @@ export async function setupReport(
   );
   const home = dataHome(folder);
   out(`Data folder: ${home}${process.env["RSTAR_HOME"] === undefined ? "" : " (RSTAR_HOME)"}`);
+  // Counted while the rest is looked at.
+  const space = spaceIn(home);
   const { models, problem } = await (await modelManager(undefined, folder)).list();
   if (problem !== null) out(`List of models: ${problem.kind}`);
   for (const model of models)
@@ -57,8 +63,38 @@ export async function setupReport(
         ? `Sandbox: SymPy ${result.value ?? "?"} after ${seconds} s`
         : `Sandbox: ${JSON.stringify(result)}`,
     );
+    out(await space);
     return { text: lines.join("\n"), works: result.kind === "ok" && engine.kind === "ready" };
   } finally {
     await python.dispose();
   }
+}
+
+/** Smaller parts of the data folder are not told. */
+const WORTH_TELLING = 1e6;
+
+/** What takes space in the data folder, largest first; what training needs in its parts. */
+async function spaceIn(home: string): Promise<string> {
+  const signal = patience();
+  const training = trainerHome(home);
+  const folders = [
+    ...(await foldersIn(home)).filter((folder) => folder !== training),
+    ...(await foldersIn(training)),
+  ];
+  const sized = await Promise.all(
+    folders.map(async (folder) => ({
+      name: path.relative(home, folder),
+      size: await folderSize(folder, signal),
+    })),
+  );
+  const large = sized
+    .filter(({ size }) => size.bytes >= WORTH_TELLING)
+    .sort((a, b) => b.size.bytes - a.size.bytes)
+    .map(({ name, size }) => `${name} ${describeSize(size)}`);
+  return `Space in the data folder: ${large.length === 0 ? "next to nothing" : large.join(", ")}`;
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => path.join(folder, name));
 }

@@ -92,8 +92,24 @@ export async function exportSheet(parts: Parts, argument: unknown): Promise<void
   const open = vscode.l10n.t("Open");
   const written = vscode.l10n.t("{0} was written: {1}", name, sheet.message);
   if ((await vscode.window.showInformationMessage(written, open)) !== open) return;
-  if (format === "html") await vscode.env.openExternal(target);
-  else await vscode.window.showTextDocument(target);
+  if (format === "html" && isOnThisComputer(target)) {
+    await vscode.env.openExternal(target);
+    return;
+  }
+  await vscode.window.showTextDocument(target);
+  if (format === "html")
+    await vscode.window.showInformationMessage(
+      vscode.l10n.t(
+        "No browser of this computer can open {0} where it lies. Download it from the Explorer to print it.",
+        name,
+      ),
+    );
+}
+
+/** Whether a browser of the person can open a file by its address. */
+function isOnThisComputer({ scheme }: vscode.Uri): boolean {
+  const { remoteName, uiKind } = vscode.env;
+  return scheme === "file" && remoteName === undefined && uiKind === vscode.UIKind.Desktop;
 }
 
 function contentItems(): (vscode.QuickPickItem & { readonly content: SheetContent })[] {

@@ -1,6 +1,6 @@
 /** Choosing, fetching and removing models in the editor. */
 import * as vscode from "vscode";
-import type { EditorModel, ModelOutcome } from "../server/protocol/models.ts";
+import type { EditorModel, ModelOutcome, TrainingSpace } from "../server/protocol/models.ts";
 import { openEndpointSettings } from "./endpoint.ts";
 import { formatBytes, formatSeconds } from "./format.ts";
 import type { Parts } from "./parts.ts";
@@ -10,6 +10,7 @@ interface ModelItem extends vscode.QuickPickItem {
   readonly noPpm?: true;
   readonly own?: true;
   readonly endpoint?: true;
+  readonly training?: true;
 }
 
 /**
@@ -99,8 +100,8 @@ export async function downloadModel(parts: Parts, id?: string): Promise<boolean>
   const ways = model.role === "policy" ? [again, ownFile] : [again];
   const chosen = await vscode.window.showErrorMessage(outcome.message, ...ways);
   if (chosen === again) return await downloadModel(parts, model.id);
-  if (chosen === ownFile) await addModel(parts);
-  return false;
+  // It may be the very file that could not be fetched.
+  return chosen === ownFile && (await addFile(parts, model.id)) === model.id;
 }
 
 /** Shows how far the download that the server calls `id` is while `ask` waits for it; it can be cancelled. */
@@ -152,12 +153,20 @@ function describeDownload(news: {
 
 /** Lets the person pick a GGUF file and makes it the model. The file stays where it is. True when it is the model then. */
 export async function addModel(parts: Parts): Promise<boolean> {
+  return (await addFile(parts, null)) !== null;
+}
+
+/**
+ * The same; what is chosen stays so where the file is that of the model that is `wanted`. Gives the model that can be used
+ * now, null for none.
+ */
+async function addFile(parts: Parts, wanted: string | null): Promise<string | null> {
   const picked = await vscode.window.showOpenDialog({
     title: vscode.l10n.t("Select a GGUF file"),
     filters: { [vscode.l10n.t("Models (GGUF)")]: ["gguf"] },
   });
   const file = picked?.[0];
-  if (file === undefined) return false;
+  if (file === undefined) return null;
   const path = file.fsPath;
   let outcome = await parts.server.ask("addModel", { path });
   while (outcome?.kind === "failed" && outcome.wantsName === true) {
@@ -166,24 +175,27 @@ export async function addModel(parts: Parts): Promise<boolean> {
       prompt: outcome.message,
       ignoreFocusOut: true,
     });
-    if (id === undefined) return false;
+    if (id === undefined) return null;
     outcome = await parts.server.ask("addModel", { path, id });
   }
-  if (outcome === null) return false;
+  if (outcome === null) return null;
   if (outcome.kind !== "done") {
     await vscode.window.showErrorMessage(outcome.message);
-    return false;
+    return null;
   }
-  await choose("policy", outcome.id, null);
   vscode.window.setStatusBarMessage(outcome.message, 8_000);
-  return true;
+  const listed = await parts.server.ask("models", {});
+  if (listed?.models.some(({ id, installed }) => id === wanted && installed) === true) return wanted;
+  await choose("policy", outcome.id, listed?.unnamed.policy ?? null);
+  return outcome.id;
 }
 
-/** Deletes a model's files, after asking. */
+/** Deletes a model's files, or what training keeps besides its results, after asking. */
 export async function removeModel(parts: Parts): Promise<void> {
-  const listed = await parts.server.ask("models", {});
-  if (listed === null) return;
-  const items = listed.models.flatMap((model) => {
+  const { server } = parts;
+  const [listed, space] = await Promise.all([server.ask("models", {}), server.ask("trainingSpace", {})]);
+  if (listed === null || space === null) return;
+  const models = listed.models.flatMap((model) => {
     const { installed, origin, removableBytes } = model;
     if (removableBytes === null) return [];
     const item = itemOf(model, false);
@@ -192,16 +204,48 @@ export async function removeModel(parts: Parts): Promise<void> {
       { ...item, description: vscode.l10n.t("{0} of an unfinished download", formatBytes(removableBytes)) },
     ];
   });
-  const title = vscode.l10n.t("Remove which model from this machine?");
-  const picked = await vscode.window.showQuickPick(items, { title });
-  if (picked?.model === undefined) return;
-  const { model } = picked;
-  const remove = vscode.l10n.t("Remove");
-  const question = removalQuestion(model);
-  if ((await vscode.window.showWarningMessage(question, { modal: true }, remove)) !== remove) return;
-  const outcome = await parts.server.ask("removeModel", { id: model.id });
+  const training: ModelItem = {
+    label: vscode.l10n.t("Training environment ({0})", sizeOf(space)),
+    detail: vscode.l10n.t("Python's packages and prepared models; the next training makes them anew"),
+    training: true,
+  };
+  const picked = await vscode.window.showQuickPick(space.bytes === 0 ? models : [...models, training], {
+    title: vscode.l10n.t("Remove which model from this machine?"),
+  });
+  if (picked === undefined) return;
+  const outcome = await (picked.model === undefined
+    ? removeTraining(parts, sizeOf(space))
+    : removeFiles(parts, picked.model));
   if (outcome?.kind === "done") vscode.window.setStatusBarMessage(outcome.message, 8_000);
   else if (outcome !== null) await vscode.window.showErrorMessage(outcome.message);
+}
+
+async function removeFiles({ server }: Parts, model: EditorModel): Promise<ModelOutcome | null> {
+  return (await isConfirmed(removalQuestion(model)))
+    ? await server.ask("removeModel", { id: model.id })
+    : null;
+}
+
+async function removeTraining({ server }: Parts, size: string): Promise<ModelOutcome | null> {
+  const question = vscode.l10n.t(
+    "Delete the training environment ({0}) from this machine? The next training fetches and makes it anew. Runs, trained models and traces stay.",
+    size,
+  );
+  if (!(await isConfirmed(question))) return null;
+  const title = vscode.l10n.t("Removing the training environment");
+  return await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Notification, title },
+    async () => await server.ask("removeTrainingEnvironment", {}),
+  );
+}
+
+async function isConfirmed(question: string): Promise<boolean> {
+  const remove = vscode.l10n.t("Remove");
+  return (await vscode.window.showWarningMessage(question, { modal: true }, remove)) === remove;
+}
+
+function sizeOf({ bytes, isWhole }: TrainingSpace): string {
+  return isWhole ? formatBytes(bytes) : vscode.l10n.t("more than {0}", formatBytes(bytes));
 }
 
 function removalQuestion({ name, origin, removableBytes }: EditorModel): string {

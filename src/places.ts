@@ -78,11 +78,15 @@ function lastOf({ start, end }: vscode.Selection): vscode.Position {
 async function pick(uri: vscode.Uri, problems: readonly ListedProblem[]): Promise<ProblemPlace | null> {
   const [first, ...others] = problems;
   if (first === undefined) {
-    await vscode.window.showInformationMessage(
+    const settings = vscode.l10n.t("Open Settings");
+    const chosen = await vscode.window.showInformationMessage(
       vscode.l10n.t(
-        "No problem was found here. A problem is a heading or a bold label that begins with Problem, Exercise or Question, a fenced block named problem, or selected text.",
+        "No problem was found here. A problem is a heading or a bold label that begins with Problem, Exercise or Question, a fenced block named problem, or selected text. For another language than English the words are settings.",
       ),
+      settings,
     );
+    if (chosen === settings)
+      await vscode.commands.executeCommand("workbench.action.openSettings", "rstarMath.document");
     return null;
   }
   if (others.length === 0) return placeOf({ uri, problem: first });

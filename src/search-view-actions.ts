@@ -1,5 +1,6 @@
 /** What the search view's requests lead to. */
 import * as vscode from "vscode";
+import { COMMANDS } from "../server/protocol/commands.ts";
 import type { ProblemPlace } from "../server/protocol/places.ts";
 import { STRATEGIES } from "../server/protocol/strategies.ts";
 import type { FromSearchView } from "../server/protocol/view.ts";
@@ -47,6 +48,10 @@ export async function answer(
       );
       return null;
     }
+    case "insert":
+      if (place === undefined) return notStored();
+      await vscode.commands.executeCommand(COMMANDS.insertSolution, { traceId: message.traceId, place });
+      return null;
     case "pin":
     case "reject":
       return await choose(message.traceId, {

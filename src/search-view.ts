@@ -45,6 +45,8 @@ export class SearchView
   /** The subject that the page was sent. */
   #opened: Subject | null = null;
   #stale: boolean | null = null;
+  /** The trace that the page was told to be in the document. */
+  #inserted: string | null = null;
   /** Whether the panel turns to what the cursor enters, as its page's state says. */
   #isFollowing = true;
   /** Whether the page was told that the search goes on, and not yet that it ended. */
@@ -158,6 +160,7 @@ export class SearchView
     const running = found?.kind === "trace" ? found.running : waiting;
     this.#trace = trace;
     this.#stale = problem?.state === "stale";
+    this.#inserted = insertedIn(problem);
     this.#isRunning = running;
     const session = sessionOf(subject);
     const title = problem?.title ?? (statement === null ? vscode.l10n.t("Problem") : firstWords(statement));
@@ -174,6 +177,7 @@ export class SearchView
         title,
         problem: statement ?? title,
         stale: this.#stale,
+        inserted: this.#inserted,
       },
       trace: running ? null : trace,
       running,
@@ -254,7 +258,8 @@ export class SearchView
   #checkListed(uri: vscode.Uri): void {
     const subject = this.#subject;
     if (subject?.uri !== uri.toString()) return;
-    const state = among(this.#lists.known(uri), subject)?.state;
+    const listed = among(this.#lists.known(uri), subject) ?? null;
+    const state = listed?.state;
     // One that was stopped before it began tells nothing of its end, and was never stored.
     const isOver = state !== undefined && state !== "queued" && state !== "searching";
     const hasBegun = this.#searches.all.some(({ traceId }) => traceId === this.#traceId);
@@ -263,10 +268,13 @@ export class SearchView
       void this.#sendAll();
       return;
     }
+    const session = sessionOf(subject);
     const stale = state === "stale";
-    if (stale === this.#stale) return;
+    if (stale !== this.#stale) this.#post({ kind: "stale", session, stale });
     this.#stale = stale;
-    this.#post({ kind: "stale", session: sessionOf(subject), stale });
+    const inserted = insertedIn(listed);
+    if (inserted !== this.#inserted) this.#post({ kind: "inserted", session, traceId: inserted });
+    this.#inserted = inserted;
   }
 
   #followRename(renamed: vscode.FileRenameEvent): void {
@@ -359,6 +367,29 @@ function among(problems: readonly ListedProblem[], subject: Subject): ListedProb
     problemAmong(problems, subject) ??
     problems.find(({ traceId }) => traceId !== null && traceId === subject.traceId)
   );
+}
+
+/**
+ * The trace whose solution stands in the document; null where none does, while a search of the problem runs, and where it
+ * was changed by hand: a person may want it back as it was.
+ */
+function insertedIn(problem: ListedProblem | null): string | null {
+  if (problem === null) return null;
+  const { state, traceId } = problem;
+  switch (state) {
+    case "solved":
+    case "broken":
+    case "stale":
+      return traceId;
+    case "unsolved":
+    case "queued":
+    case "searching":
+    case "kept":
+    case "damaged":
+      return null;
+    default:
+      return state satisfies never;
+  }
 }
 
 /** What titles a problem that has no heading. */

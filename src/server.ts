@@ -3,9 +3,9 @@
  * restarted when it ends by itself. A crash costs no document and no editor.
  */
 import { randomUUID } from "node:crypto";
+import path from "node:path";
 import * as vscode from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
-import { expandHome } from "../server/protocol/paths.ts";
 import { displayOf } from "./display.ts";
 import { storedKey } from "./endpoint.ts";
 import { readSchemas } from "./protocol.ts";
@@ -18,6 +18,7 @@ import type {
   RequestParams,
   RequestResult,
 } from "./protocol.ts";
+import { serverProgram, serverVariables } from "./server-process.ts";
 
 /**
  * Where documents that are looked at come from: not the left side of a comparison with another version, or a notebook's
@@ -164,18 +165,19 @@ export class Server implements vscode.Disposable {
 
   async #launch(): Promise<LanguageClient | null> {
     this.#become("starting");
+    const program = await serverProgram();
+    if (program.kind === "unusable") return this.#failed(program.reason);
     // Here and not at the top: activation must not pay for it.
     const { LanguageClient, TransportKind, State, CloseAction, ErrorAction } =
       await import("./language-client.ts");
     const { CLIENT_REQUESTS, SERVER_NOTIFICATIONS } = await readSchemas();
-    const runtime = expandHome(
-      vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", ""),
-    );
+    const module = vscode.Uri.joinPath(this.#context.extensionUri, "dist", "server.mjs").fsPath;
     const run = {
-      module: vscode.Uri.joinPath(this.#context.extensionUri, "dist", "server.mjs").fsPath,
+      module,
       transport: TransportKind.ipc,
-      ...(runtime === "" ? {} : { runtime }),
-      options: { env: proxyVariables() },
+      ...(program.kind === "other" ? { runtime: program.file } : {}),
+      // Without it the server would start in the folder that is open, and Windows take its files for programs.
+      options: { cwd: path.dirname(module), env: serverVariables() },
     };
     const client = new LanguageClient(
       "rstarMath",
@@ -223,19 +225,19 @@ export class Server implements vscode.Disposable {
       await client.start();
       return client;
     } catch (error) {
-      this.#client = null;
-      this.#hasFailed = true;
-      this.#become("stopped");
-      const reason = error instanceof Error ? error.message : String(error);
-      // Whoever waits for the server need not wait until this is dismissed.
-      void this.#tellError(
-        vscode.l10n.t(
-          "The rStar Math server could not be started: {0} Your documents are untouched.",
-          reason,
-        ),
-      );
-      return null;
+      return this.#failed(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  #failed(reason: string): null {
+    this.#client = null;
+    this.#hasFailed = true;
+    this.#become("stopped");
+    // Whoever waits for the server need not wait until this is dismissed.
+    void this.#tellError(
+      vscode.l10n.t("The rStar Math server could not be started: {0} Your documents are untouched.", reason),
+    );
+    return null;
   }
 
   #mayRestart(): boolean {
@@ -308,14 +310,3 @@ function isFailure(error: unknown): boolean {
 
 /** From a message that cannot be parsed to an error of the handler. */
 const JSON_RPC_ERRORS = { first: -32_700, last: -32_600 };
-
-/**
- * The editor's proxy as the variables that downloads of the server and its pip and npm read. Those of the person's own
- * system win.
- */
-function proxyVariables(environment: NodeJS.ProcessEnv = process.env): Record<string, string> {
-  const proxy = vscode.workspace.getConfiguration("http").get<string>("proxy", "").trim();
-  if (proxy === "" || Object.keys(environment).some((name) => /^https?_proxy$/iu.test(name))) return {};
-  // Node itself heeds them from version 24 on.
-  return { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, NODE_USE_ENV_PROXY: "1" };
-}

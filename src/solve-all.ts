@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import type { SolveOutcome } from "../server/protocol/solving.ts";
+import { formatSeconds } from "./format.ts";
 import { clearObstacle, resumption, type SolveRequest } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { placeOf } from "./places.ts";
@@ -15,6 +16,7 @@ const STANDINGS = {
   solved: (count: number) => vscode.l10n.t("{0} solved", count),
   differs: (count: number) => vscode.l10n.t("{0} differing from the given answer", count),
   kept: (count: number) => vscode.l10n.t("{0} kept in the store", count),
+  unstored: (count: number) => vscode.l10n.t("{0} solved but neither written nor stored", count),
   "no-answer": (count: number) => vscode.l10n.t("{0} without an answer", count),
   failed: (count: number) => vscode.l10n.t("{0} failed", count),
   stopped: (count: number) => vscode.l10n.t("{0} stopped", count),
@@ -68,7 +70,11 @@ class SolvingAll {
   readonly #isPlaced: boolean;
   readonly #open: readonly Open[];
   readonly #ends: Standing[] = [];
-  /** Reasons why a search did not start, each told once. */
+  /** How many searches have ended; what was only to be inserted was none. */
+  #searched = 0;
+  /** When they began, in milliseconds of the clock. */
+  #begun = 0;
+  /** Reasons why a search did not start or was not stored, each told once. */
   readonly #told = new Set<string>();
   /** Edits of one document are made one after another: several at a time would miss its version. */
   #writing: Promise<unknown> = Promise.resolve();
@@ -81,6 +87,7 @@ class SolvingAll {
   }
 
   async run(): Promise<void> {
+    this.#begun = performance.now();
     this.#tellProgress();
     try {
       await Promise.all(this.#open.map((open) => this.#finish(open)));
@@ -99,7 +106,9 @@ class SolvingAll {
     if (need.kind === "insert") await this.#insert(need.traceId, problems);
     else {
       outcome = await send(this.#parts, this.#requestFor(first, need));
+      this.#searched++;
       if (outcome?.kind === "not-started") this.#tellObstacle(outcome);
+      else if (outcome?.unstored === true) this.#tellUnstored(outcome.message);
       if (outcome?.kind === "solved" && this.#isPlaced)
         await this.#insert(outcome.traceId, problems.slice(1));
     }
@@ -134,14 +143,31 @@ class SolvingAll {
     );
   }
 
+  /** Once, since of searches whose solutions are in the document the summary does not say it. */
+  #tellUnstored(message: string): void {
+    if (this.#told.has("unstored")) return;
+    this.#told.add("unstored");
+    void vscode.window.showWarningMessage(message);
+  }
+
   #tellProgress(): void {
     const all = this.#open.reduce((sum, { problems }) => sum + problems.length, 0);
     const differ = this.#ends.filter((end) => end === "differs").length;
-    this.#parts.status.tally(
+    const tally =
       differ === 0
         ? vscode.l10n.t("{0} of {1}", this.#ends.length, all)
-        : vscode.l10n.t("{0} of {1}, {2} differ", this.#ends.length, all, differ),
+        : vscode.l10n.t("{0} of {1}, {2} differ", this.#ends.length, all, differ);
+    const left = this.#secondsLeft();
+    this.#parts.status.tally(
+      left === null ? tally : `${tally} · ${vscode.l10n.t("about {0} left", formatSeconds(left))}`,
     );
+  }
+
+  /** By the pace so far; null before the first search has ended, and after the last. */
+  #secondsLeft(): number | null {
+    const left = this.#open.filter(({ need }) => need.kind !== "insert").length - this.#searched;
+    if (this.#searched === 0 || left === 0) return null;
+    return ((performance.now() - this.#begun) / 1000 / this.#searched) * left;
   }
 
   async #tellSummary(): Promise<void> {
@@ -159,7 +185,7 @@ function needOf(problem: ListedProblem, isPlaced: boolean): Need | null {
     case "unsolved":
     case "stale":
     case "kept":
-      // With the same settings a search comes to the same end again.
+      // What was found is not searched for again unasked.
       if (storedTraceId !== null && storedAnswer !== null)
         return isPlaced ? { kind: "insert", traceId: storedTraceId } : null;
       return storedTraceId !== null && resumable
@@ -183,6 +209,7 @@ function endOf(outcome: SolveOutcome | null | undefined, now: ListedProblem | un
     case undefined:
     case "solved":
       // Of a problem that was changed or removed meanwhile the search is kept.
+      if (outcome?.unstored === true && !outcome.inserted) return "unstored";
       return now === undefined ? "kept" : standingOf(now);
     case "unsolved":
       return "no-answer";

@@ -43,31 +43,15 @@ export async function solveProblemWith(parts: Parts, argument: unknown): Promise
   return await search(parts, { kind: "solve", params: { ...place, overrides } });
 }
 
-/** Stops the search named, or lets the person choose where several run. A second time stops the server. */
+/** Stops the search named, or lets the person choose where it is not the only one. A second time stops the server. */
 export async function stop(parts: Parts, traceId: string | undefined): Promise<void> {
-  const running = parts.searches.all;
-  let id = traceId;
-  if (id === undefined && running.length > 1) {
-    const chosen = await vscode.window.showQuickPick(
-      running.map((one) => ({
-        label:
-          parts.lists.known(vscode.Uri.parse(one.uri)).find(({ hash }) => hash === one.problemHash)?.title ??
-          one.traceId,
-        description: vscode.workspace.asRelativePath(vscode.Uri.parse(one.uri)),
-        traceId: one.traceId,
-      })),
-      { title: vscode.l10n.t("Stop which search?") },
-    );
-    if (chosen === undefined) return;
-    id = chosen.traceId;
-  }
-  id ??= running[0]?.traceId;
-  if (id === undefined) {
-    // The server may have begun a search that this side has not heard of yet.
+  const id = traceId ?? (await chooseSearch(parts));
+  if (id === undefined) return;
+  if (id === ALL) {
     if (parts.server.state === "running") await stopAll(parts);
     return;
   }
-  if (running.find((one) => one.traceId === id)?.stopping === true) {
+  if (parts.searches.all.find((one) => one.traceId === id)?.stopping === true) {
     const force = vscode.l10n.t("Restart Server");
     const chosen = await vscode.window.showWarningMessage(
       vscode.l10n.t(
@@ -80,6 +64,35 @@ export async function stop(parts: Parts, traceId: string | undefined): Promise<v
   }
   parts.searches.stopping(id);
   await parts.server.ask("cancel", { traceId: id });
+}
+
+/** In the place of a trace's id: everything that runs and waits. */
+const ALL = Symbol("all");
+
+interface Stoppable extends vscode.QuickPickItem {
+  readonly id: string | typeof ALL;
+}
+
+/** What is to be stopped: the only search, else what the person chooses; undefined where they choose nothing. */
+async function chooseSearch({ searches, status, lists }: Parts): Promise<Stoppable["id"] | undefined> {
+  const running = searches.all;
+  const [only] = running;
+  // The server may have begun a search that this side has not heard of yet.
+  if (only === undefined) return ALL;
+  const { searching, queued } = status.counts;
+  const count = Math.max(searching, running.length);
+  if (count === 1 && queued === 0) return only.traceId;
+  const all: Stoppable = {
+    label: vscode.l10n.t("Stop all ({0} running, {1} waiting)", count, queued),
+    id: ALL,
+  };
+  const each = running.map(({ traceId, uri, problemHash }): Stoppable => ({
+    label: lists.known(vscode.Uri.parse(uri)).find(({ hash }) => hash === problemHash)?.title ?? traceId,
+    description: vscode.workspace.asRelativePath(vscode.Uri.parse(uri)),
+    id: traceId,
+  }));
+  const title = vscode.l10n.t("Stop which search?");
+  return (await vscode.window.showQuickPick([all, ...each], { title }))?.id;
 }
 
 /** Stops everything, the searches in line too. */

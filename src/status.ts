@@ -70,6 +70,13 @@ export class Status implements vscode.Disposable {
     }
   }
 
+  /** How many searches run and how many wait, as the server last told; none while it does not run. */
+  get counts(): Pick<ServerStatus, "searching" | "queued"> {
+    return this.#status === null || this.#server.state !== "running"
+      ? { searching: 0, queued: 0 }
+      : this.#status;
+  }
+
   /** Shows how far Solve All is, beside its searches; null when it is over. */
   tally(text: string | null): void {
     this.#tally = text;

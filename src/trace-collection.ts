@@ -16,13 +16,33 @@ export async function agreeToCollecting(parts: Parts): Promise<boolean> {
     {
       modal: true,
       detail: vscode.l10n.t(
-        "It is off until you agree, and holds for what is solved from then on. Nothing leaves this machine. Manage Collected Traces takes it back, leaves single files out, exports and deletes.",
+        "It is off until you agree, and holds for what is solved from then on; what is stored already is asked for by itself. Nothing leaves this machine. Manage Collected Traces takes it back, leaves single files out, exports and deletes.",
       ),
     },
     agree,
   );
   if (chosen !== agree) return false;
   return (await read(await parts.server.ask("decideConsent", { agreed: true })))?.agreed === true;
+}
+
+/** Whether all that is stored may train this once, whenever it was made; asks in words of its own. */
+export async function agreeToStored({ server }: Parts): Promise<boolean> {
+  const stored = await server.ask("traces", {});
+  if (stored === null) return false;
+  const train = vscode.l10n.t("Train on All of Them");
+  const chosen = await vscode.window.showInformationMessage(
+    vscode.l10n.t("May everything that you solved so far train models on this machine, this once?"),
+    {
+      modal: true,
+      detail: vscode.l10n.t(
+        "Stored searches: {0}, since {1}. They are of all your files and of chat programs, and most were made before you agreed to collecting. Files that you left out stay out. Nothing leaves this machine, and what you decided on later searches stays as it is.",
+        stored.traces.length,
+        stored.traces.at(-1)?.createdAt.slice(0, 10) ?? "",
+      ),
+    },
+    train,
+  );
+  return chosen === train;
 }
 
 /** Shows how it stands and what can be changed. */

@@ -5,6 +5,7 @@ import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { askForEvolution, askForFineTuning, askForRole, askForRun } from "./training-choices.ts";
 import { readParams, type RequestParams } from "./protocol.ts";
+import { agreeToStored } from "./trace-collection.ts";
 
 /** A run to start, or to go on with. */
 type RunRequest =
@@ -196,13 +197,7 @@ async function explain(
       return;
     case "not-agreed":
     case "none-allowed":
-      await offer(
-        vscode.l10n.t(
-          "None of the stored traces may train: they were made before you agreed to collecting, or their files are left out. What you solve from now on counts.",
-        ),
-        vscode.l10n.t("Manage Collected Traces…"),
-        command("rstarMath.manageTraces"),
-      );
+      await offerStored(parts, request);
       return;
     case "other-model":
       await offer(
@@ -220,4 +215,27 @@ async function explain(
     default:
       reason satisfies never;
   }
+}
+
+/** None of the traces may train. What was stored before the person agreed can all the same, if they say so. */
+async function offerStored(parts: Parts, request: RunRequest): Promise<void> {
+  const stored = vscode.l10n.t("Train on What Is Stored Already");
+  const manage = vscode.l10n.t("Manage Collected Traces…");
+  const params = request.kind === "fineTune" ? request.params : null;
+  // Whatever else is not agreed to does not matter there: all of it is left out by the person.
+  const isLeftOut = params === null || params.traces !== null || params.agreedOrNot === true;
+  const chosen = await vscode.window.showInformationMessage(
+    isLeftOut
+      ? vscode.l10n.t(
+          "None of these traces may train: all are of files that you left out. Nothing was changed.",
+        )
+      : vscode.l10n.t(
+          "None of the stored traces may train: they were made before you agreed to collecting, or their files are left out. What you solve from now on counts.",
+        ),
+    ...(isLeftOut ? [] : [stored]),
+    manage,
+  );
+  if (chosen === manage) await vscode.commands.executeCommand("rstarMath.manageTraces");
+  if (chosen !== stored || isLeftOut || !(await agreeToStored(parts))) return;
+  await follow(parts, { kind: "fineTune", params: { ...params, agreedOrNot: true } });
 }

@@ -8,11 +8,13 @@ import { outcomeOf, type Outcome } from "./costs.ts";
 import { layoutTree } from "./layout.ts";
 import { paintTree } from "./paint-tree.ts";
 import { fromTrace } from "./tree-model.ts";
-import type { ViewModel } from "./view-model.ts";
+import { canInsert, type ViewModel } from "./view-model.ts";
 
 /** What the page asks of the view around it. */
 export interface CompareActions {
   open(traceId: string): void;
+  /** Puts the solution of a search into the document. */
+  insert(traceId: string): void;
   solve(strategy: string): void;
 }
 
@@ -29,7 +31,7 @@ export function comparePage(element: HTMLElement, model: ViewModel, actions: Com
   };
   const cards = traces.map((trace, index) => {
     const outcome = outcomes[index];
-    return outcome === undefined ? null : card(trace, outcome, most, trace.id === model.trace?.id, actions);
+    return outcome === undefined ? null : card(trace, outcome, most, model, actions);
   });
   const missing = model.strategies.filter((name) => !outcomes.some((outcome) => outcome.strategy === name));
   fill(
@@ -73,9 +75,11 @@ function card(
   trace: Trace,
   outcome: Outcome,
   most: { readonly tokens: number; readonly seconds: number },
-  isShown: boolean,
+  model: ViewModel,
   actions: CompareActions,
 ): HTMLElement {
+  const isShown = trace.id === model.trace?.id;
+  const isInserted = trace.id === model.subject?.inserted;
   const picture = t(
     "Tree of {0} candidates, {1} of them rejected",
     whole(outcome.candidates),
@@ -92,6 +96,7 @@ function card(
       "outcome",
       h("span", "answer-text", outcome.answer === null ? t("No answer") : line(outcome.answer)),
       gradeChip(outcome),
+      isInserted ? h("span", "chip chosen", t("in the document")) : null,
     ),
     h(
       "dl",
@@ -105,17 +110,36 @@ function card(
       ...bar(t("Time"), duration(outcome.seconds), outcome.seconds / most.seconds),
     ),
     h("p", "note", `${picture} · ${moment(trace.createdAt)}`),
-    isShown
-      ? null
-      : h(
-          "button",
-          {
-            class: "secondary",
-            attributes: { type: "button", "aria-label": t("Show the search by {0}", outcome.strategy) },
-            on: { click: () => actions.open(trace.id) },
-          },
-          t("Show"),
-        ),
+    h(
+      "div",
+      "actions",
+      isShown
+        ? null
+        : button(`show ${trace.id}`, t("Show"), t("Show the search by {0}", outcome.strategy), () =>
+            actions.open(trace.id),
+          ),
+      canInsert(model, trace)
+        ? button(
+            `insert ${trace.id}`,
+            t("Insert Solution"),
+            t("Insert Solution of the search by {0}", outcome.strategy),
+            () => actions.insert(trace.id),
+          )
+        : null,
+    ),
+  );
+}
+
+/** `name` is what a screen reader says: on a page of cards a button's label says too little. */
+function button(key: string, label: string, name: string, run: () => void): HTMLElement {
+  return h(
+    "button",
+    {
+      class: "secondary",
+      attributes: { type: "button", "data-key": key, "aria-label": name },
+      on: { click: run },
+    },
+    label,
   );
 }
 

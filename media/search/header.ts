@@ -5,7 +5,7 @@ import { fill, focusIn, h, setAttributes } from "../shared/dom.ts";
 import { icon } from "../shared/icons.ts";
 import { duration, t, whole } from "../shared/l10n.ts";
 import { line, statement } from "../shared/prose.ts";
-import type { ViewModel } from "./view-model.ts";
+import { canInsert, type ViewModel } from "./view-model.ts";
 
 type Page = SearchViewState["page"];
 type Density = SearchViewState["density"];
@@ -16,6 +16,8 @@ export interface HeaderActions {
   setDensity(density: Density): void;
   cancel(): void;
   resume(): void;
+  /** Puts the solution of the search shown into the document. */
+  insert(): void;
   setFollowing(isFollowing: boolean): void;
   /** Shows where the chosen answer is in the tree. */
   goToAnswer(): void;
@@ -46,6 +48,7 @@ export class Header {
   readonly #goToAnswer: HTMLElement;
   readonly #segments: ReadonlyMap<Density, HTMLElement>;
   readonly #segmentGroup: HTMLElement;
+  #insert: HTMLElement | null = null;
   #shown: ViewModel | null = null;
 
   constructor(actions: HeaderActions) {
@@ -154,7 +157,12 @@ export class Header {
     this.#progress.classList.toggle("shown", running !== "idle");
     this.#progress.style.setProperty("--share", String(share));
     this.#progress.setAttribute("aria-valuenow", String(Math.round(share * 100)));
-    if (before?.running !== running || before.mayRun !== model.mayRun || before.trace?.stop !== trace?.stop)
+    if (
+      before?.running !== running ||
+      before.mayRun !== model.mayRun ||
+      before.trace !== trace ||
+      before.subject !== subject
+    )
       this.#showButtons(model);
     for (const [name, tab] of this.#tabs)
       setAttributes(tab, {
@@ -189,19 +197,30 @@ export class Header {
     this.#problem.append(statement(subject.problem));
   }
 
-  #showButtons({ running, mayRun, trace }: ViewModel): void {
+  #showButtons(model: ViewModel): void {
+    const { running, mayRun, trace, page } = model;
     const button = (label: string, kind: string, run: () => void): HTMLElement =>
       h("button", { class: kind, attributes: { type: "button" }, on: { click: run } }, label);
     const onward = mayRun && running === "idle" ? goOnFrom(trace?.stop) : null;
-    const hadFocus = focusIn(this.#buttons) !== null;
+    const insert =
+      trace !== null && canInsert(model, trace)
+        ? button(t("Insert Solution"), "secondary", () => this.#actions.insert())
+        : null;
+    const focused = focusIn(this.#buttons);
+    const wasInserting = focused !== null && focused === this.#insert;
+    this.#insert = insert;
     fill(
       this.#buttons,
       running === "running" ? button(t("Stop"), "secondary", () => this.#actions.cancel()) : null,
       // A second press forces it: the extension counts them.
       running === "stopping" ? button(t("Stopping…"), "secondary", () => this.#actions.cancel()) : null,
       onward === null ? null : button(onward.label, onward.kind, () => this.#actions.resume()),
+      insert,
     );
-    if (hadFocus) this.#buttons.querySelector("button")?.focus();
+    if (focused === null) return;
+    // What follows "Stop" may be pressed by the same key; a solution that was inserted must not start a search by it.
+    const next = wasInserting ? insert : this.#buttons.querySelector("button");
+    (next ?? this.#tabs.get(page))?.focus();
   }
 
   #showTools({ page, density, tree, isFollowing }: ViewModel): void {

@@ -1,7 +1,7 @@
 /** Entry of the search view: puts the parts on the page and carries messages between them and the extension. */
 import "../shared/no-eval.ts";
 import { FromSearchView, SearchViewState, ToSearchView } from "../../server/protocol/view.ts";
-import { h } from "../shared/dom.ts";
+import { focusIn, h } from "../shared/dom.ts";
 import { connect } from "../shared/host.ts";
 import { setTexts, t } from "../shared/l10n.ts";
 import { setMacros } from "../shared/math.ts";
@@ -66,6 +66,9 @@ class View {
       cancel: () => this.#post({ kind: "cancel" }),
       resume: () => {
         if (model.trace !== null) this.#post({ kind: "resume", traceId: model.trace.id });
+      },
+      insert: () => {
+        if (model.trace !== null) this.#post({ kind: "insert", traceId: model.trace.id });
       },
       setFollowing: (isFollowing) => {
         this.#change({ ...model, isFollowing });
@@ -132,13 +135,19 @@ class View {
       this.#treeView.show(shown);
       this.#inspector.show(shown);
     } else if (this.#hasPageChanged(shown)) {
+      const focused = focusIn(this.#page);
       this.#page.replaceChildren();
       if (shown.page === "cost") costPage(this.#page, shown);
       else
         comparePage(this.#page, shown, {
           open: (traceId) => this.#post({ kind: "open-trace", traceId }),
+          insert: (traceId) => this.#post({ kind: "insert", traceId }),
           solve: (strategy) => this.#post({ kind: "solve", strategy }),
         });
+      // A button that is no more leaves the keyboard's focus to the page that it was on.
+      const key = CSS.escape(focused?.dataset["key"] ?? "");
+      if (focused !== null)
+        (this.#page.querySelector<HTMLElement>(`[data-key="${key}"]`) ?? this.#page).focus();
     }
     this.#inspector.element.hidden = !isTree;
     this.#drawn = shown;
@@ -166,6 +175,7 @@ class View {
     const drawn = this.#drawn;
     return (
       drawn?.page !== shown.page ||
+      drawn.subject !== shown.subject ||
       drawn.trace !== shown.trace ||
       drawn.comparisons !== shown.comparisons ||
       drawn.running !== shown.running ||

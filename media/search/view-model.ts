@@ -78,9 +78,18 @@ export function receive(
       return model.subject === null
         ? model
         : { ...model, subject: { ...model.subject, stale: message.stale } };
+    case "inserted":
+      return model.subject === null
+        ? model
+        : { ...model, subject: { ...model.subject, inserted: message.traceId } };
     default:
       return message satisfies never;
   }
+}
+
+/** Whether a stored search has a solution that can be put into the document and is not there already. */
+export function canInsert({ subject }: ViewModel, trace: Trace): boolean {
+  return subject?.document != null && trace.chosen !== null && trace.id !== subject.inserted;
 }
 
 /** Selects a node and opens everything above it. */

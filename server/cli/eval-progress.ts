@@ -1,6 +1,7 @@
 /** Progress of an evaluation: a bar on a terminal, a line for every percent elsewhere. */
 import cliProgress from "cli-progress";
 import type { SearchOutcome } from "../evaluation/records.ts";
+import { printable } from "./printable.ts";
 
 /** What `createEvalProgress` gives. */
 export interface EvalProgress {
@@ -28,7 +29,7 @@ export function createEvalProgress(stream: NodeJS.WriteStream): EvalProgress {
     const took = (ends.at(-1) ?? 0) - (ends[0] ?? 0);
     const left =
       ends.length < ENOUGH ? "" : `about ${duration((took / (ends.length - 1)) * (total - done))} left, `;
-    return `${right} of ${done - before} right, ${left}last: ${outcome.method}${outcome.budget === null ? "" : ` ${outcome.budget}`}, ${outcome.problem}`;
+    return `${right} of ${done - before} right, ${left}last: ${outcome.method}${outcome.budget === null ? "" : ` ${outcome.budget}`}, ${printable(outcome.problem)}`;
   };
   return {
     begin(all, already) {

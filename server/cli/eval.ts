@@ -12,6 +12,7 @@ import { openRecords, readRecords } from "../evaluation/records.ts";
 import { cellCount, evaluate, isDone, type EvaluationEnd, type EvaluationPlan } from "../evaluation/run.ts";
 import { settingsHash, type EvaluationSettings } from "../evaluation/settings.ts";
 import { writeReports } from "../evaluation/write.ts";
+import { writeFailure } from "../models/write-failure.ts";
 import { namedPpm } from "../protocol/settings.ts";
 import { promptTemplate } from "../search/prompt.ts";
 import { sha256 } from "../search/solve.ts";
@@ -24,6 +25,7 @@ import { withWords } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { count, wholeNumber } from "./numbers.ts";
+import { printable } from "./printable.ts";
 import { PROBLEM_FILE } from "./problem-file.ts";
 
 /** The command. */
@@ -65,22 +67,46 @@ export function evalCommand(): Command {
 }
 
 async function run(options: EvalOptions): Promise<void> {
-  if (options.reportOnly === true) return report(options.out);
+  if (options.reportOnly === true) {
+    await writing(options.out, () => report(options.out));
+    return;
+  }
   const { signal, release } = interruptSignal();
   let runtime: Runtime | null = null;
   try {
     const { plan, set } = await preparePlan(options, signal);
     const problemsAtOnce = Math.min(options.concurrency, plan.problems.length * plan.seeds.length);
     runtime = await open(options, problemsAtOnce, signal);
-    const end = await evaluateInto(options, plan, set, runtime, signal);
-    await report(options.out);
-    explain(end, options.out);
+    const opened = runtime;
+    await writing(options.out, async () => {
+      const end = await evaluateInto(options, plan, set, opened, signal);
+      await report(options.out);
+      explain(end, options.out);
+    });
   } catch (error) {
     if (!signal.aborted) throw error;
     process.exitCode = EXIT.cancelled;
   } finally {
     release();
     await runtime?.dispose();
+  }
+}
+
+/** Does `work`, which writes into `folder`. @throws CommandFailure where its disk is full or it cannot be written. */
+async function writing(folder: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const failure = writeFailure(error, folder, 0);
+    if (failure === null) throw error;
+    const [what, remedy] =
+      failure.kind === "disk-full"
+        ? [`The disk of ${folder} is full`, "free some space"]
+        : [`The folder ${folder} cannot be written (${failure.code})`, "make it writable"];
+    throw new CommandFailure(
+      EXIT.unavailable,
+      `${what}. What was searched is kept; ${remedy}, and the same command with --resume goes on.`,
+    );
   }
 }
 
@@ -125,7 +151,7 @@ async function open(options: EvalOptions, problemsAtOnce: number, signal: AbortS
         problemsAtOnce,
       },
       signal,
-      { say: (line) => void process.stderr.write(`${line}\n`), download: download.onProgress },
+      { say: (line) => void process.stderr.write(printable(`${line}\n`)), download: download.onProgress },
     );
     if (opening.kind === "failed") throw new CommandFailure(EXIT.unavailable, opening.message);
     return opening.runtime;

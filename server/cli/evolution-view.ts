@@ -3,6 +3,7 @@ import { percent } from "../evaluation/statistics.ts";
 import { STAGE_WORDS } from "../evolution/words.ts";
 import type { MetricsLine, RoundReport, TrainingReport } from "../protocol/evolution.ts";
 import type { EvolutionEvent } from "../protocol/run-output.ts";
+import { printable } from "./printable.ts";
 
 /** One line for an event, or null for one that says nothing new: progress is told every tenth of the way. */
 export function eventLine(event: EvolutionEvent): string | null {
@@ -19,7 +20,7 @@ export function eventLine(event: EvolutionEvent): string | null {
     case "round":
       return null;
     case "note":
-      return `  ${event.message}`;
+      return `  ${printable(event.message)}`;
     default:
       return event satisfies never;
   }
@@ -71,7 +72,7 @@ export function reportText(report: RoundReport): string {
     `  PPM: ${trainingText(report.ppm)}${report.ppmGate === null ? "" : `; ${report.ppmGate.why}`}`,
     `  ${duration(seconds.search)} searching, ${duration(seconds.training)} training, ${duration(seconds.gate)} comparing`,
   ];
-  return `${lines.join("\n")}\n`;
+  return printable(`${lines.join("\n")}\n`);
 }
 
 function trainingText(report: TrainingReport): string {

@@ -9,7 +9,7 @@ export const EXIT = {
   usage: 2,
   /** The file cannot be used: missing, not UTF-8, without problems, read-only, a damaged block. */
   input: 3,
-  /** A model, the sandbox or the engine could not be made ready. */
+  /** A model, the sandbox or the engine could not be made ready, or a run's folder not be written: a full disk. */
   unavailable: 4,
   /** At least one problem got no answer. */
   unsolved: 5,

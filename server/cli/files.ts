@@ -39,16 +39,21 @@ export interface Written {
 /**
  * Puts a solution below its problem in the file as it is now: it is read again under a lock, so two solves on one file
  * both land, and what the person wrote meanwhile stays. Written to a new file that takes the old one's place at once.
+ * `isStored`: whether its search is in the store, so that it can be had from there.
  */
 export async function writeSolution(
   file: string,
   problem: Problem,
   solution: Solution,
   options: ProblemOptions = {},
+  isStored = true,
 ): Promise<Written> {
+  const kept = isStored
+    ? `It is kept as trace ${solution.traceId}: \`rstar traces show ${solution.traceId}\`.`
+    : "It is not in the store either: what is shown here is all there is of it, so copy it from here.";
   const aside = (why: string): Written => ({
     kind: "kept-aside",
-    message: `${why}, so the solution was not written. It is kept as trace ${solution.traceId}: \`rstar traces show ${solution.traceId}\`.`,
+    message: `${why}, so the solution was not written. ${kept}`,
   });
   // A rename would replace a read-only file all the same; its owner said not to change it.
   const mode = (await stat(file).catch(() => null))?.mode;
@@ -104,7 +109,7 @@ export function lineOf(text: string, offset: number): number {
   return line;
 }
 
-/** Adds the words by which problems and answers are found in a Markdown file: `ProblemOptions`. */
+/** Adds the words by which problems, answers and written solutions are found in a Markdown file: `ProblemOptions`. */
 export function withWords(command: Command): Command {
   return command
     .option(
@@ -112,9 +117,10 @@ export function withWords(command: Command): Command {
       "words that begin a problem's heading or bold label, separated by commas",
       wordList,
     )
+    .option("--answers <words>", "words that begin the line of a given answer, separated by commas", wordList)
     .option(
-      "--answers <words>",
-      "words that begin the line of a given answer, separated by commas",
+      "--solutions <words>",
+      "words that begin the heading, bold label or summary of a written solution, separated by commas",
       wordList,
     );
 }

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { defaultTraceFile, openPython, openRuntime, type Runtime, type RuntimeOpening } from "../compose.ts";
 import { modelsFrom, withEndpoint, type EndpointFlags } from "./endpoint.ts";
+import { printable } from "./printable.ts";
 import { createTraceStore } from "../traces/store.ts";
 import { newTraceId } from "../traces/trace-id.ts";
 
@@ -16,7 +17,7 @@ export function mcpCommand(): Command {
 
 async function run(options: EndpointFlags): Promise<void> {
   // Standard output belongs to the protocol.
-  const say = (line: string): void => void process.stderr.write(`${line}\n`);
+  const say = (line: string): void => void process.stderr.write(printable(`${line}\n`));
   const [{ StdioServerTransport }, { createMcpServer }] = await Promise.all([
     import("@modelcontextprotocol/sdk/server/stdio.js"),
     import("../tools/mcp.ts"),

@@ -1,9 +1,11 @@
 /** `rstar models list | fetch | remove | add`: the models of this machine. */
 import { Command, Option } from "commander";
 import { modelManager } from "../compose.ts";
+import { removeTrainingEnvironment } from "../evolution/training-space.ts";
+import { describeSize } from "../models/folder-size.ts";
 import type { ListedModel } from "../models/listing.ts";
 import type { ModelManager } from "../models/manager.ts";
-import { describeFailure, formatBytes } from "../models/outcomes.ts";
+import { describeFailure, describeInstalled, formatBytes } from "../models/outcomes.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
@@ -15,6 +17,11 @@ interface AddFlags {
   readonly suffix?: string;
   readonly positive?: string;
   readonly negative?: string;
+  readonly json?: boolean;
+}
+
+interface RemoveFlags {
+  readonly trainingEnvironment?: boolean;
   readonly json?: boolean;
 }
 
@@ -36,11 +43,22 @@ export function modelsCommand(openManager: () => Promise<ModelManager> = modelMa
       await fetchModels(await openManager(), ids, flags.json === true);
     });
   command
-    .command("remove <id>")
+    .command("remove [id]")
     .description("Deletes a model's files; a file of your own is only taken off the list.")
+    .option(
+      "--training-environment",
+      "deletes Python's packages and prepared models of training instead, which the next one makes anew",
+    )
     .option("--json", "the outcome as JSON")
-    .action(async (id: string, flags: { json?: boolean }) => {
-      const removal = await (await openManager()).remove(id);
+    .action(async (id: string | undefined, flags: RemoveFlags) => {
+      if ((id === undefined) !== (flags.trainingEnvironment === true))
+        throw new CommandFailure(EXIT.usage, "Name a model, or give --training-environment: one of the two.");
+      const manager = await openManager();
+      if (id === undefined) {
+        await removeEnvironment(manager.home, flags);
+        return;
+      }
+      const removal = await manager.remove(id);
       if (flags.json === true) process.stdout.write(`${JSON.stringify(removal)}\n`);
       switch (removal.kind) {
         case "removed":
@@ -133,6 +151,14 @@ async function fetchModels(manager: ModelManager, named: readonly string[], json
   if (failures.length > 0) throw new CommandFailure(EXIT.unavailable, failures.join("\n"));
 }
 
+async function removeEnvironment(home: string, flags: RemoveFlags): Promise<void> {
+  const { signal, release } = interruptSignal();
+  const outcome = await removeTrainingEnvironment(home, signal).finally(release);
+  if (flags.json === true) process.stdout.write(`${JSON.stringify(outcome)}\n`);
+  if (outcome.kind === "failed") throw new CommandFailure(EXIT.unavailable, outcome.message);
+  tell(flags, `Removed the training environment: ${describeSize(outcome.size)} are free again.\n`);
+}
+
 async function add(manager: ModelManager, file: string, flags: AddFlags): Promise<void> {
   const { suffix, positive, negative } = flags;
   const ppm =
@@ -152,10 +178,11 @@ async function add(manager: ModelManager, file: string, flags: AddFlags): Promis
     });
     if (flags.json === true) process.stdout.write(`${JSON.stringify(addition)}\n`);
     if (addition.kind === "failed") throw new CommandFailure(EXIT.input, addition.message);
-    tell(
-      flags,
-      `Added ${addition.id} (${addition.role}). Use it with: rstar solve FILE.md --model ${addition.id}\n`,
-    );
+    const what =
+      addition.kind === "installed"
+        ? describeInstalled(addition)
+        : `Added ${addition.id} (${addition.role}).`;
+    tell(flags, `${what} Use it with: rstar solve FILE.md --model ${addition.id}\n`);
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new CommandFailure(EXIT.cancelled, "Stopped. Nothing was added.");

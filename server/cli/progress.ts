@@ -1,6 +1,7 @@
 /** Progress of running searches: bars on a terminal, plain lines elsewhere. */
 import cliProgress from "cli-progress";
 import type { SearchEvent, SearchProgress } from "../protocol/events.ts";
+import { printable } from "./printable.ts";
 
 /** What `createProgress` gives. */
 export interface ProgressView {
@@ -74,5 +75,5 @@ function describe(progress: SearchProgress): string {
   const tried = `${progress.candidates} tried, ${progress.rejected} rejected`;
   return progress.best === null
     ? `${tried}, no answer yet`
-    : `${tried}, best ${progress.best.answer.slice(0, 24)} (${progress.best.support} of ${progress.trajectories})`;
+    : `${tried}, best ${printable(progress.best.answer.slice(0, 24))} (${progress.best.support} of ${progress.trajectories})`;
 }

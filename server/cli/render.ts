@@ -3,6 +3,7 @@ import { styleText } from "node:util";
 import type { Evidence, Solution } from "../document/solution.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { belowReason } from "../protocol/trace-path.ts";
+import { printable } from "./printable.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -17,7 +18,7 @@ export function paintFor(stream: NodeJS.WriteStream): Paint {
 
 /** One problem's result. */
 export function renderResult(heading: string, solution: Solution, trace: Trace, paint: Paint): string {
-  const lines = [paint("bold", heading)];
+  const lines = [paint("bold", printable(heading))];
   for (const step of solution.steps) {
     const numbers = [
       `Q ${signed(step.q)}`,
@@ -25,20 +26,20 @@ export function renderResult(heading: string, solution: Solution, trace: Trace, 
       `PPM ${step.ppm === null ? "–" : signed(step.ppm)}`,
     ].join("  ");
     lines.push(
-      `  ${paint("cyan", `Step ${step.number}`)}  ${step.reason || "(no reason given)"}   ${paint("dim", numbers)}`,
+      `  ${paint("cyan", `Step ${step.number}`)}  ${printable(step.reason) || "(no reason given)"}   ${paint("dim", numbers)}`,
     );
-    for (const line of codeLines(step.code)) lines.push(`      ${line}`);
+    for (const line of codeLines(printable(step.code))) lines.push(`      ${line}`);
     if (step.output !== "")
-      for (const line of step.output.split("\n").slice(0, 12))
+      for (const line of printable(step.output).split("\n").slice(0, 12))
         lines.push(`      ${paint("dim", "→")} ${line}`);
     lines.push(`      ${renderEvidence(step.evidence, paint)}`);
   }
-  if (solution.answer === null) lines.push(`  ${paint("yellow", "No answer")}: ${whyNot(trace)}`);
+  if (solution.answer === null) lines.push(`  ${paint("yellow", "No answer")}: ${printable(whyNot(trace))}`);
   else
     lines.push(
-      `  ${paint("bold", `Answer ${solution.answer.text}`)}   ${renderEvidence(solution.answerEvidence, paint)}`,
+      `  ${paint("bold", `Answer ${printable(solution.answer.text)}`)}   ${renderEvidence(solution.answerEvidence, paint)}`,
     );
-  lines.push(`  ${paint("dim", costLine(trace))}`);
+  lines.push(`  ${paint("dim", printable(costLine(trace)))}`);
   return `${lines.join("\n")}\n`;
 }
 
@@ -46,7 +47,7 @@ export function renderResult(heading: string, solution: Solution, trace: Trace, 
 function renderEvidence(evidence: readonly Evidence[], paint: Paint): string {
   return evidence
     .map(({ kind, holds, text: words }) => ({ holds, text: kind === "ran" ? `ran ${words}` : words }))
-    .map(({ holds, text }) => `${signOf(holds, paint)} ${text}`)
+    .map(({ holds, text }) => `${signOf(holds, paint)} ${printable(text)}`)
     .join("  ");
 }
 
@@ -60,7 +61,8 @@ function whyNot(trace: Trace): string {
   if (trace.stop === "cancelled") return "cancelled before a trajectory reached one.";
   const rejected = trace.nodes.filter((node) => node.status === "rejected");
   const last = rejected.at(-1)?.rejection?.message;
-  return `${trace.trajectories.started} trajectories, none reached an answer${last === undefined ? "" : `; the last ended with: ${last}`}`;
+  const { started } = trace.trajectories;
+  return `${started} ${started === 1 ? "trajectory" : "trajectories"}, none reached an answer${last === undefined ? "" : `; the last ended with: ${last}`}`;
 }
 
 function costLine(trace: Trace): string {

@@ -16,6 +16,8 @@ import { openTraceFiles } from "../traces/files.ts";
 import { createTraceStore } from "../traces/store.ts";
 import type { Problem, ProblemOptions } from "../document/problems.ts";
 import type { EngineStats } from "../engine/engine.ts";
+import { codeOf, messageOf } from "../errors.ts";
+import { namesOn } from "../protocol/surface.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { TraceStore } from "../services.ts";
 import { modelsFrom, withEndpoint, type EndpointFlags } from "./endpoint.ts";
@@ -24,6 +26,7 @@ import { readProblems, withWords, writeSolution } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { wholeNumber } from "./numbers.ts";
+import { printable } from "./printable.ts";
 import { createProgress } from "./progress.ts";
 import { paintFor, renderResult } from "./render.ts";
 import { newTraceId } from "../traces/trace-id.ts";
@@ -76,7 +79,7 @@ export function solveCommand(): Command {
 
 async function run(file: string, options: Options): Promise<void> {
   const { problems, issues } = await readProblems(file, options);
-  for (const issue of issues) process.stderr.write(`${file}: ${issue}\n`);
+  for (const issue of issues) process.stderr.write(printable(`${file}: ${issue}\n`));
   const picked = pick(file, problems, options.problem);
   const config = configFrom(options);
   const { signal, release } = interruptSignal();
@@ -104,7 +107,7 @@ async function open(options: Options, signal: AbortSignal): Promise<Runtime> {
     // Whoever names a seed wants the same search again; without, single candidates are decoded twice as fast.
     const reproducible = options.seed !== undefined;
     const opening = await openRuntime({ ...modelsFrom(options), reproducible }, signal, {
-      say: (line) => void process.stderr.write(`${line}\n`),
+      say: (line) => void process.stderr.write(printable(`${line}\n`)),
       download: download.onProgress,
     });
     if (opening.kind === "failed") throw new CommandFailure(EXIT.unavailable, opening.message);
@@ -150,17 +153,18 @@ async function searchAll(
         signal,
         (event) => progress.show(problem.index, event),
       );
-      await keep(store, trace);
+      const isStored = await keep(store, trace);
       const solution = toSolution(trace, problem.hash);
       const note =
-        options.write === true && solution.answer !== null
-          ? await writeSolution(file, problem, solution, options)
+        // What was stopped is not settled, and can be gone on with in the editor: it is kept, as there.
+        options.write === true && solution.answer !== null && trace.stop !== "cancelled"
+          ? await writeSolution(file, problem, solution, options, isStored)
           : null;
       traces[index] = trace;
       shown[index] =
         options.json === true
           ? `${JSON.stringify({ problem: problem.index, written: note?.kind === "written", trace })}\n`
-          : `${renderResult(heading, solution, trace, paint)}${note === null ? "" : `  ${note.message}\n`}\n`;
+          : `${renderResult(heading, solution, trace, paint)}${note === null ? "" : `  ${printable(note.message)}\n`}\n`;
       for (let text = shown[printed]; text !== undefined; text = shown[++printed]) progress.print(text);
     }
   };
@@ -168,15 +172,17 @@ async function searchAll(
   return Object.values(traces);
 }
 
-/** Stores a trace; where that fails (a full disk), the result is still shown and said to be all there is. */
-async function keep(store: TraceStore, trace: Trace): Promise<void> {
+/** Stores a trace, and says whether it could; where not (a full disk), the person is told, and that the result is shown. */
+async function keep(store: TraceStore, trace: Trace): Promise<boolean> {
   try {
     await store.append(trace);
+    return true;
   } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
+    if (codeOf(error) === "") throw error;
     process.stderr.write(
-      `Trace ${trace.id} could not be stored in ${defaultTraceFile()} (${error.message}); the result shown is complete, but it cannot be replayed.\n`,
+      `Trace ${trace.id} could not be stored in ${defaultTraceFile()} (${messageOf(error)}); the result shown is complete, but it cannot be replayed or gone on with. Free some space, or name another folder with ${namesOn().dataFolder}, before the next one.\n`,
     );
+    return false;
   }
 }
 

@@ -1,11 +1,13 @@
 /** Trace files that a person names. */
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { brotliDecompressSync } from "node:zlib";
+import { createReadStream, existsSync } from "node:fs";
+import { pipeline } from "node:stream";
+import { createBrotliDecompress } from "node:zlib";
 import { messageOf } from "../errors.ts";
+import { linesOf } from "../protocol/lines.ts";
 import type { Trace } from "../protocol/trace.ts";
-import { createTraceStore, readTraceLines } from "../traces/store.ts";
+import { createTraceStore, readTraces, type ReadTraces } from "../traces/store.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
+import { printable } from "./printable.ts";
 
 /** The traces of several files, in order. @throws CommandFailure for one that cannot be read. */
 export async function readTraceFiles(files: readonly string[]): Promise<readonly Trace[]> {
@@ -19,15 +21,16 @@ export async function readTraceFiles(files: readonly string[]): Promise<readonly
 export async function readTraceFile(file: string): Promise<readonly Trace[]> {
   if (!existsSync(file)) throw new CommandFailure(EXIT.input, `There is no file ${file}.`);
   const { traces, bad } = file.endsWith(".br")
-    ? readTraceLines(await decompressed(file))
+    ? await readCompressed(file)
     : await createTraceStore(file).query();
-  for (const { line, reason } of bad) process.stderr.write(`${file}:${line}: ${reason}\n`);
+  for (const { line, reason } of bad) process.stderr.write(printable(`${file}:${line}: ${reason}\n`));
   return traces;
 }
 
-async function decompressed(file: string): Promise<string> {
+async function readCompressed(file: string): Promise<ReadTraces<Trace>> {
+  const bytes = pipeline(createReadStream(file), createBrotliDecompress(), () => undefined);
   try {
-    return brotliDecompressSync(await readFile(file)).toString();
+    return await readTraces(linesOf(bytes), (trace) => trace);
   } catch (error) {
     const why = messageOf(error);
     throw new CommandFailure(EXIT.input, `${file} cannot be decompressed: ${why}. Nothing was begun.`);

@@ -1,6 +1,7 @@
 /** A whole search tree as indented text: every candidate with its verdict, Q, visits and PPM; `*` marks the chosen path. */
 import type { Trace, TraceNode } from "../protocol/trace.ts";
 import { pathTo } from "../protocol/trace-path.ts";
+import { printable } from "./printable.ts";
 import { signed } from "./render.ts";
 
 /** The tree of a trace, with its problem and votes. */
@@ -24,7 +25,7 @@ export function treeText(trace: Trace): string {
   lines.push(
     `${trace.stop}${trace.failure === null ? "" : `: ${trace.failure}`}; ${trace.cost.generatedTokens} tokens in ${(trace.ms.total / 1000).toFixed(1)} s (policy ${share(trace, "policy")}, PPM ${share(trace, "ppm")}, sandbox ${share(trace, "sandbox")}, grading ${share(trace, "grading")})`,
   );
-  return `${lines.join("\n")}\n`;
+  return printable(`${lines.join("\n")}\n`);
 }
 
 function nodeLine(node: TraceNode, depth: number, isChosen: boolean): string {

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { messageOf } from "../errors.ts";
 import { treeText } from "./trace-text.ts";
 import { consentCommand, optOutCommand } from "./consent.ts";
+import { printable } from "./printable.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { defaultTraceFile } from "../compose.ts";
 import { createTraceStore } from "../traces/store.ts";
@@ -24,7 +25,9 @@ export function tracesCommand(): Command {
         process.stdout.write(
           options.json === true
             ? `${JSON.stringify(trace)}\n`
-            : `${trace.id}  ${trace.strategy.padEnd(16)} ${(trace.answer ?? "no answer").slice(0, 20).padEnd(20)} ${(trace.graded ?? "").padEnd(10)} ${oneLine(trace.problem)}\n`,
+            : printable(
+                `${trace.id}  ${trace.strategy.padEnd(16)} ${(trace.answer ?? "no answer").slice(0, 20).padEnd(20)} ${(trace.graded ?? "").padEnd(10)} ${oneLine(trace.problem)}\n`,
+              ),
         );
       if (traces.length === 0)
         process.stderr.write("No traces are stored yet; `rstar solve FILE.md` makes them.\n");
@@ -43,9 +46,8 @@ export function tracesCommand(): Command {
     .action(async (file: string) => {
       const { traces, bad } = await createTraceStore(defaultTraceFile()).query();
       reportBad(bad);
-      await writeFile(file, traces.map((trace) => `${JSON.stringify(trace)}\n`).join(""), {
-        flag: "wx",
-      }).catch((error: unknown) => {
+      // One by one: many would not fit into one text.
+      await writeFile(file, jsonLines(traces), { flag: "wx" }).catch((error: unknown) => {
         throw new CommandFailure(
           EXIT.input,
           `${file} was not written: ${messageOf(error)}. The traces are untouched.`,
@@ -84,7 +86,12 @@ export async function findTrace(id: string): Promise<Trace> {
 }
 
 function reportBad(bad: readonly BadLine[]): void {
-  for (const { line, reason } of bad) process.stderr.write(`${defaultTraceFile()}:${line}: ${reason}\n`);
+  for (const { line, reason } of bad)
+    process.stderr.write(printable(`${defaultTraceFile()}:${line}: ${reason}\n`));
+}
+
+function* jsonLines(traces: readonly Trace[]): Generator<string> {
+  for (const trace of traces) yield `${JSON.stringify(trace)}\n`;
 }
 
 function oneLine(text: string): string {

@@ -8,6 +8,7 @@ import { verifySolution, verifyTrace, type SolutionCheck } from "../verify.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { readProblems, withWords } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
+import { printable } from "./printable.ts";
 import { findTrace } from "./traces.ts";
 
 /** The command. */
@@ -42,7 +43,7 @@ async function verifyFile(
   signal: AbortSignal,
 ): Promise<void> {
   const { text, problems, issues } = await readProblems(file, words);
-  for (const issue of issues) process.stderr.write(`${file}: ${issue}\n`);
+  for (const issue of issues) process.stderr.write(printable(`${file}: ${issue}\n`));
   let solutions = 0;
   let holding = 0;
   for (const problem of problems) {
@@ -50,18 +51,18 @@ async function verifyFile(
     solutions++;
     const parsed = parseSolution(text, problem.solution);
     if (parsed.kind === "damaged") {
-      process.stdout.write(
-        `Problem ${problem.index}: the solution is damaged (${parsed.reason}); solve it again to replace it.\n`,
+      tell(
+        `Problem ${problem.index}: the solution is damaged (${parsed.reason}); solve it again to replace it.`,
       );
       continue;
     }
     const stale = isStale(problem, problem.solution);
     const check = await verifySolution(parsed.solution, sandbox, grader, signal);
-    process.stdout.write(
-      `Problem ${problem.index}: ${describe(check)}${stale ? "; the problem was changed since it was solved" : ""}\n`,
+    tell(
+      `Problem ${problem.index}: ${describe(check)}${stale ? "; the problem was changed since it was solved" : ""}`,
     );
     for (const [index, step] of check.steps.entries())
-      if (step.kind !== "same") process.stdout.write(`  Step ${index + 1} ${describeStep(step)}\n`);
+      if (step.kind !== "same") tell(`  Step ${index + 1} ${describeStep(step)}`);
     if (check.holds && !stale) holding++;
   }
   if (solutions === 0)
@@ -69,7 +70,7 @@ async function verifyFile(
       EXIT.input,
       `${file} has no stored solution; \`rstar solve ${file} --write\` makes them.`,
     );
-  process.stdout.write(`${holding} of ${solutions} stored solutions check.\n`);
+  tell(`${holding} of ${solutions} stored solutions check.`);
   if (holding < solutions || issues.length > 0) process.exitCode = EXIT.unverified;
 }
 
@@ -77,9 +78,13 @@ async function replay(id: string, { sandbox }: Python, signal: AbortSignal): Pro
   const trace = await findTrace(id);
   const { checked, differences } = await verifyTrace(trace, sandbox, signal);
   for (const { node, stored, now } of differences)
-    process.stdout.write(`Node ${node}: stored «${stored.trim()}», now «${now.trim()}»\n`);
-  process.stdout.write(`${checked - differences.length} of ${checked} steps ran as stored.\n`);
+    tell(`Node ${node}: stored «${stored.trim()}», now «${now.trim()}»`);
+  tell(`${checked - differences.length} of ${checked} steps ran as stored.`);
   if (differences.length > 0) process.exitCode = EXIT.unverified;
+}
+
+function tell(line: string): void {
+  process.stdout.write(printable(`${line}\n`));
 }
 
 function describe(check: SolutionCheck): string {

@@ -24,6 +24,7 @@ import {
 import { foldSolutions, type Part } from "./solution-blocks.ts";
 import { answerInParagraph, statementOfBlocks, statementOfFence, type Statement } from "./statement.ts";
 import { linesOf, type Range, type TextLines } from "./text-lines.ts";
+import { anyOf } from "./words.ts";
 
 /**
  * Finds every problem, every stored solution, and what is wrong with either. Never throws for odd text. With a cache
@@ -71,6 +72,7 @@ class ProblemFinder {
   readonly #lines: TextLines;
   readonly #readAnswer: (line: string) => AnswerLine | null;
   readonly #readHeading: (text: string) => HeadingMeaning;
+  readonly #isFoldedAnswer: (source: string) => boolean;
   readonly #fences: ReadonlySet<string>;
   readonly #drafts: ProblemDraft[] = [];
   readonly #solutions: SolutionBlock[] = [];
@@ -79,7 +81,8 @@ class ProblemFinder {
   constructor(text: string, options: Required<ProblemOptions>) {
     this.#lines = linesOf(text);
     this.#readAnswer = answerReader(options.answers);
-    this.#readHeading = headingReader(options.headings);
+    this.#readHeading = headingReader(options);
+    this.#isFoldedAnswer = foldedAnswerReader(options.solutions);
     this.#fences = new Set(options.fences.map((word) => word.toLowerCase()));
   }
 
@@ -271,7 +274,7 @@ class ProblemFinder {
 
   #extend(open: OpenProblem, block: Block): void {
     if (open.kind !== "fence") {
-      if (isFoldedAnswer(this.#source(block))) open.closed = true;
+      if (this.#isFoldedAnswer(this.#source(block))) open.closed = true;
       else open.content.push(block);
       return;
     }
@@ -432,7 +435,12 @@ class ProblemFinder {
   }
 }
 
-/** Whether HTML folds an answer or a solution away, as notes on GitHub do. */
-export function isFoldedAnswer(source: string): boolean {
-  return /^\s*<details[^>]*>\s*<summary>[\s*_]*(?:answer|solution|proof|hint)/i.test(source);
+/** Tells whether HTML folds something away whose summary begins with one of these words, as notes on GitHub do. */
+export function foldedAnswerReader(words: readonly string[]): (source: string) => boolean {
+  // The summary may be set in bold, by marks or by tags.
+  const folded = new RegExp(
+    `^\\s*<details[^>]*>\\s*<summary>(?:[\\s*_]|<(?:b|strong|i|em)>)*(?:${anyOf(words)})`,
+    "iu",
+  );
+  return (source) => folded.test(source);
 }

@@ -1,5 +1,6 @@
 /** Reads headings, bold labels and info strings: which begin a problem, and what title and id they give it. */
-import { anyOf } from "./words.ts";
+import type { HeadingWords } from "./problem.ts";
+import { anyOf, MORE_OF_WORD } from "./words.ts";
 
 /** What a heading or a bold label says about what stands below it. */
 export type HeadingMeaning =
@@ -34,9 +35,11 @@ export function headingText(source: string): string {
   );
 }
 
-/** A reader of headings whose problems begin with one of these words. */
-export function headingReader(words: readonly string[]): (text: string) => HeadingMeaning {
-  const problem = new RegExp(`^(?:${anyOf(words)})(s?)(?![\\p{L}\\p{N}_]|-\\p{L}|['’])`, "iu");
+/** A reader of headings whose problems and written solutions begin with these words. */
+export function headingReader({ headings, solutions }: HeadingWords): (text: string) => HeadingMeaning {
+  const problem = new RegExp(`^(?:${anyOf(headings)})(s?)(?!${MORE_OF_WORD}|-\\p{L}|['’])`, "iu");
+  // After a Latin letter another script's may stand: `Answer와`.
+  const solution = new RegExp(`^(?:${anyOf(solutions)})s?(?:(?<=\\w)(?!\\w)|(?!${MORE_OF_WORD}))`, "iu");
   return (text) => {
     const id = /\{#([\w:.-]+)\}\s*$/.exec(text);
     const plain = stripEmphasis(id === null ? text : text.slice(0, id.index));
@@ -51,9 +54,7 @@ export function headingReader(words: readonly string[]): (text: string) => Headi
         ...(id?.[1] === undefined ? {} : { id: id[1] }),
       };
     }
-    return /^(?:solutions?|answers?|proofs?|hints?)\b/i.test(plain)
-      ? { kind: "solution" }
-      : { kind: "other" };
+    return { kind: solution.test(plain) ? "solution" : "other" };
   };
 }
 

@@ -25,6 +25,7 @@ export async function toHtml(markdown: string, title: string, typeset: Typeset):
 <html>
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width">
 <title>${escapeHtml(title)}</title>
 <style>${STYLE}</style>
@@ -35,6 +36,9 @@ ${writeMarkup(markdown, { ...HTML, formula })}
 </html>
 `;
 }
+
+/** Whatever the walk should let through: the page shows its own text, style and formulas, and pictures; nothing runs. */
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src * data: file:";
 
 const STYLE = `
 body { font: 11pt/1.5 serif; max-width: 44em; margin: 2em auto; padding: 0 1em; }

@@ -25,8 +25,11 @@ export function readMarker(line: string): { readonly marker: Marker; readonly le
   const close = line.indexOf("-->");
   if (start === null || close < 0) return null;
   const fields = new Map<string, string>();
-  // A value is a JSON string or runs to the next space.
-  for (const match of line.slice(start[0].length, close).matchAll(/([\w-]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)/g)) {
+  // A value is a JSON string or runs to the next space. A name is looked for from its first character only, not from
+  // each one of a long word that is none.
+  for (const match of line
+    .slice(start[0].length, close)
+    .matchAll(/(?<![\w-])([\w-]+)=("(?:[^"\\]|\\.)*"|[^\s"]*)/g)) {
     const [, name = "", value = ""] = match;
     fields.set(name, readValue(value));
   }

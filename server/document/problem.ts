@@ -84,13 +84,19 @@ export interface ProblemOptions {
   readonly headings?: readonly string[];
   /** Words that begin an answer line. Default `Answer`. */
   readonly answers?: readonly string[];
+  /** Words that begin a written solution: its heading, bold label or summary. No statement holds it. Default below. */
+  readonly solutions?: readonly string[];
   /** First words of the info string of a problem fence. Default `problem`. */
   readonly fences?: readonly string[];
 }
+
+/** The words that tell headings and bold labels apart. */
+export type HeadingWords = Pick<Required<ProblemOptions>, "headings" | "solutions">;
 
 /** The defaults of `ProblemOptions`. */
 export const DEFAULT_PROBLEM_OPTIONS: Required<ProblemOptions> = {
   headings: ["Problem", "Exercise", "Question"],
   answers: ["Answer"],
+  solutions: ["Solution", "Answer", "Proof", "Hint"],
   fences: ["problem"],
 };

@@ -3,27 +3,27 @@ import type { SheetContent } from "../protocol/places.ts";
 import { parseBlocks, type Block } from "./blocks.ts";
 import { applyEdits, insertBlock, linesWithin, removeSolution, type TextEdit } from "./edit.ts";
 import { exportAnswer, exportSolution } from "./export-solution.ts";
-import { isFoldedAnswer } from "./find-problems.ts";
+import { foldedAnswerReader } from "./find-problems.ts";
 import { headingReader, headingText, readBoldLabel, type HeadingMeaning } from "./headings.ts";
 import { escapeInline } from "./inline.ts";
-import type { DocumentProblems, Problem } from "./problem.ts";
+import type { DocumentProblems, HeadingWords, Problem } from "./problem.ts";
 import type { Solution } from "./solution-model.ts";
 
 /**
  * The document as a sheet. What stands between its problems stays, but for what gives answers away where none are
- * wanted. `headings` are the words that begin a problem's heading.
+ * wanted. `words` are those by which the problems were found.
  */
 export function composeSheet(
   text: string,
   { problems, solutions: blocks }: DocumentProblems,
-  headings: readonly string[],
+  words: HeadingWords,
   content: SheetContent,
   solutions: ReadonlyMap<Problem, Solution>,
 ): string {
   const own = new Set(problems.map(({ solution }) => solution));
   const strays = blocks.filter((block) => !own.has(block)).map(({ range }) => ({ ...range, newText: "" }));
-  const hidden =
-    content === "solutions" ? [] : authorsAnswers(text, parseBlocks(text), problems, headingReader(headings));
+  const readers = { readHeading: headingReader(words), isFoldedAnswer: foldedAnswerReader(words.solutions) };
+  const hidden = content === "solutions" ? [] : authorsAnswers(text, parseBlocks(text), problems, readers);
   const edits = problems.flatMap((problem) => editsOf(text, problem, content, solutions.get(problem)));
   return applyEdits(
     text,
@@ -87,13 +87,19 @@ function answerOf({ reference }: Problem, solution: Solution | undefined): strin
   return answer === null ? null : exportAnswer(answer);
 }
 
+interface Readers {
+  readonly readHeading: ReturnType<typeof headingReader>;
+  readonly isFoldedAnswer: ReturnType<typeof foldedAnswerReader>;
+}
+
 /** What gives the author's own answers away: folded ones, and all below headings and labels such as "Solution". */
 function authorsAnswers(
   text: string,
   blocks: readonly Block[],
   problems: readonly Problem[],
-  readHeading: ReturnType<typeof headingReader>,
+  readers: Readers,
 ): TextEdit[] {
+  const { readHeading, isFoldedAnswer } = readers;
   const source = ({ start, end }: Block): string => text.slice(start, end);
   const meaningOf = (block: Block): HeadingMeaning["kind"] | undefined => {
     if (block.type === "heading") return readHeading(headingText(source(block))).kind;
@@ -120,7 +126,7 @@ function authorsAnswers(
     } else if (type === "html" && isFoldedAnswer(source(block))) {
       end = ([block, ...below].find((each) => source(each).includes("</details>")) ?? block).end;
     } else {
-      edits.push(...authorsAnswers(text, block.children, problems, readHeading));
+      edits.push(...authorsAnswers(text, block.children, problems, readers));
       continue;
     }
     hiddenTo = Math.min(end, problems.find(({ range }) => range.start > start)?.range.start ?? end);

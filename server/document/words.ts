@@ -6,3 +6,6 @@ export function anyOf(words: readonly string[]): string {
     ? "(?!)"
     : words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
 }
+
+/** A pattern for what goes on with the word before it. Where letters have no capitals a number does not: `問題1`. */
+export const MORE_OF_WORD = "\\p{L}|_|(?<!\\p{Lo})\\p{N}";

@@ -35,6 +35,16 @@ export type HubOutcome =
       readonly detail: string;
     };
 
+/** Where a hub has the file of `hf:owner/repository/file.gguf`. `endpoint` ends with a slash. */
+export function hubAddress(uri: string, endpoint = defaultEndpoint()): string {
+  const [, owner = "", repository = "", file = ""] = /^hf:([^/]+)\/([^/]+)\/(.+)$/.exec(uri) ?? [];
+  return `${endpoint}${owner}/${repository}/resolve/main/${file}`;
+}
+
+function defaultEndpoint(): string {
+  return withSlash(process.env["MODEL_ENDPOINT"] ?? process.env["HF_ENDPOINT"] ?? DEFAULT_ENDPOINT);
+}
+
 /**
  * Downloads a file. No credentials are sent: what the manifest names is public.
  * @throws the signal's reason within 250 ms of an abort, and errors of the file system (`ENOSPC`, `EACCES`, …).
@@ -42,9 +52,7 @@ export type HubOutcome =
 export async function downloadFromHub(request: HubRequest): Promise<HubOutcome> {
   const { signal, limits = { connectMs: CONNECT_MS, stallMs: STALL_MS } } = request;
   signal.throwIfAborted();
-  const endpoint = withSlash(
-    request.endpoint ?? process.env["MODEL_ENDPOINT"] ?? process.env["HF_ENDPOINT"] ?? DEFAULT_ENDPOINT,
-  );
+  const endpoint = request.endpoint === undefined ? defaultEndpoint() : withSlash(request.endpoint);
   const refusal = await probe(endpoint, request.uri, limits.connectMs, signal);
   if (refusal !== null) return refusal;
 
@@ -132,8 +140,7 @@ async function probe(
   limitMs: number,
   signal: AbortSignal,
 ): Promise<Extract<HubOutcome, { kind: "failed" }> | null> {
-  const [, owner = "", repository = "", file = ""] = /^hf:([^/]+)\/([^/]+)\/(.+)$/.exec(uri) ?? [];
-  const url = `${endpoint}${owner}/${repository}/resolve/main/${file}`;
+  const url = hubAddress(uri, endpoint);
   const host = new URL(endpoint).host;
   try {
     const response = await fetch(url, {

@@ -1,11 +1,12 @@
 /** Files of records, one JSON object a line: appended durably, read back whole or named as unreadable. */
 import { createReadStream, createWriteStream, existsSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
-import { pipeline, type Readable } from "node:stream";
+import { pipeline } from "node:stream";
 import { pipeline as pipelined } from "node:stream/promises";
 import { createBrotliDecompress } from "node:zlib";
 import type * as z from "zod";
 import { jsonBy } from "../json.ts";
+import { linesOf } from "../protocol/lines.ts";
 
 /** Every line of a file, or of its compressed form (`.br`), in order; null for a line that is no record. */
 export async function* eachLine<T>(
@@ -21,20 +22,6 @@ export async function* eachLine<T>(
     number++;
     if (line !== "" && line !== "\r") yield { number, record: jsonBy(line, schema) };
   }
-}
-
-/** Lines end at a line feed only: `readline` also ends them at U+2028 (from Node 24 on), which JSON has within texts. */
-async function* linesOf(input: Readable): AsyncGenerator<string> {
-  const unfinished: string[] = [];
-  for await (const chunk of input.setEncoding("utf8") as AsyncIterable<string>) {
-    const [first = "", ...others] = chunk.split("\n");
-    unfinished.push(first);
-    for (const next of others) {
-      yield unfinished.splice(0).join("");
-      unfinished.push(next);
-    }
-  }
-  yield unfinished.join("");
 }
 
 /** Appends records, each on disk before the call returns. One writer at a time. */

@@ -127,6 +127,7 @@ export function isDone(outcome: SearchOutcome | undefined): boolean {
 /**
  * Does every search of the plan that `done` does not hold, and adds what it finds to it. Greedy goes first: budgets may
  * be multiples of what it took.
+ * @throws what `keep` and `openDraws` throw, once nothing is under way any more.
  */
 export async function evaluate(
   plan: EvaluationPlan,
@@ -204,13 +205,14 @@ async function runCells(
       }
     }
   };
-  try {
-    await Promise.all(Array.from({ length: Math.min(options.concurrency, open.length) }, worker));
-  } catch (error) {
-    // One worker's bug must not leave the others searching.
-    stop.abort();
-    throw error;
-  }
+  const workers = Array.from({ length: Math.min(options.concurrency, open.length) }, () =>
+    worker().catch((error: unknown) => {
+      // A full disk, or one worker's bug, must not leave the others searching.
+      stop.abort();
+      throw error;
+    }),
+  );
+  for (const ended of await Promise.allSettled(workers)) if (ended.status === "rejected") throw ended.reason;
   if (signal.aborted) return { kind: "stopped" };
   if (stop.signal.aborted) return { kind: "failing", reason: [...failures.values()].at(-1) ?? "" };
   return { kind: "finished" };
@@ -257,7 +259,7 @@ async function searchCell(
   try {
     const trace = await solve(
       // The statement's hash is the id, as in `rstar solve`: the same problem is searched the same way everywhere, and
-      // all methods draw the same first candidates.
+      // methods of the same sampling settings draw the same first candidates.
       { id: statementHash(at.text), text: at.text, reference: at.answer },
       { ...by.config, budgetTokens: tokens, seed },
       by.ppm === "none" ? { ...services, ppm: null } : services,

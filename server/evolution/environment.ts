@@ -20,6 +20,9 @@ import {
   wordsOf,
 } from "./environment-words.ts";
 import { type ProgramEnd, runProgram } from "../models/program.ts";
+import { removeOutdated, trainerHome } from "./training-space.ts";
+
+export { trainerHome };
 
 /** A Python that can train. */
 export interface TrainingEnvironment {
@@ -49,11 +52,6 @@ export function trainerPackage(): string {
   return path.join(packageRoot(), "server", "evolution", "trainer");
 }
 
-/** Where everything that training needs and is not a result lies. */
-export function trainerHome(home: string): string {
-  return path.join(home, "trainer");
-}
-
 /** Measured: 1.3 GB with PyTorch's CPU build, 7 GB with CUDA; and pip unpacks beside what it downloaded. */
 const NEEDED = { small: 3e9, cuda: 12e9 };
 
@@ -61,10 +59,21 @@ const ready = z.object({ torch: z.string(), gpu: z.string().nullable() });
 
 /**
  * Returns the environment, and makes it first if it is not there: finds a Python, checks the space, creates a virtual
- * environment, installs PyTorch and the pinned packages, imports them once. An unfinished one is made anew.
+ * environment, installs PyTorch and the pinned packages, imports them once. An unfinished one is made anew. Those of
+ * earlier packages are deleted once it is there.
  * @throws the signal's reason when it is aborted.
  */
 export async function prepareEnvironment(
+  options: EnvironmentOptions,
+  signal: AbortSignal,
+  say: (message: string) => void,
+): Promise<TrainingEnvironment | EnvironmentFailure> {
+  const environment = await findOrMake(options, signal, say);
+  if (environment.kind === "ready") await removeOutdated(environment.folder, signal, say);
+  return environment;
+}
+
+async function findOrMake(
   options: EnvironmentOptions,
   signal: AbortSignal,
   say: (message: string) => void,
@@ -98,6 +107,9 @@ export async function prepareEnvironment(
   }
 }
 
+/** A person's own `random.py` in the folder that is open must not be taken for Python's. */
+const ALONE = { PYTHONSAFEPATH: "1" };
+
 async function make(
   folder: string,
   key: string,
@@ -117,7 +129,12 @@ async function make(
   const python = interpreter(folder);
   const run = (command: readonly string[]): Promise<ProgramEnd> =>
     runProgram(command, signal, {
-      environment: { ...variables, PIP_REQUIRE_VIRTUALENV: "0", PIP_DISABLE_PIP_VERSION_CHECK: "1" },
+      environment: {
+        ...variables,
+        ...ALONE,
+        PIP_REQUIRE_VIRTUALENV: "0",
+        PIP_DISABLE_PIP_VERSION_CHECK: "1",
+      },
       onLine: (line) => {
         const step = progressOf(line);
         if (step !== null) say(step);
@@ -152,7 +169,10 @@ async function make(
   }
   say("Trying the environment.");
   let facts = "";
-  const check = await runProgram([python, "-c", CHECK], signal, { onLine: (line) => (facts = line) });
+  const check = await runProgram([python, "-c", CHECK], signal, {
+    environment: ALONE,
+    onLine: (line) => (facts = line),
+  });
   const parsed = succeeded(check) ? ready.safeParse(JSON.parse(facts)) : null;
   if (parsed?.success !== true)
     return failure(
@@ -203,6 +223,7 @@ async function planned(
 ): Promise<"cuda" | "cpu" | null> {
   const lines: string[] = [];
   const end = await runProgram([...pip, ...index, "--requirement", list], signal, {
+    environment: ALONE,
     onLine: (line) => lines.push(line),
   });
   if (!succeeded(end)) return null;

@@ -53,11 +53,12 @@ export function labelProblem(traces: readonly Trace[], rule: AgreementRule | nul
   }
   if (rule === null) return { kind: "none", reason: "no given answer" };
   const groups = new Map<string, number>();
+  const names = new Map(traces.map((trace) => [trace, answerNames(trace)]));
   let all = 0;
   for (const trace of traces) {
     for (const node of trace.nodes) {
-      if (node.kind !== "answer" || node.answer === null || isRefused(trace, node)) continue;
-      const key = keyOf(node.answer);
+      const key = names.get(trace)?.get(node.id);
+      if (key === undefined || isRefused(trace, node)) continue;
       groups.set(key, (groups.get(key) ?? 0) + node.visits);
       all += node.visits;
     }
@@ -68,9 +69,27 @@ export function labelProblem(traces: readonly Trace[], rule: AgreementRule | nul
   return {
     kind: "labels",
     by: "agreement",
-    of: (_trace, node) =>
-      node.answer === null ? "unknown" : keyOf(node.answer) === first[0] ? "right" : "wrong",
+    of: (trace, node) => {
+      const name = names.get(trace)?.get(node.id);
+      return name === undefined ? "unknown" : name === first[0] ? "right" : "wrong";
+    },
   };
+}
+
+/**
+ * A name for each answer node of a trace, by its id: one for all that the search's grader found to be equal, and the
+ * same in every trace where answers are exact numbers, lists of them, words or written alike.
+ */
+export function answerNames({ nodes, votes }: Trace): ReadonlyMap<number, string> {
+  const names = new Map<number, string>();
+  for (const { id, kind, answer } of nodes)
+    if (kind === "answer" && answer !== null) names.set(id, keyOf(answer));
+  for (const group of votes) {
+    const answers = group.nodes.flatMap((id) => nodes[id]?.answer ?? []);
+    const exact = answers.find((answer) => answerKey(answer) !== null) ?? answers[0];
+    if (exact !== undefined) for (const id of group.nodes) names.set(id, keyOf(exact));
+  }
+  return names;
 }
 
 /** Whether a person rejected the answer or a step before it: such trajectories stay in the trace with their visits. */

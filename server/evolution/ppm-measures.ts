@@ -3,19 +3,19 @@
  * score mean what it says, and does it choose better answers than a majority (rStar-Math section 4.3)? Pure.
  */
 import { BOOTSTRAP_SEED, bootstrapMean, mean, type Interval } from "../evaluation/statistics.ts";
-import { answerKey } from "../grading/fast.ts";
 import type { PreferencePair } from "../protocol/training.ts";
 import { piecesOf } from "../search/pieces.ts";
 import { promptFor } from "../search/prompt.ts";
 import { prefixKey } from "../search/replay.ts";
 import type { Prefix } from "../services.ts";
 import { searchPairs, type PairRule } from "./pairs.ts";
-import { trajectoriesOf, type ProblemTree } from "./problem-tree.ts";
+import { trajectoriesOf, type ProblemNode, type ProblemTree } from "./problem-tree.ts";
 
 /** A whole trajectory with the answer that it gives. */
 export interface MeasuredTrajectory {
   readonly prefix: Prefix;
-  readonly answer: string;
+  /** The same for answers that the search found to be equal. */
+  readonly group: string;
   readonly isRight: boolean;
   /** How many times it was drawn. */
   readonly count: number;
@@ -28,10 +28,14 @@ export interface MeasuredProblem {
   readonly pairs: readonly PreferencePair[];
 }
 
-/** The trajectories and pairs of one problem's searches; unlabelled trajectories are left out. */
+/**
+ * The trajectories and pairs of one problem's searches; unlabelled trajectories are left out. `groupOf` names the group
+ * of equal answers that a trajectory's end is in.
+ */
 export function measuredProblem(
   problem: { readonly id: string; readonly text: string },
   tree: ProblemTree,
+  groupOf: (end: ProblemNode) => string,
   rule: PairRule,
 ): MeasuredProblem {
   const prompt = promptFor(problem.text, "bare");
@@ -41,7 +45,7 @@ export function measuredProblem(
       .filter(({ label }) => label !== "unknown")
       .map(({ end, path, label, count }) => ({
         prefix: [...prompt, ...piecesOf(path).map(({ text }) => text)],
-        answer: end.answer ?? "",
+        group: groupOf(end),
         isRight: label === "right",
         count,
       })),
@@ -169,17 +173,15 @@ export function withoutPpm(problems: readonly MeasuredProblem[]): WithoutPpm {
   };
 }
 
-/** Whether the answer of most weight is right; 1 or 0. Ties go to the answer that was met first. */
+/** Whether the answer of most weight is right, as the first that gave it is; 1 or 0. Ties go to what was met first. */
 function vote<T extends MeasuredTrajectory>(
   trajectories: readonly T[],
   weightOf: (each: T) => number,
 ): number {
   const groups = new Map<string, { weight: number; isRight: boolean }>();
   for (const each of trajectories) {
-    // Right answers may be written in several ways, and are one group by what the grader said of them.
-    const key = each.isRight ? "right" : (answerKey(each.answer) ?? `text:${each.answer}`);
-    const group = groups.get(key) ?? { weight: 0, isRight: each.isRight };
-    groups.set(key, { ...group, weight: group.weight + weightOf(each) });
+    const group = groups.get(each.group) ?? { weight: 0, isRight: each.isRight };
+    groups.set(each.group, { ...group, weight: group.weight + weightOf(each) });
   }
   return Number(highest([...groups.values()], ({ weight }) => weight).isRight);
 }

@@ -3,7 +3,7 @@ import { percent } from "../evaluation/statistics.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { prefixKey } from "../search/replay.ts";
 import type { PreferenceModel } from "../services.ts";
-import { labelProblem } from "./labels.ts";
+import { answerNames, labelProblem } from "./labels.ts";
 import type { PairRule } from "./pairs.ts";
 import {
   measuredProblem,
@@ -16,7 +16,7 @@ import {
   type Share,
   type WithoutPpm,
 } from "./ppm-measures.ts";
-import { byText, mergeTraces, withoutContinued } from "./problem-tree.ts";
+import { byText, drawnThrough, mergeTraces, withoutContinued, type ProblemNode } from "./problem-tree.ts";
 
 /** The version of `ppm-report.json`. */
 const PPM_REPORT_VERSION = 1;
@@ -37,13 +37,18 @@ export function problemsOf(traces: readonly Trace[], rule: PairRule): MeasuredPr
   return byText(withoutContinued(traces).map(withoutScores)).flatMap((own) => {
     const labelling = labelProblem(own, null);
     if (labelling.kind === "none") return [];
-    return [measuredProblem(own[0].problem, mergeTraces(own, labelling.of), rule)];
+    const names = new Map(own.map((trace) => [trace.id, answerNames(trace)]));
+    const groupOf = ({ traceId, node }: ProblemNode): string => names.get(traceId)?.get(node) ?? "";
+    return [measuredProblem(own[0].problem, mergeTraces(own, labelling.of), groupOf, rule)];
   });
 }
 
 /** As a prior, the score of the PPM that searched would leave out the pairs of which it was wrong. */
 function withoutScores(trace: Trace): Trace {
-  return { ...trace, nodes: trace.nodes.map((node) => ({ ...node, ppm: null })) };
+  return {
+    ...trace,
+    nodes: trace.nodes.map((node) => ({ ...node, ppm: null, visits: drawnThrough(node) })),
+  };
 }
 
 /** Prefixes handed over together. */

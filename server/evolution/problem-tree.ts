@@ -80,8 +80,14 @@ export interface ProblemTree {
 export function withoutContinued(traces: readonly Trace[]): readonly Trace[] {
   const byId = new Map(traces.map((trace) => [trace.id, trace]));
   const beginningOf = (trace: Trace): string => {
-    const earlier = trace.continues === undefined ? undefined : byId.get(trace.continues);
-    return earlier === undefined ? (trace.continues ?? trace.id) : beginningOf(earlier);
+    // A file from elsewhere may name traces that go on from each other.
+    const seen = new Set<string>();
+    let id = trace.id;
+    for (let at: Trace | undefined = trace; at !== undefined && !seen.has(id); at = byId.get(id)) {
+      seen.add(id);
+      id = at.continues ?? id;
+    }
+    return id;
   };
   const newest = new Map<string, Trace>();
   for (const trace of traces) {
@@ -104,6 +110,11 @@ export function byText(traces: readonly Trace[]): [Trace, ...Trace[]][] {
   return [...groups.values()];
 }
 
+/** Trajectories through a node of a trace: its visits without the PPM's score, which counts as one (Eq. 3). */
+export function drawnThrough({ kind, ppm, visits }: TraceNode): number {
+  return kind === "step" && ppm !== null ? Math.max(0, visits - 1) : visits;
+}
+
 /** Merges the traces of one problem. `labelOf` says how an answer node of a trace counts. */
 export function mergeTraces(
   traces: readonly Trace[],
@@ -122,7 +133,7 @@ export function mergeTraces(
       else if (node.status === "rejected") {
         places[node.id] = null;
         const value = node.rejection?.kind === "person" ? -1 : deadEndValue;
-        if (!Number.isNaN(value)) backUp(parent, node.visits, value, "dead");
+        if (!Number.isNaN(value)) backUp(parent, drawnThrough(node), value, "dead");
       } else {
         const place = childOf(parent, node, trace.id);
         places[node.id] = place;

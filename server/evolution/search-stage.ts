@@ -1,6 +1,6 @@
 /**
  * The searches of a round: every training problem, side by side, with the given answers deciding which lines are right
- * (terminal-guided, from round 3 with the PPM's score as a prior); what stays unsolved climbs the ladder of budgets.
+ * (terminal-guided, from round 3 with the score of the PPM in use as a prior); what stays unsolved climbs the ladder of budgets.
  */
 import type { EvolutionSettings, RoundPlan, RunState } from "../protocol/evolution.ts";
 import type { Trace } from "../protocol/trace.ts";
@@ -64,7 +64,13 @@ export async function searchStage(context: RunContext, state: RunState): Promise
     emit({ kind: "note", message: `${folder.round(round).traces}:${line}: ${reason}` });
   const solved = new Map(stored.traces.map((trace) => [trace.id, isSolved(trace)]));
 
-  const open = await services.openSearch(searchModels(state), settings.concurrency, signal);
+  const models = searchModels(state);
+  if (plan.annotation === "ppm-augmented" && models.ppm === null)
+    emit({
+      kind: "note",
+      message: `Round ${round} searches without a PPM, by the given answers alone: no PPM that was trained so far passed the comparison.`,
+    });
+  const open = await services.openSearch(models, settings.concurrency, signal);
   if (open.kind === "failed") return open;
   let done = 0;
   let failures = 0;

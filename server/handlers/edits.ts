@@ -65,15 +65,21 @@ export async function editDocument(
   return { kind: "not-done", message: `The file changes faster than the solution can be placed. ${kept}` };
 }
 
-/** Puts a solution below its problem as it stands now. `source` is the text of a selection's problem. */
+/**
+ * Puts a solution below its problem as it stands now. `source` is the text of a selection's problem, `isStored` whether
+ * the solution's search is in the store.
+ */
 export function insertBelow(
   session: Session,
   uri: string,
   problem: Problem,
   source: string,
   solution: Solution,
+  isStored = true,
 ): Promise<EditOutcome> {
-  const kept = `Nothing is lost: the solution is kept as ${solution.traceId} and can be inserted later.`;
+  const kept = isStored
+    ? `Nothing is lost: the solution is kept as ${solution.traceId} and can be inserted later.`
+    : "The solution can be inserted until the editor is closed or reloaded.";
   return editDocument(session, uri, "rStar Math: solution", kept, (document) => {
     const now = document.relocate(problem, source);
     if (now === null)

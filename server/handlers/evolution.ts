@@ -3,6 +3,7 @@ import { DEFAULT_PROBLEM_OPTIONS } from "../document/problems.ts";
 import { readState, runFolder } from "../evolution/run-folder.ts";
 import { findRun, isRunning, listRuns } from "../evolution/runs.ts";
 import { STAGE_WORDS } from "../evolution/words.ts";
+import { defaultTraceFile } from "../models/home.ts";
 import type { DashboardRun } from "../protocol/dashboard.ts";
 import type { RunState } from "../protocol/evolution.ts";
 import {
@@ -47,10 +48,13 @@ export class Evolution {
 
   /** `rstar/evolution/fineTune` */
   async fineTune(
-    { traces, anyModel, profile, ...tokens }: ParamsOf<typeof REQUESTS.fineTune>,
+    { traces, agreedOrNot, anyModel, profile, ...tokens }: ParamsOf<typeof REQUESTS.fineTune>,
     signal: AbortSignal,
   ): Promise<RunOutcome> {
-    const named = traces === null ? [] : ["--traces", traces];
+    // A file that is named trains whoever agreed to what.
+    const { dataFolder } = this.#session.settings.model;
+    const file = traces ?? (agreedOrNot === true ? defaultTraceFile(dataFolder) : null);
+    const named = file === null ? [] : ["--traces", file];
     const args = ["finetune", ...named, ...(anyModel ? ["--any-model"] : []), "--profile", profile];
     return await this.#begin({ title: "Fine-tuning", args: await this.#withSettings(args) }, tokens, signal);
   }
@@ -65,10 +69,10 @@ export class Evolution {
     return await this.#begin({ title: "Evolution", args: await this.#withSettings(args) }, tokens, signal);
   }
 
-  /** By which words a Markdown file's problems and answers are found here, where that is not by the usual ones. */
+  /** The words by which a Markdown file's problems, answers and solutions are found, where they are not the usual ones. */
   #wordsOfItsOwn(): string[] {
     const { document } = this.#session.settings;
-    return (["headings", "answers"] as const).flatMap((name) => {
+    return (["headings", "answers", "solutions"] as const).flatMap((name) => {
       const words = document[name].join();
       return words === DEFAULT_PROBLEM_OPTIONS[name].join() ? [] : [`--${name}`, words];
     });

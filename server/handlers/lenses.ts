@@ -44,8 +44,8 @@ function commandsOf(session: Session, uri: string, status: ProblemStatus): Comma
             place,
           }),
         ];
-  // With the same settings the same search would come out: more of it is what helps. One that was stopped has its end
-  // still before it, and messages call going on with it so.
+  // More of the same search keeps what it has. One that was stopped has its end still before it, and messages call
+  // going on with it so.
   const again =
     stored === undefined
       ? [command("Solve Again", COMMANDS.solve, place)]

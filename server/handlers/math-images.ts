@@ -3,6 +3,7 @@
  * MathJax is imported at the first formula.
  */
 import type { LiteElement } from "@mathjax/src/js/adaptors/lite/Element.js";
+import type { MmlNode } from "@mathjax/src/js/core/MmlTree/MmlNode.js";
 import { argumentCount } from "../document/latex.ts";
 import type { ClientDisplay, Theme } from "../protocol/client.ts";
 
@@ -22,6 +23,20 @@ const EX = 7;
 /** A picture beyond this many characters is left out: a hover is cut off at 100,000. */
 const LONGEST = 30_000;
 
+/** What would let a formula reach beyond its picture: `\mmlToken` takes them, whoever wrote the file. */
+const REACHING = ["href", "src", "style", "class", "id"];
+
+/** What MathJax hands to a filter, as far as it is used here. */
+interface Compiled {
+  readonly data: { readonly root: MmlNode };
+}
+
+function dropReaching(node: MmlNode): void {
+  // Text has none.
+  if (node.isKind("text")) return;
+  for (const name of REACHING) node.attributes.unset(name);
+}
+
 /** MathJax with these macros. @throws when the packages are missing: a defect of the installation. */
 async function openMathJax(
   macros: ClientDisplay["macros"],
@@ -40,15 +55,14 @@ async function openMathJax(
   mathjax.asyncLoad = (file: string) => import(file);
   const adaptor = liteAdaptor();
   RegisterHTMLHandler(adaptor);
-  const document = mathjax.document("", {
-    InputJax: new TeX({
-      packages: ["base", "ams", "newcommand", "configmacros"],
-      macros: Object.fromEntries(
-        Object.entries(macros).map(([name, body]) => [name.replace(/^\\/u, ""), [body, argumentCount(body)]]),
-      ),
-    }),
-    OutputJax: new SVG({ fontCache: "none" }),
+  const input = new TeX({
+    packages: ["base", "ams", "newcommand", "configmacros"],
+    macros: Object.fromEntries(
+      Object.entries(macros).map(([name, body]) => [name.replace(/^\\/u, ""), [body, argumentCount(body)]]),
+    ),
   });
+  input.postFilters.add((formula) => (formula as Compiled).data.root.walkTree(dropReaching));
+  const document = mathjax.document("", { InputJax: input, OutputJax: new SVG({ fontCache: "none" }) });
   return async (tex, display) =>
     adaptor.innerHTML((await document.convertPromise(tex, { display })) as LiteElement);
 }
@@ -104,21 +118,25 @@ function inPixels(svg: string): string {
   );
 }
 
+/** A text beyond this many characters is shown without formulas: looking for them is not linear. */
+const LONGEST_PROSE = 4_000;
+
 /** Code spans, display math and inline math by the rules of the Markdown preview: `$5 and $6` is no formula. */
-const MATH = /(`+)[\s\S]*?\1|\$\$([\s\S]+?)\$\$|\$(?!\s)((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)/gu;
+const MATH =
+  /(?<!`)(`+)(?!`)[\s\S]*?(?<!`)\1(?!`)|\$\$([\s\S]+?)\$\$|\$(?!\s)((?:\\.|[^$\\\n])+?)(?<!\s)\$(?!\d)/gu;
 
 /** Text that a model or person wrote, as Markdown that is only text and formulas: no links, images or HTML. */
 export async function proseWithMath(text: string, typeset: Typeset): Promise<string> {
+  if (text.length > LONGEST_PROSE) return escapeMarkdown(text);
   const parts: string[] = [];
   let from = 0;
   for (const match of text.matchAll(MATH)) {
     parts.push(escapeMarkdown(text.slice(from, match.index)));
     from = match.index + match[0].length;
-    const tex = match[2] ?? match[3];
-    const picture = tex === undefined ? null : await typeset(tex, match[2] !== undefined);
-    parts.push(
-      picture ?? (tex === undefined ? codeSpan(match[0].replace(/^`+|`+$/gu, "")) : codeSpan(match[0])),
-    );
+    const [whole, ticks = "", display, inline] = match;
+    const tex = display ?? inline;
+    const picture = tex === undefined ? null : await typeset(tex, display !== undefined);
+    parts.push(picture ?? codeSpan(whole.slice(ticks.length, whole.length - ticks.length)));
   }
   parts.push(escapeMarkdown(text.slice(from)));
   return parts.join("");

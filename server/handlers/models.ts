@@ -98,17 +98,27 @@ export async function addModel(
   { path, id }: z.output<typeof REQUESTS.addModel.params>,
   signal: AbortSignal,
 ): Promise<ModelOutcome> {
-  const manager = await managerOf(session);
+  const [manager, { describeInstalled }] = await Promise.all([
+    managerOf(session),
+    import("../models/outcomes.ts"),
+  ]);
   const addition = await manager.add(path, { signal, ...(id === undefined ? {} : { id }) });
-  if (addition.kind === "failed") {
-    const wantsName = addition.reason.kind === "bad-id" || addition.reason.kind === "id-taken";
-    return { kind: "failed", message: addition.message, wantsName };
+  switch (addition.kind) {
+    case "added":
+      return {
+        kind: "done",
+        id: addition.id,
+        message: `${addition.id} can be chosen now. The file stays where it is.`,
+      };
+    case "installed":
+      return { kind: "done", id: addition.id, message: describeInstalled(addition) };
+    case "failed": {
+      const wantsName = addition.reason.kind === "bad-id" || addition.reason.kind === "id-taken";
+      return { kind: "failed", message: addition.message, wantsName };
+    }
+    default:
+      return addition satisfies never;
   }
-  return {
-    kind: "done",
-    id: addition.id,
-    message: `${addition.id} can be chosen now. The file stays where it is.`,
-  };
 }
 
 /** `rstar/models/remove` */

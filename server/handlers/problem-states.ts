@@ -57,14 +57,15 @@ export function wasCut({ stop }: TraceSummary): boolean {
 }
 
 /**
- * The search that is gone on with: of the solution in the text, since a newer one may be a comparison's, of another
- * strategy; but a newer one that was cut short is what a person wants to resume.
+ * The search that is gone on with and inserted: of the solution in the text, since a newer one may be a comparison's, of
+ * another strategy, and without one the newest that has an answer, for the same reason; but a newer one that was cut
+ * short is what a person wants to resume.
  */
 function storedOf(session: Session, problem: Problem, inText: Solution | null): TraceSummary | undefined {
   const newest = session.library.newest.get(problem.hash);
   const own = inText === null ? undefined : session.library.summary(inText.traceId);
-  if (newest === undefined || wasCut(newest) || own?.problemId !== problem.hash) return newest;
-  return own;
+  if (newest === undefined || wasCut(newest)) return newest;
+  return own?.problemId === problem.hash ? own : (session.library.answered.get(problem.hash) ?? newest);
 }
 
 /**

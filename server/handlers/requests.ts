@@ -25,6 +25,7 @@ import { continueSearch, resumeSearch, solveProblem } from "./solving.ts";
 import type { StatusReporter } from "./status.ts";
 import { deleteTraces, exportTraces, fetchTrace, listTraces } from "./stored-traces.ts";
 import { solveText, verifyStep } from "./tool-requests.ts";
+import { removeTrainingEnvironment, trainingSpace } from "./training-space.ts";
 import { verifyStored } from "./verifying.ts";
 
 type Answer<S extends RequestSpec> = (
@@ -127,6 +128,8 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
     stopRun: async () => ({ stopping: (await evolving()).stop() }),
     runs: async () => ({ runs: await (await evolving()).runs() }),
     run: async ({ run }) => await (await evolving()).run(run),
+    trainingSpace: () => trainingSpace(session),
+    removeTrainingEnvironment: (_, signal) => removeTrainingEnvironment(session, signal),
     adaptersInUse: () => adaptersInUse(session),
     rollBack: ({ role }) => rollBackAdapter(session, role),
     consent: () => consentState(session),

@@ -1,7 +1,9 @@
 /** One search from its place in the queue to its stored trace, whatever ends it. */
 import { fileURLToPath } from "node:url";
+import { codeOf, messageOf } from "../errors.ts";
 import { formatBytes } from "../models/outcomes.ts";
 import type { SolveOutcome } from "../protocol/solving.ts";
+import { namesOn } from "../protocol/surface.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { SearchConfig } from "../search/config.ts";
 import type { Earlier } from "../search/continuation.ts";
@@ -35,7 +37,10 @@ export interface SearchTask {
   readonly signal: AbortSignal;
 }
 
-/** A trace in the store (or `note` says why not) and where its document is now, or why nothing was searched. */
+/**
+ * A trace in the store and where its document is now, or why nothing was searched. A `note` says in a sentence why it
+ * could not be stored, and is empty where it was.
+ */
 export type SearchResult =
   | { readonly kind: "trace"; readonly trace: Trace; readonly uri: string; readonly note: string }
   | Extract<SolveOutcome, { kind: "not-started" | "cancelled" }>;
@@ -147,17 +152,22 @@ async function writeDown(session: Session, trace: Trace): Promise<void> {
   }
 }
 
-/** Stores the trace; what went wrong with that, in a sentence, else nothing. */
+/** Stores the trace; what went wrong with that and what to do, else nothing. */
 async function keep(session: Session, trace: Trace): Promise<string> {
   try {
     await session.library.append(trace);
+  } catch (error) {
+    if (codeOf(error) === "") throw error;
+    return `The search could not be stored (${messageOf(error)}): once the editor is closed or reloaded, it cannot be looked at or gone on with. Free some space or change ${namesOn().dataFolder} before the next one.`;
+  }
+  try {
     const { journal } = await session.library.files();
     await journal.forget(trace.id);
-    return "";
   } catch (error) {
-    if (!(error instanceof Error && "code" in error)) throw error;
-    return `The search could not be stored (${error.message}), so it cannot be looked at or gone on with later; free some space.`;
+    // The next process finds it in the store and forgets it then.
+    if (codeOf(error) === "") throw error;
   }
+  return "";
 }
 
 function show(session: Session, tokens: Tokens, display: Display, entry: SearchEntry): void {

@@ -3,6 +3,7 @@ import type { Settings } from "../protocol/settings.ts";
 import type { SearchOverrides } from "../protocol/solving.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { profile, SearchConfig } from "../search/config.ts";
+import { hash32 } from "../search/seed.ts";
 
 /** For a new search. */
 export function configFor(settings: Settings["search"], overrides: SearchOverrides = {}): SearchConfig {
@@ -16,6 +17,23 @@ export function configFor(settings: Settings["search"], overrides: SearchOverrid
     ...(settings.settleConfidence === null ? {} : { settleConfidence: settings.settleConfidence }),
   };
   return override(base, overrides);
+}
+
+/**
+ * For a new attempt at a problem that was searched before, by the ids of those searches: under the same seed the same
+ * answer would come out again. Of a budget that was asked for nothing is saved by stopping where the answers agree,
+ * since that is where the one before stopped.
+ */
+export function anotherAttempt(
+  config: SearchConfig,
+  overrides: SearchOverrides,
+  before: readonly string[],
+): SearchConfig {
+  return {
+    ...config,
+    seed: hash32([config.seed, ...before].join("|")),
+    ...(overrides.budgetTokens === undefined ? {} : { settleConfidence: 1 }),
+  };
 }
 
 /** For going on with a stored search: as it was, with a budget of the same size again. */

@@ -25,7 +25,7 @@ export async function exportSheet(
   const { problems } = found;
   if (problems.length === 0) return { kind: "none", message: "There is no problem in this file." };
   const solutions = content === "problems" ? new Map() : await solutionsOf(session, document);
-  const markdown = composeSheet(text, found, session.settings.document.headings, content, solutions);
+  const markdown = composeSheet(text, found, session.settings.document, content, solutions);
   return {
     kind: "text",
     text: await inFormat(session, markdown, format, titleOf(uri)),

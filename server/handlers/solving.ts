@@ -1,6 +1,7 @@
 /** Solving a problem, going on with a stored search, and going on from a person's choice. */
 import type * as z from "zod";
 import type { Problem } from "../document/problems.ts";
+import { codeOf } from "../errors.ts";
 import type { ContinueParams, ResumeParams, SolveOutcome, SolveParams } from "../protocol/solving.ts";
 import type { ProblemPlace } from "../protocol/places.ts";
 import type { Trace } from "../protocol/trace.ts";
@@ -10,10 +11,11 @@ import { choiceProblem, type Choice, type Earlier } from "../search/continuation
 import type { SearchProblem } from "../search/services.ts";
 import { gradeText, toSolution } from "../solutions.ts";
 import { insertBelow } from "./edits.ts";
-import { nameOf } from "./problem-states.ts";
+import { writtenSolution } from "./placing.ts";
+import { nameOf, wasCut } from "./problem-states.ts";
 import type { Tokens } from "./progress.ts";
 import { runSearch } from "./run-search.ts";
-import { configFor, configOfTrace } from "./search-config.ts";
+import { anotherAttempt, configFor, configOfTrace } from "./search-config.ts";
 import type { OpenDocument } from "./documents.ts";
 import type { Session } from "./session.ts";
 
@@ -32,9 +34,11 @@ export async function solveProblem(
   params: SolveParams,
   signal: AbortSignal,
 ): Promise<SolveOutcome> {
+  await readStore(session);
   const located = locate(session, params);
   if ("kind" in located) return located;
   const { problem } = located;
+  const { overrides = {} } = params;
   const inserts = params.insert ?? session.settings.display.solutionPlacement === "document";
   const running = session.searches.of(params.uri, problem.hash);
   if (inserts && running !== undefined)
@@ -42,6 +46,10 @@ export async function solveProblem(
       "busy",
       "This problem is being solved already. Wait for it or stop it first; nothing was changed.",
     );
+  // Comparisons have one seed in common, and who names a seed wants that very search.
+  const before =
+    params.insert === false || overrides.seed !== undefined ? [] : attemptsBefore(session, located);
+  const config = configFor(session.settings.search, overrides);
   return search(session, {
     problem: {
       // The statement's hash is the id: the same problem is searched the same way wherever it stands.
@@ -49,8 +57,9 @@ export async function solveProblem(
       text: problem.statement,
       reference: problem.reference?.text ?? null,
     },
-    config: configFor(session.settings.search, params.overrides),
+    config: before.length === 0 ? config : anotherAttempt(config, overrides, before),
     earlier: null,
+    isAgain: before.length > 0,
     place: { ...located, inserts },
     source: sourceOf(params.uri, problem),
     tokens: params,
@@ -125,6 +134,7 @@ async function goOn(
     },
     config: configOfTrace(trace, session.settings.search, params.overrides),
     earlier: { trace, choice },
+    isAgain: false,
     place: located === null ? null : { ...located, inserts },
     source: trace.problem.source,
     tokens: params,
@@ -136,6 +146,8 @@ interface Task {
   readonly problem: SearchProblem;
   readonly config: SearchConfig;
   readonly earlier: Earlier | null;
+  /** A new attempt at a problem that was searched before. */
+  readonly isAgain: boolean;
   readonly place: (Located & { readonly inserts: boolean }) | null;
   readonly source: string | null;
   readonly tokens: Tokens;
@@ -145,32 +157,38 @@ interface Task {
 async function search(session: Session, task: Task): Promise<SolveOutcome> {
   const { place } = task;
   const uri = place?.document.uri ?? "";
-  const name = place === null ? null : nameOf(place.problem);
+  const name = place === null ? null : `${nameOf(place.problem)}${task.isAgain ? " (new attempt)" : ""}`;
   const title = `Solving ${name ?? "problem"}`;
   const result = await runSearch(session, { ...task, uri, title });
   if (result.kind !== "trace") return result;
   const { trace, note } = result;
+  const isStored = note === "";
+  const unstored = isStored ? {} : { unstored: true as const };
   // Several searches may end while nobody looks at their problems.
   const message = (text: string): string =>
-    `${name === null ? "" : `${name}: `}${text}${note === "" ? "" : ` ${note}`}`;
+    `${name === null ? "" : `${name}: `}${text}${isStored ? "" : ` ${note}`}`;
   const own = trace.votes[0];
   switch (trace.stop) {
     case "cancelled":
       return {
         kind: "cancelled",
         traceId: trace.id,
+        ...unstored,
         best: own === undefined ? null : { answer: own.answer, support: own.count },
         message: message(
           own === undefined
-            ? "Stopped. The search so far is kept; Resume goes on with it."
-            : `Stopped. Best so far: ${own.answer} (${own.count} agree). Insert it, or Resume; nothing is lost.`,
+            ? `Stopped.${isStored ? " The search so far is kept; Resume goes on with it." : ""}`
+            : `Stopped. Best so far: ${own.answer} (${own.count} agree).${isStored ? " Insert it, or Resume; nothing is lost." : ""}`,
         ),
       };
     case "failed":
       return {
         kind: "failed",
         traceId: trace.id,
-        message: message(`${trace.failure ?? "The search could not go on."} What was found is kept.`),
+        ...unstored,
+        message: message(
+          `${trace.failure ?? "The search could not go on."} ${isStored ? "What was found is kept." : "Resume goes on with what was found."}`,
+        ),
       };
     case "done":
     case "settled":
@@ -185,6 +203,7 @@ async function search(session: Session, task: Task): Promise<SolveOutcome> {
     return {
       kind: "unsolved",
       traceId: trace.id,
+      ...unstored,
       message: message(
         `No trajectory reached an answer with ${trace.cost.generatedTokens} tokens. Resume goes on with as many again, or solve with a larger budget.`,
       ),
@@ -197,6 +216,7 @@ async function search(session: Session, task: Task): Promise<SolveOutcome> {
           place.problem,
           place.source,
           toSolution(trace, place.problem.hash),
+          isStored,
         )
       : null;
   const votes = trace.votes.find((vote) => vote.nodes.includes(chosen.id))?.count ?? 0;
@@ -211,10 +231,30 @@ async function search(session: Session, task: Task): Promise<SolveOutcome> {
     support: votes,
     trajectories: all,
     inserted: inserted?.kind === "done",
+    ...unstored,
     message: message(
-      `${chosen.answer} (${votes} of ${all} agree)${difference}. ${inserted?.message ?? "It is kept in the store."}`,
+      `${chosen.answer} (${votes} of ${all} agree)${difference}. ${inserted?.message ?? (isStored ? "It is kept in the store." : "Insert the solution to keep it.")}`,
     ),
   };
+}
+
+/**
+ * The searches of the problem as it is now that ended by themselves, and that of its solution in the document, by their
+ * ids. One that was stopped is no attempt: what it had still before it comes with the same seed.
+ */
+function attemptsBefore(session: Session, { document, problem }: Located): string[] {
+  const stored = session.library.searchesOf(problem.hash).filter((search) => !wasCut(search));
+  const written = document.isStale(problem) ? null : writtenSolution(document, problem);
+  return [...stored.map(({ id }) => id), ...(written === null ? [] : [written.traceId])];
+}
+
+/** Looks at what other processes stored meanwhile. Where it cannot be read, the list of problems says so. */
+async function readStore(session: Session): Promise<void> {
+  try {
+    await session.library.refresh();
+  } catch (error) {
+    if (codeOf(error) === "") throw error;
+  }
 }
 
 function locate(session: Session, { uri, problem: reference }: ProblemPlace): Located | NotStarted {

@@ -52,7 +52,7 @@ export async function exportTraces(
   const { traces, bad } = await store.query();
   const picked = traces.filter(selects(selection));
   try {
-    const lines = picked.map((trace) => `${JSON.stringify(trace)}\n`).join("");
+    const lines = picked.map((trace) => `${JSON.stringify(trace)}\n`);
     await writeFile(target, lines, { flag: overwrite && !isOwn ? "w" : "wx" });
   } catch (error) {
     const detail = messageOf(error);

@@ -13,6 +13,7 @@ export class TraceLibrary {
   readonly #missing = new Map<string, string>();
   #files: Promise<TraceFiles> | null = null;
   #newest: ReadonlyMap<string, TraceSummary> = new Map();
+  #answered: ReadonlyMap<string, TraceSummary> = new Map();
   #summaries: ReadonlyMap<string, TraceSummary> = new Map();
   #revision = "";
 
@@ -27,6 +28,7 @@ export class TraceLibrary {
     this.#files = null;
     this.#traces.clear();
     this.#newest = new Map();
+    this.#answered = new Map();
     this.#summaries = new Map();
     this.#revision = "";
   }
@@ -55,7 +57,7 @@ export class TraceLibrary {
     const { store, revision } = await this.files();
     const now = await revision();
     if (this.#missing.get(id) === now) return null;
-    const trace = (await store.query({ id })).traces.find((each) => each.id === id);
+    const [trace] = (await store.query({ exactId: id })).traces;
     if (trace !== undefined) this.#keep(trace);
     else this.#missing.set(id, now);
     return trace ?? null;
@@ -65,11 +67,13 @@ export class TraceLibrary {
   async append(trace: Trace): Promise<void> {
     const { store, revision } = await this.files();
     const wasCurrent = (await revision()) === this.#revision;
+    // Before it is stored: where it cannot be, it can be looked at, inserted and gone on with as long as it is here.
+    this.#keep(trace);
     await store.append(trace);
     if (wasCurrent) this.#revision = await revision();
-    this.#keep(trace);
     const summary = summarise(trace);
     this.#newest = new Map([...this.#newest, [trace.problem.id, summary]]);
+    if (summary.answer !== null) this.#answered = new Map([...this.#answered, [trace.problem.id, summary]]);
     this.#summaries = new Map([...this.#summaries, [trace.id, summary]]);
   }
 
@@ -87,6 +91,16 @@ export class TraceLibrary {
     return this.#newest;
   }
 
+  /** The newest search of each problem that reached an answer, by the problem's id, as last read. */
+  get answered(): ReadonlyMap<string, TraceSummary> {
+    return this.#answered;
+  }
+
+  /** All stored searches of a problem, oldest first, as last read. */
+  searchesOf(problemId: string): readonly TraceSummary[] {
+    return [...this.#summaries.values()].filter((summary) => summary.problemId === problemId);
+  }
+
   /** A stored search by its id, as last read. */
   summary(id: string): TraceSummary | undefined {
     return this.#summaries.get(id);
@@ -98,7 +112,10 @@ export class TraceLibrary {
     const revision = await files.revision();
     if (revision === this.#revision) return false;
     const { traces } = await files.store.summaries();
-    this.#newest = new Map(traces.map((summary) => [summary.problemId, summary]));
+    const byProblem = (summaries: readonly TraceSummary[]): ReadonlyMap<string, TraceSummary> =>
+      new Map(summaries.map((summary) => [summary.problemId, summary]));
+    this.#newest = byProblem(traces);
+    this.#answered = byProblem(traces.filter(({ answer }) => answer !== null));
     this.#summaries = new Map(traces.map((summary) => [summary.id, summary]));
     this.#revision = revision;
     return true;

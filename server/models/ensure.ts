@@ -8,8 +8,9 @@ import { LockLost, withLock } from "../lock.ts";
 import { writeFailure } from "./write-failure.ts";
 import type { Asset, Source } from "./manifest.ts";
 import type { ModelFailure, ModelProgress, SourceFailure } from "./outcomes.ts";
+import { isLinkable, takeOwn } from "./own-file.ts";
 import { progressReporter, type PhaseReporter } from "./progress.ts";
-import { isPartialOf, type FetchOutcome, type Fetchers } from "./sources.ts";
+import { addressOf, isPartialOf, type FetchJob, type FetchOutcome, type Fetchers } from "./sources.ts";
 
 /** Room that must stay free: 5% for what a file system adds, and 200 MB so that the machine stays usable. */
 const RESERVE_SHARE = 0.05;
@@ -36,6 +37,8 @@ export interface EnsureOptions {
   readonly onProgress?: ((progress: ModelProgress) => void) | undefined;
   /** Fail rather than use the network. */
   readonly offline?: boolean | undefined;
+  /** A file of the person's own with these very bytes: it is taken in the place of all sources. */
+  readonly own?: string | undefined;
 }
 
 export type Ensured =
@@ -80,7 +83,7 @@ export async function ensureAsset(
       const now = await inspect(file, asset, context, signal, report);
       if (now.kind === "right") return { kind: "present", path: file };
       if (now.kind === "wrong") await setAside(file, context);
-      return await fetchFile(file, asset, context, signal, report);
+      return await fetchFile(file, asset, context, { ...options, signal }, report);
     };
     const waiting = report.phase("waiting", null);
     return await withLock(file, options.signal, work, () => waiting(0));
@@ -127,17 +130,18 @@ async function fetchFile(
   file: string,
   asset: Asset,
   context: EnsureContext,
-  signal: AbortSignal,
+  { signal, own }: EnsureOptions,
   report: PhaseReporter,
 ): Promise<Ensured> {
   const folder = path.dirname(file);
-  const available = await context.freeBytes(folder);
+  const isLink = own !== undefined && (await isLinkable(own, folder));
+  const available = isLink ? Infinity : await context.freeBytes(folder);
   const missing = Math.max(0, asset.bytes - (await partialBytes(file)));
   const needed = Math.ceil(missing + asset.bytes * RESERVE_SHARE + RESERVE_BYTES);
   if (available < needed) return { kind: "failed", reason: { kind: "no-space", folder, needed, available } };
 
   const attempts: SourceFailure[] = [];
-  for (const source of asset.sources) {
+  for (const source of own === undefined ? asset.sources : [{ kind: "own" as const, path: own }]) {
     signal.throwIfAborted();
     context.log(`fetching ${asset.file} from ${source.kind}`);
     const outcome = await fetchFrom(source, context.fetchers, {
@@ -167,15 +171,18 @@ async function fetchFile(
     await removePartials(file);
     return { kind: "present", path: file };
   }
-  return { kind: "failed", reason: { kind: "all-sources-failed", file: asset.file, attempts } };
+  const address = addressOf(asset);
+  return { kind: "failed", reason: { kind: "all-sources-failed", file: asset.file, address, attempts } };
 }
 
 function fetchFrom(
-  source: Source,
+  source: Source | { readonly kind: "own"; readonly path: string },
   fetchers: Fetchers,
-  job: Parameters<Fetchers["wheels"]>[1],
+  job: FetchJob,
 ): Promise<FetchOutcome> {
   switch (source.kind) {
+    case "own":
+      return takeOwn(source.path, job);
     case "huggingface":
       return fetchers.huggingface(source, job);
     case "wheels":

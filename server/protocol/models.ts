@@ -63,6 +63,14 @@ export const GpuSupportList = z.object({
   kinds: z.array(z.object({ kind: GpuKind, bytes: z.number(), installed: z.boolean() })),
 });
 
+/** What the environment for training and all that goes with it takes of the disk. */
+export const TrainingSpace = z.object({
+  bytes: z.number(),
+  /** False where there was no time to count all of it: it is more. */
+  isWhole: z.boolean(),
+});
+export type TrainingSpace = z.infer<typeof TrainingSpace>;
+
 /** How far a download is; sent as `rstar/downloadProgress` besides the work-done progress. */
 export const DownloadProgress = z.object({
   id: z.string(),

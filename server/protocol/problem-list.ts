@@ -54,11 +54,12 @@ export const ListedProblem = z.object({
   differs: z.boolean(),
   /** The answer that the document itself gives. */
   reference: z.string().nullable(),
-  /** The trace of the running search, else of the solution in the document, else of the newest stored search. */
+  /** The trace of the running search, else of the solution in the document, else the stored one below. */
   traceId: z.string().nullable(),
   /**
-   * What is resumed and inserted: the search of the solution in the document, unless a newer one was cut short; without
-   * a solution of the problem as its text is, the newest stored search of it. Null while one runs.
+   * What is resumed and inserted: the search of the solution in the document; without a solution of the problem as its
+   * text is, the newest stored search of it that reached an answer, else the newest; but a newer one that was cut short
+   * comes first. Null while one runs.
    */
   storedTraceId: z.string().nullable(),
   /** The answer of that search; null where it reached none, or was cut short and has more to find. */

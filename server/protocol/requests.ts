@@ -14,6 +14,7 @@ import {
   GpuSupportList,
   ModelOutcome,
   ServerStatus,
+  TrainingSpace,
 } from "./models.ts";
 import { EditOutcome, ExportFormat, ProblemPlace, SheetContent, SheetFormat } from "./places.ts";
 import { ListedProblem } from "./problem-list.ts";
@@ -238,10 +239,19 @@ export const REQUESTS = {
   removeGpuSupport: request("gpu/remove", z.object({ kind: GpuKind }), ModelOutcome),
   /** Frees the memory of models and Python; searches that run are stopped first. */
   unload: request("models/unload", Nothing, z.object({ freedBytes: z.number() })),
-  /** Trains on stored traces; answered when the run has ended. `traces` is a file, null the collected ones. */
+  /**
+   * Trains on stored traces; answered when the run has ended. `traces` is a file, null the collected ones: those since the
+   * person agreed, or with `agreedOrNot` all that are stored.
+   */
   fineTune: request(
     "evolution/fineTune",
-    z.object({ traces: z.string().nullable(), anyModel: z.boolean(), profile, ...ProgressTokens.shape }),
+    z.object({
+      traces: z.string().nullable(),
+      agreedOrNot: z.boolean().optional(),
+      anyModel: z.boolean(),
+      profile,
+      ...ProgressTokens.shape,
+    }),
     RunOutcome,
   ),
   /** Searches the problems of a file (JSON lines) and trains, round after round. */
@@ -279,6 +289,10 @@ export const REQUESTS = {
       z.object({ kind: z.literal("missing"), message: z.string() }),
     ]),
   ),
+  /** What `removeTrainingEnvironment` would free. */
+  trainingSpace: request("evolution/space", Nothing, TrainingSpace),
+  /** Deletes what training needs and makes anew: Python's packages, prepared bases. Runs and adapters stay. */
+  removeTrainingEnvironment: request("evolution/removeEnvironment", Nothing, ModelOutcome),
   /** Which adapters are in use, of each role the newest choice. */
   adaptersInUse: request("adapters/inUse", Nothing, z.object({ uses: z.array(AdapterUse) })),
   rollBack: request("adapters/rollBack", z.object({ role: AdapterUse.shape.role }), EditOutcome),

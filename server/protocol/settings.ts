@@ -27,11 +27,15 @@ const Search = z.object({
   concurrentProblems: z.int().min(1).max(16).default(4),
 });
 
-/** A program: a name on the path, or a path in which `~` is the person's home folder. */
-const program = z.string().transform((written) => expandHome(written));
+/** A path in which `~` is the person's home folder. A relative one would depend on where an editor starts the server. */
+const place = z.string().transform((written) => expandHome(written));
 
-/** A folder. A relative path would be another folder in every window: the server starts in the folder that is open. */
-const folder = program.refine((expanded) => expanded === "" || path.isAbsolute(expanded), {
+/** A program: a name on the path, or a whole path. */
+const program = place.refine((expanded) => !/[/\\]/u.test(expanded) || path.isAbsolute(expanded), {
+  error: "a name on the path is needed, a whole path, or one that begins with ~/",
+});
+
+const folder = place.refine((expanded) => expanded === "" || path.isAbsolute(expanded), {
   error: "a whole path is needed, or one that begins with ~/",
 });
 
@@ -95,6 +99,8 @@ const Document = z.object({
   headings: z.array(z.string().min(1)).default(["Problem", "Exercise", "Question"]),
   /** Words that begin an answer line. */
   answers: z.array(z.string().min(1)).default(["Answer"]),
+  /** Words that begin the heading, bold label or summary of a written solution. */
+  solutions: z.array(z.string().min(1)).default(["Solution", "Answer", "Proof", "Hint"]),
   /** Info strings of problem fences. */
   fences: z.array(z.string().min(1)).default(["problem"]),
 });

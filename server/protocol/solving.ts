@@ -55,9 +55,11 @@ const found = {
   traceId: z.string(),
   /** A sentence for the person. */
   message: z.string(),
+  /** The search could not be stored, as the message says: it is gone when the server ends. */
+  unstored: z.literal(true).optional(),
 };
 
-/** How a solve ended. The trace of every search that began is in the store, whatever `kind` says. */
+/** How a solve ended. The trace of every search that began is in the store, whatever `kind` says, if it could be stored. */
 export const SolveOutcome = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("solved"),
@@ -75,6 +77,7 @@ export const SolveOutcome = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("cancelled"),
     message: z.string(),
+    unstored: found.unstored,
     /** Null when it was stopped before the search began. */
     traceId: z.string().nullable(),
     best: SearchProgress.shape.best,

@@ -31,9 +31,11 @@ const NAMES = {
     setup: "`rstar doctor`",
     otherName: "another name with --id",
     dataFolder: "the environment variable RSTAR_HOME",
+    proxy: "the environment variable HTTPS_PROXY (from Node 24 on with NODE_USE_ENV_PROXY=1)",
     python: "the environment variable RSTAR_PYTHON",
     torchIndex: "the environment variable RSTAR_TORCH_INDEX",
     takeIn: "rstar traces opt-out FILE --undo",
+    leaveOut: "rstar traces opt-out FILE",
   },
   editor: {
     addFile: "Use a Model File of Your Own…",
@@ -45,9 +47,11 @@ const NAMES = {
     setup: "Show Setup Information",
     otherName: "another name",
     dataFolder: "the setting rstarMath.model.dataFolder",
+    proxy: "the setting http.proxy, which takes effect with Restart Server",
     python: "the setting rstarMath.training.pythonPath",
     torchIndex: "the setting rstarMath.training.torchIndex",
     takeIn: "Manage Collected Traces…",
+    leaveOut: "Manage Collected Traces…",
   },
 } as const satisfies Record<Surface, Readonly<Record<string, string>>>;
 

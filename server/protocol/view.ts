@@ -60,6 +60,8 @@ export const SearchSubject = z.strictObject({
   problem: z.string(),
   /** Whether the problem's text in the document is no longer what the trace solved. */
   stale: z.boolean(),
+  /** The trace whose solution stands below the problem in the document; null where none does. */
+  inserted: z.string().nullable(),
 });
 export type SearchSubject = z.infer<typeof SearchSubject>;
 
@@ -98,6 +100,8 @@ export const ToSearchView = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("select"), session: z.string(), node: nodeId, focus: z.boolean() }),
   /** The problem's text changed, or changed back. */
   z.strictObject({ kind: z.literal("stale"), session: z.string(), stale: z.boolean() }),
+  /** Another solution stands below the problem in the document, or none: see `SearchSubject.inserted`. */
+  z.strictObject({ kind: z.literal("inserted"), session: z.string(), traceId: z.string().nullable() }),
 ]);
 export type ToSearchView = z.infer<typeof ToSearchView>;
 
@@ -117,6 +121,8 @@ export const FromSearchView = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("reject"), ...aboutNode }),
   /** Puts a person's step in the place of this node (as its sibling) and lets the search go on from there. */
   z.strictObject({ kind: z.literal("edit"), ...aboutNode, reason: z.string(), code: z.string() }),
+  /** Puts the answer of a stored trace, with its steps, into the document. */
+  z.strictObject({ kind: z.literal("insert"), session: z.string(), traceId: z.string() }),
   /** Goes on searching where the trace stopped. */
   z.strictObject({ kind: z.literal("resume"), session: z.string(), traceId: z.string() }),
   /** Solves the problem with this strategy, at the budget of the settings. */

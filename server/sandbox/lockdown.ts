@@ -18,6 +18,8 @@ const WRITING = 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000;
 const REQUEST_FD = 900;
 const OUTPUT_FD = 901;
 const ANSWER_FD = 902;
+/** No message of the runner comes near this, in bytes. */
+const LONGEST_MESSAGE = 8 * 2 ** 20;
 
 /** Imports that stay open: clocks, the heap, unwinding, reading the virtual file system (library code only). */
 const OPEN: ReadonlySet<string> = new Set([
@@ -84,6 +86,8 @@ export interface Border {
   lock(): void;
   /** What the runner will read as its next request. */
   request: Uint8Array;
+  /** How many bytes a step may still print; what goes beyond is dropped, and said to be written. */
+  outputRoom: number;
   /** Called with what the step printed. */
   onOutput: (data: Uint8Array) => void;
   /** Called with each message of the runner. */
@@ -110,6 +114,7 @@ export function fence(limitBytes: number, initialBytes: number): Border {
       locked = true;
     },
     request: new Uint8Array(0),
+    outputRoom: 0,
     onOutput: () => undefined,
     onAnswer: () => undefined,
     onTick: () => undefined,
@@ -138,10 +143,15 @@ export function fence(limitBytes: number, initialBytes: number): Border {
         if (!locked) return original(fd, iov, count, written);
         return EPERM;
       }
-      const data = gather(view(), iov, count);
-      view().setUint32(written >>> 0, data.length, true);
-      if (fd === OUTPUT_FD) border.onOutput(data);
-      else border.onAnswer(data);
+      // Before anything is copied: a step may name the same memory a million times.
+      const length = lengthOf(view(), iov, count);
+      view().setUint32(written >>> 0, length, true);
+      if (fd === OUTPUT_FD && border.outputRoom > 0) {
+        const data = gather(view(), iov, count, Math.min(length, border.outputRoom));
+        border.outputRoom -= data.length;
+        border.onOutput(data);
+      } else if (fd === ANSWER_FD && length <= LONGEST_MESSAGE)
+        border.onAnswer(gather(view(), iov, count, length));
       return 0;
     },
     fd_read: (original) => (fd, iov, count, read) => {
@@ -201,14 +211,25 @@ export function fence(limitBytes: number, initialBytes: number): Border {
   return border;
 }
 
-function gather(view: DataView, iov: number, count: number): Uint8Array {
-  const pieces: Uint8Array[] = [];
-  for (let i = 0; i < count; i++) {
+/** What the pieces come to together, in bytes. */
+function lengthOf(view: DataView, iov: number, count: number): number {
+  let length = 0;
+  for (let i = 0; i < count; i++) length += view.getUint32((iov >>> 0) + 8 * i + 4, true);
+  return length;
+}
+
+/** A copy of the first `size` bytes of the pieces, which have so many. */
+function gather(view: DataView, iov: number, count: number, size: number): Uint8Array {
+  const data = new Uint8Array(size);
+  let done = 0;
+  for (let i = 0; i < count && done < size; i++) {
     const at = view.getUint32((iov >>> 0) + 8 * i, true);
     const length = view.getUint32((iov >>> 0) + 8 * i + 4, true);
-    pieces.push(new Uint8Array(view.buffer, at, length));
+    const part = new Uint8Array(view.buffer, at, Math.min(length, size - done));
+    data.set(part, done);
+    done += part.length;
   }
-  return Uint8Array.from(Buffer.concat(pieces));
+  return data;
 }
 
 function scatter(view: DataView, iov: number, count: number, data: Uint8Array): number {

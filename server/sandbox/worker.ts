@@ -18,8 +18,6 @@ const STDOUT = 1;
 /** Printed text waits at most this long, in ms, before the host gets it. */
 const FLUSH_MS = 20;
 const MB = 2 ** 20;
-/** No message of the runner comes near this, in bytes. */
-const LONGEST_MESSAGE = 8 * MB;
 
 /** The parts of Pyodide's module object that run code without any conversion between the two languages. */
 interface RawPython {
@@ -131,8 +129,6 @@ function serve(raw: RawPython, border: Border, setWatchdog: (ms: number) => void
   let answers: Answer[];
   let hasBegun = false;
   let printed: Uint8Array[] = [];
-  /** How many bytes may still be printed. The runner keeps to it; a step that gets past the runner has no more either. */
-  let room = 0;
   let flushed = 0;
   const flush = (): void => {
     if (printed.length === 0) return;
@@ -141,17 +137,13 @@ function serve(raw: RawPython, border: Border, setWatchdog: (ms: number) => void
     flushed = performance.now();
   };
   border.onOutput = (data) => {
-    if (room === 0) return;
-    const kept = data.subarray(0, room);
-    room -= kept.length;
-    printed.push(kept);
+    printed.push(data);
     if (performance.now() - flushed > FLUSH_MS) flush();
   };
   border.onTick = () => {
     if (printed.length > 0 && performance.now() - flushed > FLUSH_MS) flush();
   };
   border.onAnswer = (data) => {
-    if (data.length > LONGEST_MESSAGE) return;
     const message = JSON.parse(decoder.decode(data)) as Answer | Message;
     // The runner's own word that the step begins comes first and its answer last, whatever a step may send in its name.
     if (!("op" in message)) answers = [message];
@@ -167,7 +159,8 @@ function serve(raw: RawPython, border: Border, setWatchdog: (ms: number) => void
     border.outOfMemory = false;
     answers = [];
     hasBegun = false;
-    room = request.op === "run" ? request.outputLimit : 0;
+    // The runner keeps to it; a step that gets past the runner has no more either.
+    border.outputRoom = request.op === "run" ? request.outputLimit : 0;
     flushed = 0;
     const status = raw._PyRun_SimpleString(pointer);
     flush();

@@ -68,6 +68,19 @@ export function optOut(consent: Consent, file: string, isOut: boolean): Consent 
   return { ...consent, optedOut: isOut ? [...others, absolute] : others };
 }
 
+/**
+ * Leaves files out by their new names too, where they or a folder above them were renamed: absolute paths. Their traces
+ * know them by the old ones, which stay. The same object where that changes nothing.
+ */
+export function renameOptedOut(consent: Consent, from: string, to: string): Consent {
+  const [before, after] = [path.resolve(from), path.resolve(to)];
+  const added = consent.optedOut
+    .filter((file) => file === before || file.startsWith(`${before}${path.sep}`))
+    .map((file) => `${after}${file.slice(before.length)}`)
+    .filter((file) => !consent.optedOut.includes(file));
+  return added.length === 0 ? consent : { ...consent, optedOut: [...consent.optedOut, ...added] };
+}
+
 /** What a trace of a document's problem says about training on it. */
 export function trainingMark(reading: ConsentReading, file: string): NonNullable<Trace["training"]> {
   if (reading.kind === "bad") return "not-agreed";

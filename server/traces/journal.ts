@@ -2,6 +2,7 @@
  * Searches under way, one file each, so that a killed process costs no search: what is left behind by one that is gone
  * is moved into the store the next time somebody looks.
  */
+import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import writeFileAtomic from "write-file-atomic";
@@ -11,7 +12,15 @@ import type { Trace } from "../protocol/trace.ts";
 import type { TraceStore } from "../services.ts";
 import { parseTraceLine } from "./store.ts";
 
-const NAME = /^(?<id>[\w-]+)\.(?<pid>\d+)\.json$/u;
+/** Earlier versions wrote no token. */
+const NAME = /^(?<id>[\w-]+)\.(?<pid>\d+)(?:\.(?<token>[\w-]+))?\.json$/u;
+
+/** Who writes: a number alone names no process for good, and in a container the next server often has the last one's. */
+export interface Writer {
+  readonly pid: number;
+  readonly token: string;
+}
+const SELF: Writer = { pid: process.pid, token: randomUUID() };
 
 export interface Journal {
   /** Writes what a running search has, in place of what was written for it before. */
@@ -26,8 +35,8 @@ export interface Journal {
 }
 
 /** The journal of one folder, which is made when something is first written. */
-export function createJournal(folder: string, pid = process.pid): Journal {
-  const fileOf = (id: string): string => path.join(folder, `${id}.${pid}.json`);
+export function createJournal(folder: string, writer = SELF): Journal {
+  const fileOf = (id: string): string => path.join(folder, `${id}.${writer.pid}.${writer.token}.json`);
   return {
     async write(trace) {
       await mkdir(folder, { recursive: true });
@@ -38,12 +47,12 @@ export function createJournal(folder: string, pid = process.pid): Journal {
     },
     async recover(store) {
       // Mostly there is nothing to do, also where nothing can be written.
-      if ((await leftBehind(folder)).length === 0) return [];
+      if ((await leftBehind(folder, writer)).length === 0) return [];
       const recovered: string[] = [];
       await orLater(async () => {
         await withLock(folder, UNSTOPPED, async () => {
           // Asked again: another process may have had its turn first.
-          for (const { name, id } of await leftBehind(folder))
+          for (const { name, id } of await leftBehind(folder, writer))
             await orLater(async () => {
               if (await moveInto(store, path.join(folder, name), id)) recovered.push(id);
             });
@@ -55,11 +64,17 @@ export function createJournal(folder: string, pid = process.pid): Journal {
 }
 
 /** The files of processes that are gone. */
-async function leftBehind(folder: string): Promise<{ readonly name: string; readonly id: string }[]> {
+async function leftBehind(
+  folder: string,
+  self: Writer,
+): Promise<{ readonly name: string; readonly id: string }[]> {
   const names = await readdir(folder).catch(() => []);
   return names.flatMap((name) => {
     const found = NAME.exec(name)?.groups;
-    return found === undefined || isAlive(Number(found["pid"])) ? [] : [{ name, id: found["id"] ?? "" }];
+    if (found === undefined) return [];
+    const pid = Number(found["pid"]);
+    const isKept = pid === self.pid ? found["token"] === self.token : isAlive(pid);
+    return isKept ? [] : [{ name, id: found["id"] ?? "" }];
   });
 }
 
@@ -68,7 +83,7 @@ async function moveInto(store: TraceStore, file: string, id: string): Promise<bo
   const parsed = parseTraceLine(await readFile(file, "utf8"));
   if (parsed.kind === "newer") return false;
   // The process may have been killed between storing the trace and forgetting it.
-  const isNew = parsed.kind === "trace" && !(await store.query({ id })).traces.some((each) => each.id === id);
+  const isNew = parsed.kind === "trace" && (await store.query({ exactId: id })).traces.length === 0;
   if (isNew) await store.append(parsed.trace);
   await rm(file, { force: true });
   return isNew;

@@ -1,29 +1,30 @@
 /** The trace store: append-only JSON lines, checked on write and on read; a bad line is reported, never dropped. */
-import { existsSync } from "node:fs";
-import { open, readFile, mkdir } from "node:fs/promises";
+import { createReadStream, existsSync } from "node:fs";
+import { mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import { jsonOf } from "../json.ts";
 import { codeOf } from "../errors.ts";
-import { UNSTOPPED, withLock } from "../lock.ts";
+import { LockLost, UNSTOPPED, withLock } from "../lock.ts";
+import { linesOf } from "../protocol/lines.ts";
 import { Trace, TRACE_VERSION, type TraceSummary, summarise } from "../protocol/trace.ts";
 import type { BadLine, TraceFilter, TraceStore } from "../services.ts";
+
+/** In larger pieces than Node's own a large file is read in half the time. */
+const PIECE = { highWaterMark: 2 ** 20 };
 
 /**
  * A store in one file, made when the first trace is appended. Several processes may append to it: writers take turns by
  * a lock beside the file. A line torn by a kill or a full disk is closed before the next one is written, so it stays a
- * single bad line.
+ * single bad line. It is read and rewritten line by line: a large one would not fit into one text.
  */
 export function createTraceStore(file: string): TraceStore {
-  const read = async (filter: TraceFilter = {}): Promise<{ traces: Trace[]; bad: BadLine[] }> => {
-    let text: string;
+  const read = async <T>(of: (trace: Trace) => T, filter: TraceFilter = {}): Promise<ReadTraces<T>> => {
     try {
-      text = await readFile(file, "utf8");
+      return await readTraces(linesOf(createReadStream(file, PIECE)), of, filter);
     } catch (error) {
       if (codeOf(error) === "ENOENT") return { traces: [], bad: [] };
       throw error;
     }
-    return readTraceLines(text, filter);
   };
 
   return {
@@ -46,36 +47,85 @@ export function createTraceStore(file: string): TraceStore {
     },
     async remove(isPicked) {
       if (!existsSync(file)) return 0;
-      return await withLock(file, UNSTOPPED, async () => {
-        const lines = (await readFile(file, "utf8")).split("\n").filter((line) => line !== "");
-        const kept = lines.filter((line) => {
-          const parsed = parseTraceLine(line);
-          return !isPicked(parsed.kind === "trace" ? parsed.trace : null);
-        });
-        if (kept.length < lines.length) await writeFileAtomic(file, kept.map((line) => `${line}\n`).join(""));
-        return lines.length - kept.length;
-      });
+      for (;;)
+        try {
+          return await withLock(file, UNSTOPPED, (signal) => removeLines(file, isPicked, signal));
+        } catch (error) {
+          // This process was suspended for long: from the start again, with what others appended meanwhile.
+          if (!(error instanceof LockLost)) throw error;
+        }
     },
-    query: read,
-    async summaries(filter) {
-      const { traces, bad } = await read(filter);
-      return { traces: traces.map((trace): TraceSummary => summarise(trace)), bad };
-    },
+    query: (filter) => read((trace) => trace, filter),
+    summaries: (filter) => read<TraceSummary>(summarise, filter),
   };
 }
 
-/** The traces in the text of a store that pass, and the lines that cannot be read. */
-export function readTraceLines(text: string, filter: TraceFilter = {}): { traces: Trace[]; bad: BadLine[] } {
-  const traces: Trace[] = [];
-  const bad: BadLine[] = [];
-  for (const [index, line] of text.split("\n").entries()) {
+/** What the lines of a store hold: of each trace that passes what was asked for, and the lines that cannot be read. */
+export interface ReadTraces<T> {
+  readonly traces: T[];
+  readonly bad: BadLine[];
+}
+
+/** Reads the lines of a store, and keeps of each trace that passes only what `of` takes from it. */
+export async function readTraces<T>(
+  lines: AsyncIterable<string>,
+  of: (trace: Trace) => T,
+  filter: TraceFilter = {},
+): Promise<ReadTraces<T>> {
+  const { id = "", exactId } = filter;
+  const named = exactId ?? id;
+  const read: ReadTraces<T> = { traces: [], bad: [] };
+  let number = 0;
+  for await (const line of lines) {
+    number++;
     // A trace names its own id, so other lines need not be parsed.
-    if (line === "" || (filter.id !== undefined && !line.includes(filter.id))) continue;
+    if (line === "" || !line.includes(named)) continue;
     const parsed = parseTraceLine(line);
-    if (parsed.kind !== "trace") bad.push({ line: index + 1, reason: parsed.reason });
-    else if (passes(parsed.trace, filter)) traces.push(parsed.trace);
+    if (parsed.kind !== "trace") read.bad.push({ line: number, reason: parsed.reason });
+    else if (exactId === undefined ? parsed.trace.id.startsWith(id) : parsed.trace.id === exactId) {
+      read.traces.push(of(parsed.trace));
+      if (exactId !== undefined) break;
+    }
   }
-  return { traces, bad };
+  return read;
+}
+
+/**
+ * Puts the file without the picked lines in the old one's place, at once, and says how many went. Under the store's lock.
+ * @throws LockLost, with nothing changed, when another process may have written to the file meanwhile.
+ */
+async function removeLines(
+  file: string,
+  isPicked: (trace: Trace | null) => boolean,
+  signal: AbortSignal,
+): Promise<number> {
+  // Where the store is a link, it stays one.
+  const target = await realpath(file);
+  const { mode, uid, gid } = await stat(target);
+  const partial = `${target}.${process.pid}.new`;
+  let removed = 0;
+  try {
+    const handle = await open(partial, "w", mode);
+    try {
+      // It stays its owner's alone, as far as the file system knows owners and modes.
+      await handle.chown(uid, gid).catch(() => undefined);
+      await handle.chmod(mode).catch(() => undefined);
+      for await (const line of linesOf(createReadStream(target, PIECE))) {
+        if (line === "") continue;
+        const parsed = parseTraceLine(line);
+        if (isPicked(parsed.kind === "trace" ? parsed.trace : null)) removed++;
+        else await handle.appendFile(`${line}\n`);
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    signal.throwIfAborted();
+    if (removed > 0) await rename(partial, target);
+  } finally {
+    await rm(partial, { force: true });
+  }
+  return removed;
 }
 
 /** One line of a store, or why it is not a trace. */
@@ -101,10 +151,6 @@ export function parseTraceLine(line: string): ParsedLine {
     kind: "bad",
     reason: `not a trace: ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`.trim(),
   };
-}
-
-function passes(trace: Trace, filter: TraceFilter): boolean {
-  return filter.id === undefined || trace.id.startsWith(filter.id);
 }
 
 async function lastByte(handle: Awaited<ReturnType<typeof open>>, size: number): Promise<string> {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EXIT } from "../../server/cli/exit.ts";
 import { EvaluationReport } from "../../server/evaluation/report-schema.ts";
 import { dataHome } from "../../server/models/home.ts";
-import { runCommand, type OnOutput } from "./command.ts";
+import { runCommand, type OnOutput } from "../support/command.ts";
 import { testModel } from "./engine-model.ts";
 
 // Whose kernels round by batches, unlike those for the quantisation of the small test model.

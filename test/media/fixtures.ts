@@ -22,6 +22,7 @@ export function opening(
       title: "Not divisible",
       problem: trace?.problem.text ?? "What is $2 + 2$?",
       stale: false,
+      inserted: null,
     },
     trace,
     running: false,

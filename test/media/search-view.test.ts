@@ -136,6 +136,57 @@ describe("from a stored trace", () => {
   });
 });
 
+describe("the solution of a search that is not in the document", () => {
+  const other = recorded("greedy");
+  const inHeader = () =>
+    view.page.locator("header").getByRole("button", { name: "Insert Solution", exact: true });
+  const onCard = () => view.page.getByRole("button", { name: "Insert Solution of the search by greedy" });
+  const focused = () => view.page.evaluate(() => document.activeElement?.id);
+
+  async function compare(): Promise<void> {
+    await show();
+    await view.send({ kind: "compare", session: "s1", traces: [trace, other] });
+    await view.page.getByRole("tab", { name: "Compare" }).click();
+  }
+
+  it("is put there from its card and from the header, by keyboard", async () => {
+    await compare();
+    await inHeader().press("Enter");
+    await onCard().press("Enter");
+    expect((await posts("insert")).map((message) => FromSearchView.parse(message))).toEqual([
+      { kind: "insert", session: "s1", traceId: trace.id },
+      { kind: "insert", session: "s1", traceId: other.id },
+    ]);
+  });
+
+  it("says on its card that it is there once it is, and leaves the focus near", async () => {
+    await compare();
+    await onCard().focus();
+    await view.send({ kind: "inserted", session: "s1", traceId: other.id });
+    await onCard().waitFor({ state: "detached" });
+    expect(await view.page.locator(".card", { hasText: "in the document" }).count()).toBe(1);
+    expect(await focused()).toBe("page");
+    await inHeader().focus();
+    await view.send({ kind: "inserted", session: "s1", traceId: trace.id });
+    await inHeader().waitFor({ state: "detached" });
+    // Not on the button that starts a search, which is beside it.
+    expect(await focused()).toBe("tab-compare");
+    await onCard().waitFor();
+  });
+
+  it("is not offered where there is no document, or no answer", async () => {
+    const open = opening(trace);
+    await show({}, { subject: { ...open.subject, document: null } });
+    expect(await inHeader().count()).toBe(0);
+    await view.send(open);
+    await inHeader().waitFor();
+    await view.send({ kind: "trace", session: "s1", trace: { ...trace, chosen: null } });
+    await inHeader().waitFor({ state: "detached" });
+    await view.page.getByRole("tab", { name: "Compare" }).click();
+    expect(await view.page.getByRole("button", { name: /^Insert Solution/u }).count()).toBe(0);
+  });
+});
+
 describe("a running search", () => {
   it("draws candidates as they come, then the stored trace", async () => {
     view = await browser.open("search");

@@ -189,7 +189,7 @@ describe("a program run step by step prints what it prints at once", () => {
           withoutAddresses(await atOnce(steps)),
         );
       }),
-      { numRuns: 120, interruptAfterTimeLimit: 25_000 },
+      { numRuns: 120 },
     );
     // Both ways of coming by a state were exercised.
     const { states } = sandbox.stats();
@@ -202,7 +202,7 @@ describe("a program run step by step prints what it prints at once", () => {
       fc.asyncProperty(program, async (steps) => {
         expect(withoutAddresses(await stepByStep(steps, ""))).toEqual(withoutAddresses(await atOnce(steps)));
       }),
-      { numRuns: 40, interruptAfterTimeLimit: 10_000 },
+      { numRuns: 40 },
     );
     expect(sandbox.stats().states["taken"]).toBeGreaterThan(0);
   });

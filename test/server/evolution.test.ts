@@ -1,6 +1,7 @@
 /** Fine-tuning and evolution from the editor, with processes that follow a script and runs that are real. */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { beginRun, continueRun } from "../../server/evolution/rounds.ts";
 import { runFolder } from "../../server/evolution/run-folder.ts";
@@ -122,11 +123,24 @@ describe("a new run", () => {
     puppet.end(1);
   });
 
-  it("finds a Markdown file's problems and answers by the words of the settings", async () => {
-    const { editor, started } = await scene({ document: { headings: ["Aufgabe", "Frage"] } });
+  it("finds a Markdown file's problems, answers and solutions by the words of the settings", async () => {
+    const document = { headings: ["Aufgabe", "Frage"], solutions: ["Lösung"] };
+    const { editor, started } = await scene({ document });
     void editor.ask("evolve", { problems: "p.md", rounds: 1, profile: "smoke" });
     const puppet = await first(started);
-    expect(puppet.args.join(" ")).toContain("--problems p.md --headings Aufgabe,Frage --rounds 1 ");
+    expect(puppet.args.join(" ")).toContain(
+      "--problems p.md --headings Aufgabe,Frage --solutions Lösung --rounds 1 ",
+    );
+    puppet.end(1);
+  });
+
+  it("trains on all of the store, agreed to or not, where that is asked", async () => {
+    const { editor, home, started } = await scene();
+    const asked = { traces: null, agreedOrNot: true, anyModel: false, profile: "small" } as const;
+    void editor.ask("fineTune", asked);
+    const puppet = await first(started);
+    const store = path.join(home, "traces", "traces.jsonl");
+    expect(puppet.args.slice(0, 4)).toEqual(["finetune", "--traces", store, "--profile"]);
     puppet.end(1);
   });
 
@@ -339,6 +353,40 @@ describe("adapters and consent", () => {
     writeFileSync(file, "{");
     expect(await editor.ask("decideConsent", { agreed: false })).toMatchObject({ kind: "bad" });
     expect(readFileSync(file, "utf8")).toBe("{");
+  });
+});
+
+describe("a file that never trains", () => {
+  const rename = async (editor: TestClient, from: string, to: string): Promise<void> => {
+    const [oldUri, newUri] = [from, to].map((name) => pathToFileURL(path.resolve(name)).href);
+    await editor.connection.sendNotification("workspace/didRenameFiles", { files: [{ oldUri, newUri }] });
+  };
+
+  it("does not begin to when it is renamed, by itself or with its folder, however soon once more", async () => {
+    const { editor } = await scene();
+    const file = path.resolve("/notes/diary.md");
+    await editor.ask("optOut", { path: file, out: true });
+    await rename(editor, "/notes/other.md", "/notes/more.md");
+    await rename(editor, "/notes/diary.md", "/notes/secret.md");
+    await rename(editor, "/notes/secret.md", "/notes/buried.md");
+    await rename(editor, "/notes", "/books");
+    const names = ["/notes", "/books"].flatMap((folder) =>
+      ["diary", "secret", "buried"].map((name) => path.resolve(folder, `${name}.md`)),
+    );
+    await until(async () => {
+      const state = await editor.ask("consent", {});
+      return state.kind === "consent" && state.optedOut.length === names.length;
+    });
+    expect(await editor.ask("consent", {})).toMatchObject({ optedOut: names });
+    expect(await editor.traces.trainingMark(path.resolve("/books/buried.md"))).toBe("opted-out");
+  });
+
+  it("is told of where the decision cannot be read when files are renamed", async () => {
+    const { editor } = await scene();
+    writeFileSync(path.join(editor.home, "consent.json"), "{");
+    await rename(editor, "/notes/diary.md", "/notes/secret.md");
+    await until(() => editor.messages.length > 0);
+    expect(editor.messages[0]).toMatch(/could not be written down.*Manage Collected Traces…/u);
   });
 });
 

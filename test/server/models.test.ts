@@ -116,6 +116,18 @@ it("asks for a name where that of a file is none or taken, and takes the one tha
   await editor.stop();
 });
 
+it("takes a file of the list for what it is, whatever it is called, and names what is used of it", async () => {
+  const set = setUp();
+  const editor = await editorWith(set);
+  const file = path.join(set.home, "数学.gguf");
+  writeFileSync(file, WEIGHTS);
+  expect(await editor.ask("addModel", { path: file })).toEqual({
+    ...{ kind: "done", id: "tiny", message: "This is the file of tiny; tiny can be used now." },
+  });
+  expect((await editor.ask("models", {})).models).toMatchObject([{ id: "tiny", installed: true }]);
+  await editor.stop();
+});
+
 it("lists what was trained here, in use or not, and removes what nobody uses", async () => {
   const set = setUp();
   const trained = path.join(set.home, "adapter.gguf");
@@ -152,6 +164,25 @@ it("says what an unfinished download has brought, and removes it", async () => {
   expect(await editor.ask("removeModel", { id: "tiny" })).toMatchObject({ kind: "done" });
   expect((await editor.ask("models", {})).models).toMatchObject([{ removableBytes: null }]);
   await editor.stop();
+});
+
+it("says what training needs of the disk, and deletes it", async () => {
+  const home = mkdtempSync(path.join(os.tmpdir(), "rstar-space-"));
+  vi.stubEnv("RSTAR_HOME", home);
+  try {
+    mkdirSync(path.join(home, "trainer", "bases"), { recursive: true });
+    writeFileSync(path.join(home, "trainer", "bases", "base"), "12345");
+    const editor = await editorWith(setUp());
+    expect(await editor.ask("trainingSpace", {})).toEqual({ bytes: 5, isWhole: true });
+    const done = await editor.ask("removeTrainingEnvironment", {});
+    expect(done).toMatchObject({ kind: "done", message: expect.stringContaining("5 B") as string });
+    expect(await editor.ask("trainingSpace", {})).toEqual({ bytes: 0, isWhole: true });
+    expect(await editor.ask("removeTrainingEnvironment", {})).toMatchObject({ kind: "failed" });
+    await editor.stop();
+  } finally {
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true, force: true });
+  }
 });
 
 it("lists, fetches and removes binaries for a GPU through the npm of the path, and says what npm said", async () => {

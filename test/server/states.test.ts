@@ -4,7 +4,7 @@ import { expect, describe, it } from "vitest";
 import { MARK } from "../../server/search/grammar.ts";
 import { fakeServices, scriptedPolicy } from "../support/fakes.ts";
 import type { TestClient } from "./client.ts";
-import { FIRST, multiply, scriptedClients, TEXT, until, URI } from "./scripts.ts";
+import { ANSWER, FIRST, multiply, scriptedClients, TEXT, until, URI } from "./scripts.ts";
 
 const client = scriptedClients();
 
@@ -119,6 +119,56 @@ describe("after a comparison of strategies", () => {
     await editor.ask("cancel", { traceId: "t-3" });
     expect(await solving).toMatchObject({ kind: "cancelled" });
     expect(await lenses(editor)).toEqual([["Resume", "t-3"]]);
+  });
+
+  it("the solution of any of them takes the place of the one in the document by one edit", async () => {
+    const editor = await client();
+    await editor.open(URI, TEXT);
+    await editor.ask("solve", FIRST);
+    await editor.ask("solve", { ...FIRST, overrides: { strategy: "self-consistency" }, insert: false });
+    const before = editor.applied.length;
+    expect(await editor.ask("insertSolution", { traceId: "t-2", place: FIRST })).toMatchObject({
+      kind: "done",
+    });
+    expect(editor.applied).toHaveLength(before + 1);
+    expect(editor.text(URI).split("**Final answer:**")).toHaveLength(2);
+    expect((await editor.problems(URI))[0]).toMatchObject({ state: "solved", traceId: "t-2" });
+  });
+});
+
+describe("after a comparison of strategies, of which one found nothing", () => {
+  /** The first search is what `multiply` makes of it; every later one fails at its first step. */
+  async function compared(): Promise<TestClient> {
+    let searches = 0;
+    const editor = await client({
+      services: fakeServices(
+        scriptedPolicy((...asked) =>
+          searches > 1 ? { text: "# Step 1: Fail.\nraise", stop: MARK.endOfCode } : multiply(...asked),
+        ),
+      ),
+      editor: { newTraceId: () => `t-${++searches}` },
+    });
+    await editor.open(URI, TEXT);
+    for (const strategy of ["self-consistency", "greedy"] as const)
+      await editor.ask("solve", { ...FIRST, overrides: { strategy }, insert: false });
+    return editor;
+  }
+
+  it("the newest answer is what is kept, shown and inserted", async () => {
+    const editor = await compared();
+    expect((await editor.traces.store.summaries()).traces.map(({ answer }) => answer)).toEqual(["42", null]);
+    expect((await editor.problems(URI))[0]).toMatchObject({
+      ...{ state: "kept", answer: "42", traceId: "t-1", storedTraceId: "t-1", storedAnswer: "42" },
+    });
+    expect(await editor.ask("insertAllSolutions", { uri: URI })).toMatchObject({ kind: "done" });
+    expect(editor.text(URI)).toContain(ANSWER);
+  });
+
+  it("and in another process, which reads the store, too", async () => {
+    const { home } = await compared();
+    const editor = await client({ home });
+    await editor.open(URI, TEXT);
+    expect((await editor.problems(URI))[0]).toMatchObject({ state: "kept", storedTraceId: "t-1" });
   });
 });
 

@@ -104,6 +104,14 @@ describe("a sheet", () => {
     expect(sheet).not.toMatchObject({ text: expect.stringContaining("42") as string });
   });
 
+  it("leaves out what the author solved by the words of the settings", async () => {
+    const document = { headings: ["Aufgabe"], solutions: ["Lösung"] };
+    const editor = await start({ settings: { document } });
+    await editor.open(URI, "## Aufgabe 1\n\nWas ist 6 mal 7?\n\n# Anhang\n\n**Lösung:** 42\n");
+    const sheet = await editor.ask("exportSheet", { uri: URI, content: "problems", format: "markdown" });
+    expect(sheet).toMatchObject({ text: "## Aufgabe 1\n\nWas ist 6 mal 7?\n\n# Anhang\n\n\n" });
+  });
+
   it("is LaTeX, or a page with its formulas drawn, by the person's macros", async () => {
     const macros = { "\\two": "2 \\times #1" };
     const editor = await start({ initializationOptions: { display: { macros } } });

@@ -44,6 +44,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "server/models",
     "server/evolution/run-folder.ts",
     "server/evolution/runs.ts",
+    "server/evolution/training-space.ts",
     "server/evolution/words.ts",
     // Whether a stored answer is the given one, which is looked at with every keystroke.
     "server/grading/fast.ts",

@@ -107,7 +107,7 @@ class Reading {
   readonly #request: CompletionRequest;
   readonly #stops: StopMatcher;
   #pieces = 0;
-  #told: number | null = null;
+  #told = 0;
   #prompt = { evaluated: 0, reused: 0 };
   #logProbs = { count: 0, sum: 0, min: 0 };
   #finish: Candidate["finish"] | null = null;
@@ -154,11 +154,12 @@ class Reading {
   }
 
   /**
-   * As the server counts them; else, or where it counts none, log-probabilities or pieces, of which there is one for each
-   * token. Never 0: a search whose candidates cost nothing would have no end.
+   * As the server counts them, but no fewer than the log-probabilities or pieces that came, of which none is less than a
+   * token: a server that counts too few must not write for ever either. Never 0: a search whose candidates cost nothing
+   * would have no end.
    */
   get #tokens(): number {
-    return this.#told ?? Math.max(1, this.#logProbs.count, this.#pieces);
+    return Math.max(1, this.#told, this.#logProbs.count, this.#pieces);
   }
 
   #count({ choices, usage, timings }: Chunk): void {

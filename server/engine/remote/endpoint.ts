@@ -135,7 +135,7 @@ async function refusal(
 ): Promise<EndpointFailure> {
   const { status, headers } = response;
   if (status >= 300 && status < 400) return { kind: "moved", to: targetOf(headers.get("location"), base) };
-  const text = (await response.text()).slice(0, MOST_DETAIL * 10);
+  const text = await textOf(response, MOST_OF_ERROR);
   const parsed = ErrorBody.safeParse(jsonOf(text));
   const error = parsed.success ? parsed.data.error : "";
   const message = typeof error === "string" ? error : error.message;
@@ -164,6 +164,22 @@ const CONTEXT_LENGTH = /maximum context length is (\d+)/iu;
 const PROMPT_LENGTH = /(?:\(|has |contains )(\d+) (?:in (?:the|your) prompt|input tokens)/iu;
 
 const MOST_DETAIL = 200;
+/** No error of an honest server comes near this, in bytes. */
+const MOST_OF_ERROR = 100_000;
+
+/** What a body says, as far as so many bytes go; the rest is not asked for. */
+export async function textOf({ body }: Response, mostBytes: number): Promise<string> {
+  if (body === null) return "";
+  const decoder = new TextDecoder();
+  let [text, room] = ["", mostBytes];
+  // Leaving the loop early cancels the body.
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(chunk.subarray(0, room), { stream: true });
+    room -= chunk.length;
+    if (room <= 0) break;
+  }
+  return text + decoder.decode();
+}
 
 /** One line of what a server said; an HTML page says nothing to a person. */
 function shorten(text: string): string {

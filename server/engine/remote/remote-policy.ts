@@ -7,7 +7,7 @@ import type { ModelIdentity, PolicyModel, ProposeRequest, ProposeResult } from "
 import { Turns } from "../../turns.ts";
 import type { PolicyCounters } from "../policy.ts";
 import { complete, type Completion, type CompletionRequest } from "./completion.ts";
-import { addressOf, ask, MODELS, type Endpoint } from "./endpoint.ts";
+import { addressOf, ask, MODELS, textOf, type Endpoint } from "./endpoint.ts";
 import { describeEndpointFailure, type EndpointFailure } from "./failures.ts";
 
 /** A policy, or why the server cannot be used. `key`: the key is missing or wrong. */
@@ -23,6 +23,9 @@ export interface Patience {
   readonly longestMs: number;
 }
 const PATIENCE: Patience = { delaysMs: [500, 2_000, 8_000], longestMs: 30_000 };
+
+/** In bytes: the longest lists that are public, of several hundred models, are a quarter of this. */
+const MOST_OF_LIST = 4_000_000;
 
 const ModelList = z.object({
   data: z.array(
@@ -54,7 +57,7 @@ export async function openRemotePolicy(
   if (answer.kind !== "answer") return failed(answer, base, endpoint.model);
   let text: string;
   try {
-    text = await answer.response.text();
+    text = await textOf(answer.response, MOST_OF_LIST);
   } catch (error) {
     return failed(answer.failureOf(error), base, endpoint.model);
   } finally {

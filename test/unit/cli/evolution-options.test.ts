@@ -1,13 +1,13 @@
-/** What a run of `rstar evolve` begins with. */
+/** What a run of `rstar evolve` or `rstar finetune` begins with. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { newEvolution, type EvolveFlags } from "../../../server/cli/evolution-options.ts";
+import { newEvolution, newFinetune, type EvolveFlags } from "../../../server/cli/evolution-options.ts";
 import { defaultTraceFile } from "../../../server/compose.ts";
 import { MARK } from "../../../server/search/grammar.ts";
 import { solve } from "../../../server/search/solve.ts";
-import { changeConsent, optOut } from "../../../server/traces/consent.ts";
+import { changeConsent, decide, optOut } from "../../../server/traces/consent.ts";
 import { createTraceStore } from "../../../server/traces/store.ts";
 import { configOf, fakeServices, scriptedPolicy, STAMP } from "../../support/fakes.ts";
 
@@ -61,6 +61,33 @@ it("takes no earlier search of a file that was opted out, then or since, and say
   const run = await newEvolution(flags, fetching);
   expect(run.traces?.map(({ id }) => id)).toEqual(["kept"]);
   expect(said).toHaveBeenCalledWith("2 traces are of files that are opted out and are left out.\n");
+});
+
+it("trains on the store that is named, agreed to or not, without the files that were opted out", async () => {
+  const store = defaultTraceFile();
+  const flags = { profile: "smoke", seed: 1, ppmLoss: "pairwise", base: "base", anyModel: true } as const;
+  // As the editor names it; it is made with its first trace.
+  await expect(newFinetune({ ...flags, traces: [store] }, fetching)).rejects.toMatchObject({
+    refusal: "no-traces",
+  });
+  const policy = scriptedPolicy(() => ({ text: "print(42)", stop: MARK.endOfCode }));
+  const marks = { "before.md": "not-agreed", "since.md": "not-agreed", "then.md": "opted-out" } as const;
+  for (const [name, training] of Object.entries(marks))
+    await createTraceStore(store).append(
+      await solve(
+        { id: name, text: `What is 42, ${name}?`, reference: "42" },
+        configOf({ strategy: "greedy" }),
+        fakeServices(policy),
+        { ...STAMP, id: name, source: `${name}#1`, training },
+        new AbortController().signal,
+      ),
+    );
+  await changeConsent(path.dirname(store), (consent) => optOut(consent, "since.md", true));
+  await expect(newFinetune(flags, fetching)).rejects.toMatchObject({ refusal: "not-agreed" });
+  await changeConsent(path.dirname(store), (consent) => decide(consent, true, new Date(0)));
+  await expect(newFinetune(flags, fetching)).rejects.toMatchObject({ refusal: "none-allowed" });
+  const { traces } = await newFinetune({ ...flags, traces: [store] }, fetching);
+  expect(traces?.map(({ id }) => id)).toEqual(["before.md"]);
 });
 
 it("trains on the problems of a Markdown file, unless that is opted out", async () => {

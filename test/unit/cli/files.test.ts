@@ -1,10 +1,11 @@
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Command } from "commander";
 import lockfile from "proper-lockfile";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { readProblems, wordList, writeSolution } from "../../../server/cli/files.ts";
-import type { Problem } from "../../../server/document/problems.ts";
+import { readProblems, withWords, wordList, writeSolution } from "../../../server/cli/files.ts";
+import type { Problem, ProblemOptions } from "../../../server/document/problems.ts";
 import type { Solution } from "../../../server/document/solution.ts";
 
 let folder = "";
@@ -109,6 +110,16 @@ describe("a solution is kept aside, and the message says where,", () => {
   });
 });
 
+describe("a solution whose search could not be stored either", () => {
+  it("is said to be only what is shown", async () => {
+    const [first] = await problemsOf(TWO);
+    await rm(file);
+    const { message } = await writeSolution(file, first, solutionOf(first, "2"), {}, false);
+    expect(message).toMatch(/is gone, so the solution was not written\. .*copy it from here/u);
+    expect(message).not.toMatch(/kept|t1/u);
+  });
+});
+
 describe("a file that cannot be used is refused with what to do", () => {
   it("when it is not UTF-8", async () => {
     await writeFile(file, Buffer.from("# Problem\n\nHow much is the caf\xe9?\n", "latin1"));
@@ -126,6 +137,19 @@ describe("the words of a problem's heading", () => {
     await writeFile(file, "# Aufgabe 1\n\nWas ist 1 + 1?\n");
     expect((await readProblems(file)).problems).toHaveLength(0);
     expect((await readProblems(file, { headings: wordList("Aufgabe, Frage") })).problems).toHaveLength(1);
+  });
+});
+
+describe("the words of a written solution", () => {
+  it("are an option, which may name none", async () => {
+    await writeFile(file, "# Problem 1\n\nA?\n\n## Lösung\n\nB.\n");
+    const statements = async (...args: string[]): Promise<string[]> => {
+      const words = withWords(new Command()).parse(args, { from: "user" }).opts<ProblemOptions>();
+      return (await readProblems(file, words)).problems.map(({ statement }) => statement);
+    };
+    expect(await statements("--solutions", "Beweis, Lösung")).toEqual(["A?"]);
+    for (const args of [[], ["--solutions", ""]])
+      expect(await statements(...args)).toEqual(["A?\n\n## Lösung\n\nB."]);
   });
 });
 

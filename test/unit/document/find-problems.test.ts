@@ -57,10 +57,58 @@ describe("headings", () => {
   it("of a written solution or answer end the statement", () => {
     check("# Problem\nA.\n## Hint\nUse 42.\n## Solution\nIt is 42.", ["heading: A."]);
     check("# Problem\nA.\n\n<details>\n<summary>Answer</summary>\n\n42\n\n</details>", ["heading: A."]);
+    check("# Problem\nA.\n\n<details><summary><b>Solution</b></summary>\n\n42\n\n</details>", [
+      "heading: A.",
+    ]);
     check("# Problem 1\nA.\n\n**Solution.** It is 42.\n\nIndeed.\n\n# Problem 2\nB.\n\n**Hint:** 42", [
       "heading: A.",
       "heading: B.",
     ]);
+  });
+  it("of a written solution are those of the setting", () => {
+    const german = { headings: ["Aufgabe"], solutions: ["Lösung", "Beweis", "Antwort"] };
+    for (const text of [
+      "### Lösung\n42",
+      "### LÖSUNG 1: kurz\n42",
+      "**Lösung:** 42",
+      "**Beweis.** 42\n\n42",
+      "<details><summary>Lösung zeigen</summary>\n\n42\n\n</details>",
+      "<details>\n<summary>**Antwort**</summary>\n\n42\n\n</details>",
+    ]) {
+      check(`## Aufgabe 1\nA.\n\n${text}`, ["heading: A."], german);
+      check(`## Problem 1\nA.\n\n${text}`, [`heading: A.||${text.replaceAll("\n", "|")}`]);
+    }
+    check("# Aufgabe\nA.\n\n**Solution.** B.", ["heading: A.||**Solution.** B."], german);
+    check("# Problem\nA.\n## Solution\nB.\n\n**(a)** C.", ["heading: A.|## Solution|B.||**(a)** C."], {
+      solutions: [],
+    });
+  });
+  it.each([
+    ["Lösung", "Lösungsmenge", false],
+    ["Řešení", "Řešení", true],
+    ["Řešení", "Řešeními", false],
+    ["Решение", "Решение.", true],
+    ["Решение", "РЕШЕНИЕ 2", true],
+    ["Решение", "Решениеми", false],
+    ["Решение", "Решение2", false],
+    ["解答", "解答1", true],
+    ["解答", "解答：二つ", true],
+    ["解答", "解答用紙", false],
+    ["Answer", "Answers", true],
+    ["Answer", "Answer와 풀이", true],
+    ["Answer", "Answering", false],
+    ["Hint", "Hint-free", true],
+    ["C++ proof", "C++ proof:", true],
+  ])("of solutions that begin with %s: %s %j", (word, text, isOne) => {
+    check(`# Problem\nA.\n## ${text}\nB.`, [isOne ? "heading: A." : `heading: A.|## ${text}|B.`], {
+      solutions: [word],
+    });
+  });
+  it("may have their number without a blank where letters have no capitals", () => {
+    check("## 問題1\nA.\n\n**問題2** B.\n## 問題集\nC.", ["heading: A.||**問題2** B."], {
+      headings: ["問題"],
+    });
+    check("## Aufgabe1\nA.", [], { headings: ["Aufgabe"] });
   });
   it("in fences, math, comments and front matter are none", () => {
     check(

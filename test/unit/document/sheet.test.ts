@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { applyEdit, insertSolution } from "../../../server/document/edit.ts";
 import { toHtml } from "../../../server/document/html.ts";
 import { toLatex } from "../../../server/document/latex.ts";
-import { findProblems } from "../../../server/document/problems.ts";
+import { DEFAULT_PROBLEM_OPTIONS, findProblems } from "../../../server/document/problems.ts";
 import { composeSheet } from "../../../server/document/sheet.ts";
 import type { Solution } from "../../../server/document/solution.ts";
 import type { SheetContent } from "../../../server/protocol/places.ts";
@@ -20,15 +20,20 @@ const solution = (hash: string, answer: string): Solution => ({
 });
 
 /** The sheet; the problems of these places have a solution, as if all were kept. */
-function sheet(text: string, content: SheetContent, answers: Readonly<Record<number, string>> = {}): string {
-  const found = findProblems(text);
+function sheet(
+  text: string,
+  content: SheetContent,
+  answers: Readonly<Record<number, string>> = {},
+  words = DEFAULT_PROBLEM_OPTIONS,
+): string {
+  const found = findProblems(text, words);
   const solutions = new Map(
     found.problems.flatMap((problem) => {
       const answer = answers[problem.index];
       return answer === undefined ? [] : [[problem, solution(problem.hash, answer)] as const];
     }),
   );
-  return composeSheet(text, found, ["Problem", "Exercise", "Question"], content, solutions);
+  return composeSheet(text, found, words, content, solutions);
 }
 
 const TEXT = `# Sheet 3
@@ -146,6 +151,17 @@ describe("a sheet", () => {
     expect(sheet(text, "problems")).toBe(expected);
   });
 
+  it("leaves out what the author solved in another language, by the words of the settings", () => {
+    const words = { ...DEFAULT_PROBLEM_OPTIONS, headings: ["Aufgabe"], solutions: ["Lösung", "Решение"] };
+    const text =
+      "## Aufgabe 1\n\nWas?\n\n### Lösung\n\nEins.\n\n## Aufgabe 2\n\nUnd?\n\n**Решение:** Два.\n\n" +
+      "# Anhang\n\nVorab.\n\n<details><summary>Lösung</summary>\n\nDrei.\n\n</details>\n\n## Lösungen\n\n## Lösung\n\nVier.\n";
+    expect(sheet(text, "problems", {}, words)).toBe(
+      "## Aufgabe 1\n\nWas?\n\n## Aufgabe 2\n\nUnd?\n\n# Anhang\n\nVorab.\n\n\n\n## Lösungen\n\n\n",
+    );
+    expect(sheet(text, "problems", {}, { ...words, solutions: [] })).toContain("Drei.");
+  });
+
   it("of a fence shows its text and answer, with a solution too", () => {
     expect(sheet("```problem\nWhat?\n```\n\nAnswer: 6\n", "solutions", { 1: "6" })).toMatch(
       /^\*\*Problem 1\*\*\n\nWhat\?\n\n\*\*Answer:\*\* \$6\$\n\n\*\*Step 1/u,
@@ -256,6 +272,10 @@ a figure
       ["\\begin{align}a&=b\\end{align}", true],
     ]);
     expect(page).toContain("<title>A &lt; B</title>");
+    // Before anything that it is for.
+    expect(page.slice(0, page.indexOf("<title>"))).toContain(
+      `<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src * data: file:">`,
+    );
     expect(page.slice(page.indexOf("<body>"))).toBe(`<body>
 <h1>Sums &amp; 100%</h1>
 

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
 import * as z from "zod";
@@ -17,7 +18,7 @@ import { openDraws } from "../../../server/evaluation/draws.ts";
 import { filesOf, inFolder, type FolderWork } from "../../../server/evaluation/folder.ts";
 import { eachLine } from "../../../server/evaluation/json-lines.ts";
 import { readRecords } from "../../../server/evaluation/records.ts";
-import { cellCount } from "../../../server/evaluation/run.ts";
+import { cellCount, evaluate } from "../../../server/evaluation/run.ts";
 import type { EvaluationSettings } from "../../../server/evaluation/settings.ts";
 import { writeReports } from "../../../server/evaluation/write.ts";
 import {
@@ -104,6 +105,53 @@ describe("an evaluation", () => {
     const whole = temporaryFolder();
     await evaluateInto(whole, plan);
     expect(await resultsOf(folder)).toBe(await resultsOf(whole));
+  });
+
+  it("that a full disk ends loses the search that could not be kept, and does exactly the rest on resume", async () => {
+    const folder = temporaryFolder();
+    const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+    let kept = 0;
+    const beforeKeep = (): void => {
+      if (kept === 4) throw full;
+      kept++;
+    };
+    await expect(evaluateInto(folder, plan, servicesOf(), { beforeKeep })).rejects.toBe(full);
+    // So much of the fifth found room.
+    appendFileSync(filesOf(folder).traces, '{"version":1,"method":"gre');
+    expect((await readRecords(filesOf(folder).traces)).outcomes.size).toBe(4);
+    const again = await evaluateInto(folder, plan);
+    expect(again).toEqual({ end: { kind: "finished" }, searched: SEARCHES - 4 });
+    const whole = temporaryFolder();
+    await evaluateInto(whole, plan);
+    expect(await resultsOf(folder)).toBe(await resultsOf(whole));
+  });
+
+  it("that cannot keep a search stops the others, and ends once none is under way", async () => {
+    const policy = namingPolicy();
+    const propose = policy.propose.bind(policy);
+    let release: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    policy.propose = async (requests, signal) => {
+      if (!requests.some(({ prefix }) => prefix.join("").includes("Name the number 0."))) await held;
+      return await propose(requests, signal);
+    };
+    const keep = vi.fn(() => Promise.reject(new Error("no space left on device")));
+    const ended = vi.fn();
+    const folder = temporaryFolder();
+    const ending = evaluate(
+      plan,
+      new Map(),
+      servicesOf(policy),
+      { concurrency: 3, session: 0, now: () => 0, keep, openDraws: (name) => openDraws(folder, name) },
+      new AbortController().signal,
+    );
+    ending.then(ended, ended);
+    await vi.waitFor(() => expect(keep).toHaveBeenCalled());
+    await setImmediate();
+    expect(ended).not.toHaveBeenCalled();
+    release();
+    await expect(ending).rejects.toThrow("no space left");
+    expect(keep).toHaveBeenCalledTimes(1);
   });
 
   it("reads lines that hold a line separator of Unicode, in pieces of any size", async () => {

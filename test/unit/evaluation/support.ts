@@ -81,12 +81,22 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Evaluates into a folder, going on with what is there. `stopAfter` searches the signal is aborted. */
+interface Evaluating {
+  /** After so many searches the signal is aborted. */
+  readonly stopAfter?: number;
+  readonly now?: () => number;
+  readonly session?: Partial<Session>;
+  readonly concurrency?: number;
+  /** Called before a record is written: a full disk may throw here. */
+  readonly beforeKeep?: () => void;
+}
+
+/** Evaluates into a folder, going on with what is there. */
 export async function evaluateInto(
   folder: string,
   plan: EvaluationPlan,
   services: SearchServices = servicesOf(),
-  options: { stopAfter?: number; now?: () => number; session?: Partial<Session>; concurrency?: number } = {},
+  options: Evaluating = {},
 ): Promise<{ readonly end: EvaluationEnd; readonly searched: number }> {
   const { traces, draws } = filesOf(folder);
   const controller = new AbortController();
@@ -94,24 +104,29 @@ export async function evaluateInto(
   const work = async (session: number): Promise<EvaluationEnd> => {
     const { outcomes } = await readRecords(traces);
     const writer = await openRecords(traces);
-    const end = await evaluate(
-      plan,
-      new Map(outcomes),
-      services,
-      {
-        concurrency: options.concurrency ?? 3,
-        session,
-        now: options.now ?? (() => 0),
-        keep: (record) => writer.append(record),
-        openDraws: (name) => openDraws(draws, name),
-        onOutcome: () => {
-          if (++searched === options.stopAfter) controller.abort();
+    try {
+      return await evaluate(
+        plan,
+        new Map(outcomes),
+        services,
+        {
+          concurrency: options.concurrency ?? 3,
+          session,
+          now: options.now ?? (() => 0),
+          keep: async (record) => {
+            options.beforeKeep?.();
+            await writer.append(record);
+          },
+          openDraws: (name) => openDraws(draws, name),
+          onOutcome: () => {
+            if (++searched === options.stopAfter) controller.abort();
+          },
         },
-      },
-      controller.signal,
-    );
-    await writer.close();
-    return end;
+        controller.signal,
+      );
+    } finally {
+      await writer.close();
+    }
   };
   const session = sessionOf(options.session);
   const worked = await inFolder(folder, settingsFor(plan), session, true, controller.signal, work);

@@ -1,5 +1,5 @@
 /** Making the training environment with a Python that is a shell script: what is told, kept and never done twice. */
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -27,7 +27,7 @@ const forever = new AbortController().signal;
 function fakePython(version: string, cases = "", report = '{"install":[]}'): string {
   const file = path.join(home, "python");
   const script = `#!/bin/sh
-echo "$*" >> ${log}
+echo "\${PYTHONSAFEPATH-} $*" >> ${log}
 case "$*" in
 ${cases}
 *version_info*) echo ${version} ;;
@@ -63,11 +63,33 @@ describe("prepareEnvironment", () => {
       "requirements.txt",
     ]);
     expect(said.length).toBeGreaterThan(1);
+    // Nothing of the folder that is open is imported, not even to find out what there is to install.
+    const imports = calls(/-m |import json/u);
+    expect(imports.length).toBeGreaterThan(4);
+    expect(imports.filter((line) => !line.startsWith("1 "))).toEqual([]);
     const before = calls(/./u).length;
     said.length = 0;
     expect(await prepareEnvironment(options(python), forever, (line) => said.push(line))).toEqual(first);
     expect(calls(/./u).length).toBe(before);
     expect(said).toEqual([]);
+  });
+
+  it("takes the place of the one of earlier packages, once it is there, and says what that frees", async () => {
+    const old = path.join(home, "trainer", "python-0123456789ab");
+    mkdirSync(old, { recursive: true });
+    writeFileSync(path.join(old, "ready.json"), "{}");
+    const broken = fakePython("3.11.7", "*install*torch*) exit 1 ;;");
+    const said: string[] = [];
+    expect((await prepareEnvironment(options(broken), forever, () => undefined)).kind).toBe("failed");
+    expect(existsSync(old)).toBe(true);
+    const python = options(fakePython("3.11.7"));
+    const made = await prepareEnvironment(python, forever, (line) => said.push(line));
+    expect(existsSync(old)).toBe(false);
+    expect(said.at(-1)).toMatch(/earlier version was deleted: 2 B are free again/u);
+    // One that could not be deleted then goes with a later training.
+    mkdirSync(old);
+    expect(await prepareEnvironment(python, forever, () => undefined)).toEqual(made);
+    expect(existsSync(old)).toBe(false);
   });
 
   it("is made by one of two that want it at the same time", async () => {

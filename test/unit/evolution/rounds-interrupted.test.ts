@@ -2,16 +2,38 @@
 import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { EvolutionServices } from "../../../server/evolution/context.ts";
 import { split } from "../../../server/evolution/problems.ts";
 import { beginRun, continueRun, type EvolutionOutcome } from "../../../server/evolution/rounds.ts";
 import { runFolder } from "../../../server/evolution/run-folder.ts";
+import type { Trace } from "../../../server/protocol/trace.ts";
 import type { PolicyModel, Trainer } from "../../../server/services.ts";
+import type * as Store from "../../../server/traces/store.ts";
 import { createTraceStore } from "../../../server/traces/store.ts";
 import { fakeTrainer, type FakeTrainer } from "../../support/fake-trainer.ts";
 import { temporaryFolder, toyProblems, toyServices, toySettings } from "./worlds.ts";
 import { never, PROBLEMS, begin, harvest } from "./toy-run.ts";
+
+/** How many traces find room on the disk. */
+const disk = vi.hoisted(() => ({ room: Infinity }));
+vi.mock("../../../server/traces/store.ts", async (original) => {
+  const real = await original<typeof Store>();
+  return {
+    ...real,
+    createTraceStore: (file: string) => {
+      const store = real.createTraceStore(file);
+      const full = (): Promise<void> => Promise.reject(Object.assign(new Error("full"), { code: "ENOSPC" }));
+      return {
+        ...store,
+        append: (trace: Trace) => (disk.room-- > 0 ? store.append(trace) : full()),
+      };
+    },
+  };
+});
+afterEach(() => {
+  disk.room = Infinity;
+});
 
 describe("a kill", () => {
   it("at any boundary loses nothing: gone on with, the run ends with the same adapters and the same searches", async () => {
@@ -161,6 +183,23 @@ describe("what can go wrong", () => {
       message: "There is no Python.",
     });
     expect(asked).toEqual(["prepare"]);
+  });
+
+  it("a full disk is told with what to do, and going on searches only what is missing", async () => {
+    const whole = await begin();
+    await whole.go();
+    const run = await begin();
+    disk.room = 3;
+    expect(await run.go()).toEqual({
+      kind: "failed",
+      message: `The disk of ${run.root} is full. Everything up to the problem under way is kept; free some space and resume the run.`,
+    });
+    disk.room = Infinity;
+    const kept = await createTraceStore(runFolder(run.root).round(1).traces).query();
+    expect(kept.traces).toHaveLength(3);
+    expect((await run.go()).kind).toBe("finished");
+    // What had been kept would be there twice, had it been searched again.
+    expect(await harvest(run)).toEqual(await harvest(whole));
   });
 
   it("no right solution in any trace: nothing is trained, and the traces are kept", async () => {

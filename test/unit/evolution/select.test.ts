@@ -137,46 +137,64 @@ describe("preference pairs", () => {
     expect(seen).toBeGreaterThan(50);
   });
 
-  it("take the two siblings of highest Q against the two of lowest, where no filter forbids it", async () => {
+  it("take the two of highest Q against the two of lowest, steps and whole trajectories, where no filter forbids it", async () => {
+    /** Places with more than two to choose the negatives from. */
+    const choices = { step: 0, answer: 0 };
     await fc.assert(
       fc.asyncProperty(worlds, async (world) => {
-        const traces = [await search(world, problemOf(1), 1)];
-        const { pairs } = selectTrainingData(traces, {
+        const trace = await search(world, problemOf(1), 1);
+        const { pairs } = selectTrainingData([trace], {
           ...RULES,
           pairs: { perSide: 2, minMargin: -2, minEdits: 0 },
         });
-        const [trace] = traces;
-        if (trace === undefined) return;
-        const ends = outcomes(traces);
+        const ends = outcomes([trace]);
+        const endsOf = (node: TraceNode) => ends.get(wayOf(trace, node)) ?? { right: 0, wrong: 0, dead: 0 };
+        const qOfStep = ({ sum, visits }: TraceNode): number => (visits === 0 ? 0 : sum / visits);
+        const quality = {
+          step: qOfStep,
+          answer: ({ id }: TraceNode): number => {
+            const steps = pathTo(trace.nodes, id).filter(({ kind }) => kind === "step");
+            return steps.map(qOfStep).reduce((sum, q) => sum + q, 0) / steps.length;
+          },
+        };
         const byPlace = new Map<string, typeof pairs>();
-        for (const pair of pairs.filter(({ level }) => level === "step")) {
-          const place = pair.prefix.join("");
+        for (const pair of pairs) {
+          const place = JSON.stringify([pair.level, pair.prefix]);
           byPlace.set(place, [...(byPlace.get(place) ?? []), pair]);
         }
         for (const own of byPlace.values()) {
-          const parent = trace.nodes[own[0]?.positive.node ?? 0]?.parent;
-          const siblings = trace.nodes.filter(
-            (node) => node.parent === parent && node.kind === "step" && node.status === "ok",
-          );
-          const q = (id: number): number => {
-            const node = trace.nodes[id];
-            return node === undefined || node.visits === 0 ? 0 : node.sum / node.visits;
+          const { level = "step", positive } = own[0] ?? {};
+          const q = quality[level];
+          const valueOf = (side: PairSide): number => {
+            const node = trace.nodes[side.node];
+            if (node === undefined) throw new Error("a pair's source does not exist");
+            return q(node);
           };
-          const positives = siblings
-            .filter((node) => (ends.get(wayOf(trace, node))?.right ?? 0) > 0)
-            .map(({ id }) => q(id))
-            .sort((a, b) => b - a);
-          const chosen = [...new Set(own.map(({ positive }) => positive.node))];
-          const worst = Math.min(...chosen.map(q));
-          expect(positives.filter((value) => value > worst + 1e-9).length).toBeLessThan(2);
+          const parent = trace.nodes[positive?.node ?? 0]?.parent;
+          const candidates = trace.nodes.filter(
+            (node) =>
+              node.kind === level && node.status === "ok" && (level === "answer" || node.parent === parent),
+          );
+          const rights = candidates.filter((node) => endsOf(node).right > 0);
+          const wrongs = candidates.filter((node) => {
+            const { right, wrong, dead } = endsOf(node);
+            return right === 0 && wrong + dead > 0;
+          });
+          const worst = Math.min(...own.map((pair) => valueOf(pair.positive)));
+          expect(rights.filter((node) => q(node) > worst + 1e-9).length).toBeLessThan(2);
+          const best = Math.max(...own.map((pair) => valueOf(pair.negative)));
+          expect(wrongs.filter((node) => q(node) < best - 1e-9).length).toBeLessThan(2);
+          if (wrongs.length > 2) choices[level]++;
           for (const pair of own) {
-            expect(pair.positive.q).toBeCloseTo(q(pair.positive.node));
-            expect(pair.negative.q).toBeCloseTo(q(pair.negative.node));
+            expect(pair.positive.q).toBeCloseTo(valueOf(pair.positive));
+            expect(pair.negative.q).toBeCloseTo(valueOf(pair.negative));
           }
         }
       }),
       { numRuns: 40 },
     );
+    expect(choices.step).toBeGreaterThan(10);
+    expect(choices.answer).toBeGreaterThan(10);
   });
 
   it("come from no problem whose trajectories are all right or all wrong", async () => {

@@ -116,6 +116,20 @@ test.each(["vscode-notebook-cell:/notes/a.ipynb", "git:/notes/a.md", "ftp:/notes
   },
 );
 
+test("where no problem is found, the words of another language are a button away", async () => {
+  const document = { uri: Uri.parse(URI), languageId: "markdown", getText: () => "## Aufgabe" };
+  Object.assign(vscode.window, { activeTextEditor: null, visibleTextEditors: [] });
+  problems = [];
+  for (const button of [undefined, "Open Settings"]) {
+    person.presses = { button };
+    await HANDLERS[COMMANDS.solve]?.(parts, document.uri);
+  }
+  const said = ["information", expect.stringContaining("another language") as string];
+  expect(messages()).toEqual([said, said]);
+  expect(executed).toEqual([["workbench.action.openSettings", "rstarMath.document"]]);
+  expect(sent).toEqual([]);
+});
+
 test("a missing model is asked for once, and every problem that waits for it is solved then", async () => {
   person.presses = { button: "Download" };
   const missing: SolveOutcome = {

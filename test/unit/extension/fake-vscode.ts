@@ -63,7 +63,13 @@ export class Range {
 }
 
 export const ViewColumn = { One: 1, Beside: -2 };
-export const env = { language: "en", clipboard: {} };
+export const UIKind = { Desktop: 1, Web: 2 };
+export const env = {
+  language: "en",
+  clipboard: {},
+  remoteName: undefined as string | undefined,
+  uiKind: UIKind.Desktop,
+};
 export const l10n = {
   t: (text: string, ...values: readonly unknown[]) =>
     text.replace(/\{(\d+)\}/gu, (_, index: string) => String(values[Number(index)])),

@@ -114,6 +114,25 @@ describe("a sheet", () => {
     expect(opened[1]).toBe("outside file:///notes/sheet.tex");
   });
 
+  it.each([
+    ["of another computer", { remoteName: "wsl" }, "file:///notes/sheet.html"],
+    ["in a browser", { uiKind: vscode.UIKind.Web }, "file:///notes/sheet.html"],
+    ["on no disk", {}, "vscode-vfs://github/notes/sheet.html"],
+  ])("to print that lies %s is shown in the editor, with the way to a browser", async (_, env, uri) => {
+    const usual = { ...vscode.env };
+    Object.assign(vscode.env, env);
+    target = Uri.parse(uri);
+    person.presses = { button: "Open" };
+    pick("problems", "html");
+    await run("exportSheet");
+    Object.assign(vscode.env, usual);
+    expect(opened).toEqual([uri]);
+    expect(messages()[1]).toEqual([
+      "information",
+      expect.stringContaining("Download it from the Explorer to print it.") as string,
+    ]);
+  });
+
   it("never takes the place of the file that it is made of", async () => {
     target = FILE;
     await run("exportSheet");

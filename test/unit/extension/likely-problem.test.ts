@@ -16,6 +16,7 @@ describe("a text may hold a problem", () => {
     ["an underlined heading", "Question 1\n----------\n\nHow many?"],
     ["a bold label in a list item", "- **Problem 3 (Sums).** How many?"],
     ["a heading of bold letters", "## **Problem 2**\n\nHow many?"],
+    ["a heading below numbers", "1 2 3\n4, 5\n\n 6.\r\n\u00a0## 7) Problem\n"],
     ["a stored solution", "<!-- rstar:solution v=1 -->"],
   ])("%s", (_, text) => expect(sees(text)).toBe(true));
 
@@ -31,6 +32,15 @@ describe("a text may hold a problem", () => {
     expect(mayHoldProblem("```math-problem\n", { headings: [], fences: ["math-problem"] })).toBe(true);
     expect(mayHoldProblem("## anything\n", { headings: [], fences: [] })).toBe(false);
   });
+
+  it.each(["12 345\n", "| 1 | 2 |\n", "\n", "7", "` ", "```\n", "```` \t"])(
+    "looks through a megabyte of %j in time",
+    (piece) => {
+      const text = piece.repeat(1_000_000 / piece.length);
+      expect(sees(text)).toBe(false);
+      expect(sees(`${text}\nProblem`)).toBe(true);
+    },
+  );
 
   it("sees every text in which the parser finds a problem", () => {
     const piece = fc.constantFrom(

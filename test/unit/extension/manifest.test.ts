@@ -154,6 +154,26 @@ describe("commands", () => {
   });
 });
 
+describe("links to settings", () => {
+  const linked = Object.entries(texts).flatMap(([key, text]) =>
+    [...text.matchAll(/\(command:workbench\.action\.openSettings\?([^)]*)\)/gu)].map(([, query = ""]) => ({
+      key,
+      name: (JSON.parse(decodeURIComponent(query)) as readonly string[]).join(),
+    })),
+  );
+
+  it("name some that there are", () => {
+    for (const { key, name } of linked)
+      expect(Object.keys(settings).filter((each) => each.startsWith(`${name}.`)).length, key).toBeGreaterThan(
+        0,
+      );
+  });
+
+  it("stand where a person is told what a problem is", () => {
+    expect(linked.map(({ key }) => key)).toEqual(["walkthrough.solve.description", "view.problems.welcome"]);
+  });
+});
+
 describe("the manifest", () => {
   it("names texts that there are, and all of them", () => {
     const named = new Set([...read("package.json").matchAll(/"%([\w.-]+)%"/gu)].map(([, key = ""]) => key));

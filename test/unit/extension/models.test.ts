@@ -1,6 +1,11 @@
 /** Choosing, fetching and removing models, and GPU support, in an editor of which only lists and messages are there. */
 import { beforeEach, expect, test, vi } from "vitest";
-import type { EditorModel, EditorModels, ModelOutcome } from "../../../server/protocol/models.ts";
+import type {
+  EditorModel,
+  EditorModels,
+  ModelOutcome,
+  TrainingSpace,
+} from "../../../server/protocol/models.ts";
 import { gpuSupport } from "../../../src/gpu-support.ts";
 import { addModel, downloadModel, removeModel, selectModel } from "../../../src/models.ts";
 import type { Parts } from "../../../src/parts.ts";
@@ -28,6 +33,7 @@ const tight = (id: string): EditorModel =>
 let listed: EditorModels;
 let outcomes: ModelOutcome[] = [];
 let gpus: { readonly isInPackage: boolean; readonly kinds: readonly object[] };
+let space: TrainingSpace = { bytes: 0, isWhole: true };
 const sent: unknown[] = [];
 let offered: readonly Item[] = [];
 let pick: (item: Item) => boolean = () => false;
@@ -36,6 +42,8 @@ let presses: (string | undefined)[] = [];
 let typed: (string | undefined)[] = [];
 let question = "";
 const chosen: Record<string, unknown> = {};
+/** What a file that was added changes in the list. */
+let whenAdded: () => void = () => undefined;
 
 const parts = {
   server: {
@@ -43,7 +51,9 @@ const parts = {
     ask: (name: string, params: unknown): Promise<unknown> => {
       if (name === "models") return Promise.resolve(listed);
       if (name === "gpuSupport") return Promise.resolve(gpus);
+      if (name === "trainingSpace") return Promise.resolve(space);
       sent.push([name, params]);
+      if (name === "addModel") whenAdded();
       return Promise.resolve(outcomes.shift() ?? null);
     },
   },
@@ -57,6 +67,7 @@ beforeEach(() => {
   shown.length = sent.length = 0;
   [outcomes, offered, buttons, presses, typed] = [[], [], [], [], []];
   pick = () => false;
+  whenAdded = () => undefined;
   for (const name of Object.keys(chosen)) Reflect.deleteProperty(chosen, name);
   person.picks = (items) => {
     offered = items as readonly Item[];
@@ -119,6 +130,14 @@ test("a download that failed can be tried again, or a file of the person's own b
   expect(await downloadModel(parts, "m")).toBe(false);
   expect(chosen).toMatchObject({ policy: "own" });
 
+  // The very file of that model is that model: it goes on with it, and nothing else is chosen.
+  delete chosen["policy"];
+  outcomes = [failed, { kind: "done", id: "used", message: "This is the file of m." }];
+  presses = ["Use a Model File…"];
+  whenAdded = () => (listed = policies([modelOf("m")]));
+  expect(await downloadModel(parts, "m")).toBe(true);
+  expect(chosen).toEqual({});
+
   listed = policies([{ ...missing, role: "ppm" }]);
   outcomes = [failed];
   expect(await downloadModel(parts, "m")).toBe(false);
@@ -146,6 +165,19 @@ test("a file whose name cannot be a model's is asked for a name until one can", 
   expect(shown.filter(({ kind }) => kind === "error")).toEqual([]);
 });
 
+test("a file of the model that is used unnamed leaves no model named", async () => {
+  listed = policies([modelOf("used"), modelOf("base")], "used");
+  outcomes = [{ kind: "done", id: "used", message: "This is the file of used, base; used can be used now." }];
+  vscode.workspace.getConfiguration = () => ({
+    get: (_, value) => value,
+    inspect: () => ({ globalValue: "base" }),
+    update: (name: string, value: unknown) => Promise.resolve(void (chosen[name] = value)),
+  });
+  expect(await addModel(parts)).toBe(true);
+  expect(chosen).toEqual({ policy: undefined, url: undefined });
+  expect(shown.at(-1)?.text).toContain("This is the file of used");
+});
+
 test("unfinished downloads and trained models can be removed; what only uses another's file is not offered", async () => {
   const half = modelOf("half", { installed: false, bytesToDownload: 3e6, removableBytes: 2e6 });
   const trained = modelOf("trained", { origin: "trained", removableBytes: 1e6 });
@@ -163,6 +195,20 @@ test("unfinished downloads and trained models can be removed; what only uses ano
   pick = ({ model }) => model === trained;
   await removeModel(parts);
   expect(question).toBe("Delete trained (1 MB) for good? It was trained here, and nobody else has it.");
+});
+
+test("what training needs is removed like a model, after its size was shown", async () => {
+  listed = policies([]);
+  pick = ({ label }) => label.startsWith("Training environment");
+  await removeModel(parts);
+  expect(offered).toEqual([]);
+  space = { bytes: 1.3e9, isWhole: false };
+  outcomes = [{ kind: "done", id: "training-environment", message: "Free again." }];
+  await removeModel(parts);
+  expect(offered.map(({ label }) => label)).toEqual(["Training environment (more than 1.3 GB)"]);
+  expect(question).toMatch(/training environment \(more than 1\.3 GB\).*anew/u);
+  expect(sent).toEqual([["removeTrainingEnvironment", {}]]);
+  expect(shown.at(-1)?.text).toBe("Free again.");
 });
 
 test("where no GPU support can be fetched, it is said whether the package has it or there is none yet", async () => {

@@ -254,12 +254,55 @@ describe("a request of the page", () => {
     expect(asked).toContainEqual({ name: "resume", params: { traceId: "old", place } });
   });
 
+  it("to insert the solution of a search is the command for it, with the problem that is shown", async () => {
+    stored("old");
+    await show(item);
+    vscode.executed.length = 0;
+    request({ kind: "insert", traceId: "other" });
+    const place = { uri: URI, problem: { kind: "hash", hash, index: 2 } };
+    await vi.waitFor(() =>
+      expect(vscode.executed).toEqual([["rstarMath.insertSolution", { traceId: "other", place }]]),
+    );
+  });
+
   it("to compare with a strategy leaves the document's solution", async () => {
     stored("old");
     await show(item);
     request({ kind: "solve", strategy: "beam" });
     await vi.waitFor(() => expect(asked.map(({ name }) => name)).toContain("solve"));
     expect(asked.at(-1)?.params).toMatchObject({ overrides: { strategy: "beam" }, insert: false });
+  });
+});
+
+describe("the solution in the document", () => {
+  it("is told with the problem, and when another one takes its place or it is taken out", async () => {
+    stored("old");
+    await show(item);
+    expect(posts("open")).toMatchObject([{ subject: { inserted: "old" } }]);
+    const list = (changes: Partial<ListedProblem>): void => {
+      known[1] = problem(changes);
+      listed.fire(vscode.Uri.parse(URI));
+    };
+    list({ state: "broken" });
+    expect(posts("inserted")).toEqual([]);
+    list({ traceId: "other" });
+    list({ traceId: "other", state: "stale" });
+    list({ traceId: "other", state: "kept", solutionRange: null });
+    expect(posts("inserted")).toEqual([
+      { kind: "inserted", session, traceId: "other" },
+      { kind: "inserted", session, traceId: null },
+    ]);
+    expect(posts("stale")).toMatchObject([{ stale: true }, { stale: false }]);
+  });
+
+  it("is none where one is only kept, or was changed by hand", async () => {
+    stored("old");
+    for (const state of ["kept", "damaged"] as const) {
+      known[1] = problem({ state });
+      await show(item);
+      expect(posts("open").at(-1)).toMatchObject({ subject: { inserted: null } });
+      vscode.page.posted.length = 0;
+    }
   });
 });
 

@@ -86,6 +86,24 @@ it("runs on the program that the settings name, with ~ expanded", async () => {
   expect(FakeClient.made[0]?.program).toMatchObject({ run: { runtime }, debug: { runtime } });
 });
 
+it("runs in its own folder, not in the one that is open", async () => {
+  await server.start();
+  expect(FakeClient.made[0]?.program).toMatchObject({ run: { options: { cwd: "/extension/dist" } } });
+});
+
+it("is not started by a path that depends on the folder that is open, which is told", async () => {
+  const { getConfiguration } = vscode.workspace;
+  vscode.workspace.getConfiguration = () => ({
+    get: (name, value) => (name === "nodePath" ? "./node" : value),
+  });
+  expect(await server.start()).toBe(false);
+  vscode.workspace.getConfiguration = getConfiguration;
+  expect([server.state, server.hasFailed, FakeClient.made.length]).toEqual(["stopped", true, 0]);
+  expect(shown.map(({ text }) => text)).toEqual([
+    expect.stringMatching(/nodePath is \.\/node, .* Your documents are untouched\./u),
+  ]);
+});
+
 describe("a server that cannot be started", () => {
   beforeEach(() => (FakeClient.canStart = false));
 

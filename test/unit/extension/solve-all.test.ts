@@ -162,6 +162,49 @@ describe("the person", () => {
     expect(tallies.slice(-2)).toEqual(["5 of 5, 1 differ", null]);
   });
 
+  it("is told how long it takes by the pace of the searches, not by what is only inserted", async () => {
+    problems = [listedProblem(1), listedProblem(2), listedProblem(3), listedProblem(4, KEPT)];
+    const clock = vi.spyOn(performance, "now").mockReturnValue(0);
+    const gates = new Map<number, () => void>();
+    const askAtLength = async (name: string, params: Readonly<Record<string, unknown>>): Promise<unknown> => {
+      await new Promise<void>((resolve) => gates.set(indexOf(params), resolve));
+      return await ask(name, params);
+    };
+    const server = { ask, askAtLength, hasFailed: false };
+    const held = { ...parts, server } as unknown as Parts;
+    const solving = HANDLERS["rstarMath.solveAllProblems"]?.(held, Uri.parse(URI));
+    await vi.waitFor(() => expect(gates.size).toBe(3));
+    await vi.waitFor(() => expect(tallies.at(-1)).toBe("1 of 4"));
+    for (const [index, ms, told] of [
+      [1, 90_000, "2 of 4 · about 3 min left"],
+      [2, 120_000, "3 of 4 · about 60 s left"],
+      [3, 130_000, null],
+    ] as const) {
+      clock.mockReturnValue(ms);
+      gates.get(index)?.();
+      await vi.waitFor(() => expect(tallies.at(-1)).toBe(told));
+    }
+    await solving;
+    expect(tallies.slice(-2)).toEqual(["4 of 4", null]);
+    clock.mockRestore();
+  });
+
+  it("is told once that searches were not stored, and which solutions are nowhere", async () => {
+    problems = [listedProblem(1), listedProblem(2), listedProblem(3)];
+    const message = "42. The search could not be stored.";
+    const unstored = {
+      ...({ kind: "solved", traceId: "t", message, unstored: true } as const),
+      ...{ answer: "42", support: 1, trajectories: 1 },
+    };
+    outcomes = {
+      1: { ...unstored, inserted: false },
+      2: { ...unstored, inserted: false },
+      3: { kind: "failed", traceId: "t3", message, unstored: true },
+    };
+    await solveAll();
+    expect(messages()).toEqual([message, `${URI}: 2 solved but neither written nor stored, 1 failed`]);
+  });
+
   it("is told once why searches do not start, and nothing more", async () => {
     problems = [listedProblem(1), listedProblem(2)];
     const untrusted = { kind: "not-started", reason: "untrusted", message: "Not trusted." } as const;

@@ -53,6 +53,18 @@ describe("the language status", () => {
     expect(shownContext()).toBe(false);
   });
 
+  it("counts the searches that run and wait as the server last told, and none while it does not run", () => {
+    let tell: (status: object) => void = () => undefined;
+    const on = (_name: string, listener: typeof tell): unknown => (tell = listener);
+    const running = { ...server, state: "running", on };
+    const made = new Status(running as unknown as Server, searches as unknown as Searches);
+    expect(made.counts).toEqual({ searching: 0, queued: 0 });
+    tell({ state: "ready", model: "m", ppm: null, backend: null, memoryBytes: 1, searching: 4, queued: 26 });
+    expect(made.counts).toMatchObject({ searching: 4, queued: 26 });
+    running.state = "crashed";
+    expect(made.counts).toEqual({ searching: 0, queued: 0 });
+  });
+
   it("says how far Solve All is, before what its searches say", async () => {
     const made = status();
     const work = bar.mock.results[0]?.value as { readonly text: string };

@@ -2,7 +2,14 @@
 import { describe, expect, it } from "vitest";
 import { costsOf, outcomeOf } from "../../../media/search/costs.ts";
 import { fromTrace, qOf } from "../../../media/search/tree-model.ts";
-import { initialModel, receive, select, stateOf, toggle } from "../../../media/search/view-model.ts";
+import {
+  canInsert,
+  initialModel,
+  receive,
+  select,
+  stateOf,
+  toggle,
+} from "../../../media/search/view-model.ts";
 import { parseMessage, SearchViewState, ToSearchView } from "../../../server/protocol/view.ts";
 import { opening, recorded } from "../../media/fixtures.ts";
 
@@ -20,6 +27,20 @@ describe("the search view's model", () => {
   it("drops a message for another session", () => {
     expect(receive(opened, { kind: "stale", session: "other", stale: true }, null)).toBe(opened);
     expect(receive(opened, { kind: "stale", session: "s1", stale: true }, null).subject?.stale).toBe(true);
+  });
+
+  it("can insert what has an answer and is not in the document, where there is one", () => {
+    const inserted = (traceId: string | null) =>
+      receive(opened, { kind: "inserted", session: "s1", traceId }, null);
+    expect(canInsert(opened, trace)).toBe(true);
+    expect(canInsert(inserted(trace.id), trace)).toBe(false);
+    expect(canInsert(inserted(trace.id), recorded("greedy"))).toBe(true);
+    expect(canInsert(inserted(null), trace)).toBe(true);
+    expect(canInsert(opened, { ...trace, chosen: null })).toBe(false);
+    const { subject } = opening(trace);
+    const alone = receive(opened, opening(trace, { subject: { ...subject, document: null } }), null);
+    expect(canInsert(alone, trace)).toBe(false);
+    expect(canInsert(initialModel(null), trace)).toBe(false);
   });
 
   it("grows by events to the same tree as the stored trace", () => {

@@ -1,5 +1,5 @@
 /** `rstar models` as a person and as a program see it. */
-import { writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
 import { CommandFailure, EXIT } from "../../../server/cli/exit.ts";
@@ -8,7 +8,16 @@ import { modelProgressView } from "../../../server/cli/model-progress.ts";
 import type { ListedModel } from "../../../server/models/listing.ts";
 import type { ModelManager } from "../../../server/models/manager.ts";
 import { formatBytes, type ModelProgress } from "../../../server/models/outcomes.ts";
-import { FILE, forbidden, ggufOf, setUp, temporaryFolder, tinyManifest, VERDICT } from "./helpers.ts";
+import {
+  FILE,
+  forbidden,
+  ggufOf,
+  setUp,
+  temporaryFolder,
+  tinyManifest,
+  VERDICT,
+  WEIGHTS,
+} from "./helpers.ts";
 
 let printed = "";
 let told = "";
@@ -77,6 +86,21 @@ test("with --json every subcommand prints one JSON document and nothing else", a
   ]);
 });
 
+test("adding a file of the list names the models whose file it is, and how to use one", async () => {
+  const { manager, file } = setUp({ manifest: tinyManifest({}, [VERDICT]), fetchers: { wheels: forbidden } });
+  const brought = path.join(temporaryFolder(), "tiny.gguf");
+  writeFileSync(brought, WEIGHTS);
+  expect(await run(manager, "add", brought)).toEqual({ code: EXIT.ok, message: "" });
+  expect(printed).toBe(
+    "This is the file of tiny, verdict; tiny can be used now. Use it with: rstar solve FILE.md --model tiny\n",
+  );
+  printed = "";
+  await run(manager, "add", brought, "--json");
+  expect(JSON.parse(printed)).toEqual({
+    ...{ kind: "installed", id: "tiny", models: ["tiny", "verdict"], path: file },
+  });
+});
+
 test("half of a PPM's fields is a usage error", async () => {
   const { manager } = setUp();
   const { code } = await run(manager, "add", "x.gguf", "--role", "ppm", "--suffix", "?");
@@ -116,4 +140,20 @@ test.each([
   [999_700_000, "1.00 GB"],
 ])("%d bytes are written as %s", (bytes, text) => {
   expect(formatBytes(bytes)).toBe(text);
+});
+
+test("what training needs is removed in place of a model, never with one or for none", async () => {
+  const { manager, home } = setUp();
+  for (const args of [["remove"], ["remove", "tiny", "--training-environment"]])
+    expect((await run(manager, ...args)).code).toBe(EXIT.usage);
+  expect(await run(manager, "remove", "--training-environment")).toMatchObject({
+    code: EXIT.unavailable,
+    message: expect.stringContaining("no training environment") as string,
+  });
+  const file = path.join(home, "trainer", "bases", "base");
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, "12345");
+  expect((await run(manager, "remove", "--training-environment")).code).toBe(EXIT.ok);
+  expect(printed).toBe("Removed the training environment: 5 B are free again.\n");
+  expect(existsSync(file)).toBe(false);
 });

@@ -1,18 +1,10 @@
 /** Fetching the engine's binaries for GPUs, with an npm of the test's own. */
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import lock from "../../../package-lock.json" with { type: "json" };
 import { NATIVE_VERSION } from "../../../server/engine/native-backend.ts";
 import packages from "../../../server/models/gpu-packages.json" with { type: "json" };
@@ -26,6 +18,8 @@ import {
 
 const target = "linux-x64";
 const forever = new AbortController().signal;
+/** For what takes a moment, on a busy machine too. */
+const LONG = { timeout: 9_000, interval: 20 };
 let home = "";
 
 beforeEach(() => {
@@ -40,6 +34,26 @@ function npmThat(program: string): string[] {
   const file = path.join(home, "npm.cjs");
   writeFileSync(file, `const fs = require("node:fs");\n${program}`);
   return [process.execPath, file];
+}
+
+/**
+ * A port, and the connections of the programs that run: a connection ends with its program, where a process that nobody
+ * waits for keeps its number. What still runs at the test's end goes with its connection.
+ */
+async function listen(): Promise<{ readonly port: number; readonly running: ReadonlySet<Socket> }> {
+  const running = new Set<Socket>();
+  const server = createServer((socket) => {
+    running.add(socket);
+    // On some systems a program that is killed resets its connection.
+    socket.on("error", () => undefined);
+    socket.on("close", () => running.delete(socket)).resume();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    for (const socket of running) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as AddressInfo).port, running };
 }
 
 /** Puts there what the lock file asks for. */
@@ -126,21 +140,19 @@ describe("fetching", () => {
   });
 
   it("ends npm and what it started when it is stopped, and leaves nothing behind", async () => {
-    const mark = path.join(home, "alive");
-    const ticks = `setInterval(() => fs.writeFileSync(${JSON.stringify(mark)}, String(Date.now())), 20);`;
+    const { port, running } = await listen();
+    // Both stay as long as they are connected.
+    const stay = `require("node:net").connect(${port}, "127.0.0.1");`;
     const npm = npmThat(`
-      require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(`const fs = require("node:fs"); ${ticks}`)}]);
-      ${ticks}
+      require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(stay)}]);
+      ${stay}
     `);
     const controller = new AbortController();
     const fetching = fetchGpuSupport(home, "vulkan", { signal: controller.signal, target, npm });
-    while (!existsSync(mark)) await delay(20);
+    await vi.waitFor(() => expect(running.size).toBe(2), LONG);
     controller.abort(new Error("stopped"));
     await expect(fetching).rejects.toThrow("stopped");
-    await delay(100);
-    const last = readFileSync(mark, "utf8");
-    await delay(200);
-    expect(readFileSync(mark, "utf8")).toBe(last);
+    await vi.waitFor(() => expect(running.size).toBe(0), LONG);
     expect(readdirSync(path.join(home, "gpu"))).toEqual([]);
   });
 

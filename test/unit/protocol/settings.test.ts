@@ -54,6 +54,15 @@ describe("paths in settings", () => {
     ]);
     for (const whole of ["", "/data", path.resolve("data")]) expect(read(whole, "").problems).toEqual([]);
   });
+
+  it("may not be relative for a program either", () => {
+    for (const relative of ["venv/bin/python", "./python", ".venv\\Scripts\\python.exe"]) {
+      const { settings, problems } = read("", relative);
+      expect(settings.training.pythonPath).toBe("");
+      expect(problems).toEqual([expect.stringMatching(/training\.pythonPath is not usable .*a whole path/u)]);
+    }
+    expect(read("", path.resolve("venv/bin/python")).problems).toEqual([]);
+  });
 });
 
 describe("requests", () => {

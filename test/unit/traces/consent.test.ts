@@ -9,6 +9,7 @@ import {
   isOptedOut,
   optOut,
   readConsent,
+  renameOptedOut,
   trainingMark,
 } from "../../../server/traces/consent.ts";
 import { solve } from "../../../server/search/solve.ts";
@@ -50,6 +51,24 @@ test("a file that is opted out later takes the traces that it left before with i
   const none = { version: 1 as const, agreed: true, decidedAt: null, optedOut: [] };
   expect(isOptedOut(none, trace)).toBe(false);
   expect(isOptedOut(optOut(none, "folder/notes.md", true), trace)).toBe(true);
+});
+
+test("a file that is renamed, or a folder above it, is left out by both names", () => {
+  const none = { version: 1 as const, agreed: true, decidedAt: null, optedOut: [] };
+  const [notes, sums] = [path.resolve("/school/notes.md"), path.resolve("/school/maths/sums.md")];
+  const both = optOut(optOut(none, notes, true), sums, true);
+  const file = renameOptedOut(both, notes, path.resolve("/school/diary.md"));
+  expect(file.optedOut).toEqual([notes, sums, path.resolve("/school/diary.md")]);
+  const folder = renameOptedOut(both, path.resolve("/school/maths"), path.resolve("/past"));
+  expect(folder.optedOut).toEqual([notes, sums, path.resolve("/past/sums.md")]);
+  expect(trainingMark({ kind: "consent", consent: folder }, path.resolve("/past/sums.md"))).toBe("opted-out");
+  // Nothing of it: another file, a folder that only begins like theirs, a name that is left out already.
+  for (const [from, to] of [
+    ["/school/other.md", "/a.md"],
+    ["/school/math", "/a"],
+    ["/school/maths/sums.md", "/school/notes.md"],
+  ] as const)
+    expect(renameOptedOut(both, path.resolve(from), path.resolve(to))).toBe(both);
 });
 
 test("a decision that cannot be read counts as none and is left as it is", async () => {

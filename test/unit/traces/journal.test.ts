@@ -24,7 +24,7 @@ function setUp(): SetUp {
   onTestFinished(() => rmSync(home, { recursive: true, force: true }));
   const folder = path.join(home, "running");
   const files = openTraceFiles(path.join(home, "traces.jsonl"));
-  return { folder, files, dead: createJournal(folder, GONE) };
+  return { folder, files, dead: createJournal(folder, { pid: GONE, token: "one" }) };
 }
 
 function traceOf(id: string): Promise<Trace> {
@@ -53,6 +53,16 @@ test("a search of a living process is left alone", async () => {
   await files.journal.write(await traceOf("a"));
   expect(await files.journal.recover(files.store)).toEqual([]);
   expect(readdirSync(folder)).toHaveLength(1);
+});
+
+test("a file of this process's number that another process wrote is left behind, with or without a token", async () => {
+  const { folder, files } = setUp();
+  const earlier = createJournal(folder, { pid: process.pid, token: "earlier" });
+  await earlier.write(await traceOf("a"));
+  writeFileSync(path.join(folder, `b.${process.pid}.json`), JSON.stringify(await traceOf("b")));
+  await files.journal.write(await traceOf("c"));
+  expect(await files.journal.recover(files.store)).toEqual(["a", "b"]);
+  expect(readdirSync(folder)).toEqual([expect.stringMatching(/^c\./u)]);
 });
 
 test("a trace that was stored just before the kill is not stored twice", async () => {

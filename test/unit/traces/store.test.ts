@@ -1,4 +1,16 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  appendFile,
+  chmod,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -67,6 +79,65 @@ describe("the trace store", () => {
     expect((await store.query()).bad).toHaveLength(1);
     expect(await store.remove(() => true)).toBe(2);
     expect(await store.query()).toEqual({ traces: [], bad: [] });
+  });
+
+  it("reads no further than the trace that has the whole id", async () => {
+    const file = join(folder, "traces.jsonl");
+    const store = createTraceStore(file);
+    for (const id of ["aa", "a", "b"]) await store.append(await traceNamed(id));
+    await appendFile(file, '{"id":"a" and no more');
+    const { traces, bad } = await store.query({ exactId: "a" });
+    expect([traces.map(({ id }) => id), bad]).toEqual([["a"], []]);
+    expect((await store.query({ exactId: "b" })).traces).toHaveLength(1);
+    expect((await store.query({ exactId: "c" })).traces).toEqual([]);
+  });
+
+  it("reads, goes on with and deletes from a file that is longer than any text", async () => {
+    const file = join(folder, "traces.jsonl");
+    const handle = await open(file, "w");
+    // Lines of NULs, which take no space where a file system leaves out what was never written.
+    for (let at = 1; at <= 530; at++) await handle.write("\n", at * 2 ** 20);
+    await handle.close();
+    const store = createTraceStore(file);
+    const trace = await traceNamed("last");
+    await store.append(trace);
+    expect((await store.query({ id: "last" })).traces).toEqual([trace]);
+    expect(await store.remove((each) => each === null)).toBe(530);
+    expect(await store.query()).toEqual({ traces: [trace], bad: [] });
+  }, 60_000);
+
+  it("leaves no other file behind when it deletes, and the store's mode and links as they were", async () => {
+    const [real, file] = [join(folder, "real.jsonl"), join(folder, "traces.jsonl")];
+    const store = createTraceStore(file);
+    await store.append(await traceNamed("a"));
+    await store.append(await traceNamed("b"));
+    expect(await store.remove(() => false)).toBe(0);
+    if (process.platform !== "win32") {
+      await rename(file, real);
+      await symlink(real, file);
+      await chmod(real, 0o600);
+    }
+    expect(await store.remove((trace) => trace?.id === "a")).toBe(1);
+    expect((await store.query()).traces.map(({ id }) => id)).toEqual(["b"]);
+    if (process.platform === "win32") expect(await readdir(folder)).toEqual(["traces.jsonl"]);
+    else {
+      expect((await readdir(folder)).toSorted()).toEqual(["real.jsonl", "traces.jsonl"]);
+      expect((await stat(real)).mode & 0o777).toBe(0o600);
+    }
+  });
+
+  it("changes nothing when it fails in the middle of deleting", async () => {
+    const file = join(folder, "traces.jsonl");
+    const store = createTraceStore(file);
+    for (const id of ["a", "b"]) await store.append(await traceNamed(id));
+    const before = await readFile(file, "utf8");
+    const failing = store.remove((trace) => {
+      if (trace?.id === "b") throw new Error("in the middle");
+      return true;
+    });
+    await expect(failing).rejects.toThrow("in the middle");
+    expect(await readFile(file, "utf8")).toBe(before);
+    expect(await readdir(folder)).toEqual(["traces.jsonl"]);
   });
 
   it("refuses to write what it could not read back", async () => {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { describe, expect, it } from "vitest";
 import { openRemotePolicy, type RemotePolicy } from "../../../../server/engine/remote/remote-policy.ts";
 import type { Endpoint } from "../../../../server/engine/remote/endpoint.ts";
@@ -36,6 +37,13 @@ async function propose(
   await using server = await endpointServer(script);
   const policy = await policyOf(server.endpoint(changes));
   return (await policy.propose([{ ...REQUEST, ...request }], forever))[0];
+}
+
+/** Sends 16 MB, as far as somebody reads them, and then neither more nor an end. */
+async function flood(response: Parameters<typeof stream>[0]): Promise<void> {
+  const block = "x".repeat(2 ** 16);
+  for (let sent = 0; sent < 2 ** 24 && !response.destroyed; sent += block.length)
+    if (!response.write(block)) await once(response, "drain").catch(() => undefined);
 }
 
 /** The sentence of a failed request. */
@@ -140,6 +148,23 @@ describe("a candidate", () => {
     expect(counted).toMatchObject({ candidates: [{ tokens: 33, finish: { kind: "length" } }] });
     const empty = await propose((_asked, response) => write(response, []));
     expect(empty).toMatchObject({ candidates: [{ text: "", tokens: 1 }] });
+  });
+
+  it("is cut where the server passes over the limit and counts too few", async () => {
+    await using server = await endpointServer((_asked, response) => {
+      stream(response);
+      const again = (): void => {
+        if (response.destroyed) return;
+        send(response, piece("x", { usage: { completion_tokens: 1 } }));
+        setImmediate(again);
+      };
+      again();
+    });
+    const policy = await policyOf(server.endpoint());
+    const [result] = await policy.propose([REQUEST], forever);
+    expect(result).toMatchObject({
+      candidates: [{ text: "x".repeat(33), tokens: 33, finish: { kind: "length" } }],
+    });
   });
 
   it("may wait for its turn with many others", async () => {
@@ -391,6 +416,14 @@ describe("what goes wrong is told, with what to do", () => {
     ]);
   });
 
+  it("an error without an end is read as far as an honest one goes", async () => {
+    const told = await failure((_asked, response) => {
+      response.writeHead(400, { "content-type": "application/json" });
+      void flood(response);
+    });
+    expect(told).toMatch(/refused.*400: x{200}…/u);
+  });
+
   it("a request that is too long is so by itself: the others go on", async () => {
     const error = { message: "too long", n_prompt_tokens: 3001, n_ctx: 1024 };
     await using server = await endpointServer(({ body }, response) => {
@@ -453,6 +486,20 @@ describe("opening", () => {
     expect(await open(server.endpoint({ url: "http://127.0.0.1:1" }))).toMatch(
       /cannot be reached.*Nothing is lost/u,
     );
+  });
+
+  it("reads a long list of models, and none without an end", async () => {
+    const models = Array.from({ length: 2000 }, (_, at) => ({ id: `m${at}`, description: "d".repeat(500) }));
+    await using long = await endpointServer(() => undefined, { data: [...models, { id: "tiny" }] });
+    expect(await open(long.endpoint())).toBe("ready");
+    await using endless = await endpointServer(
+      () => undefined,
+      (_asked, response) => {
+        response.writeHead(200, { "content-type": "application/json" });
+        void flood(response);
+      },
+    );
+    expect(await open(endless.endpoint())).toMatch(/no list of models/u);
   });
 
   it("does without a list of models where a name is given", async () => {

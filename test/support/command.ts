@@ -15,11 +15,16 @@ export interface Ran {
 /** Sees all that was said, on standard error and then on standard output, as it grows, and may signal the process. */
 export type OnOutput = (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 
-/** Runs the command with `home` as its data folder. */
-export function runCommand(home: string, args: readonly string[], onOutput?: OnOutput): Promise<Ran> {
+/** Runs the command with `home` as its data folder; `environment` adds to this process's own. */
+export function runCommand(
+  home: string,
+  args: readonly string[],
+  onOutput?: OnOutput,
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [CLI, ...args], {
-      env: { ...process.env, RSTAR_HOME: home },
+      env: { ...process.env, ...environment, RSTAR_HOME: home },
       stdio: ["ignore", "pipe", "pipe"],
     });
     let out = "";
