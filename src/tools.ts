@@ -7,6 +7,7 @@ import { speakToEditor } from "../server/protocol/surface.ts";
 import { endpointOfProgram } from "./endpoint.ts";
 import type { Server } from "./server.ts";
 import { readParams } from "./protocol.ts";
+import { serverProgram, serverVariables } from "./server-process.ts";
 
 /** `lm.registerMcpServerDefinitionProvider`, since VS Code 1.101; described here because the oldest host lacks it. */
 interface McpHost {
@@ -112,13 +113,15 @@ function mcpProvider(context: vscode.ExtensionContext, log: vscode.LogOutputChan
     provideMcpServerDefinitions: async () => {
       // In an untrusted folder nothing may run.
       if (!vscode.workspace.isTrusted) return [];
-      const runtime = expandHome(
-        vscode.workspace.getConfiguration("rstarMath.server").get<string>("nodePath", ""),
-      );
-      const node = runtime === "" ? process.execPath : runtime;
+      const runtime = await serverProgram();
+      if (runtime.kind === "unusable") {
+        log.warn(runtime.reason);
+        return [];
+      }
+      const node = runtime.kind === "editor" ? process.execPath : runtime.file;
       const { options, environment } = await endpointOfProgram(context, log);
       const { models, home } = modelsOfProgram(options.length > 0);
-      const variables = { ELECTRON_RUN_AS_NODE: "1", ...home, ...environment };
+      const variables = { ...serverVariables(), ELECTRON_RUN_AS_NODE: "1", ...home, ...environment };
       speakToEditor(variables);
       return [
         new Definition("rStar Math", node, [program, "mcp", ...models, ...options], variables, version),

@@ -84,6 +84,11 @@ test("the MCP server has the paths of the settings with ~ expanded, and speaks t
   expect((await provider.provideMcpServerDefinitions())[0]?.env).not.toHaveProperty("RSTAR_HOME");
 });
 
+test("the MCP server is none where its program would be another one in every folder", async () => {
+  const provider = await providerWith({ "rstarMath.server.nodePath": "bin/node" });
+  expect(await provider.provideMcpServerDefinitions()).toEqual([]);
+});
+
 test("the MCP server is told anew when its settings change: a server taken out of them is not used on", async () => {
   const url = "http://elsewhere:8080";
   const endpoint = { url, model: "", promptFormat: "bare", concurrentRequests: 8, timeoutSeconds: 120 };
