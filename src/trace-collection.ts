@@ -10,18 +10,14 @@ type Consent = Extract<ConsentState, { kind: "consent" }>;
 export async function agreeToCollecting(parts: Parts): Promise<boolean> {
   const consent = await read(await parts.server.ask("consent", {}));
   if (consent === null || consent.agreed) return consent !== null;
-  const agree = vscode.l10n.t("Agree");
-  const chosen = await vscode.window.showInformationMessage(
+  const agreed = await confirms(
     vscode.l10n.t("May the searches of problems you solve train models on this machine?"),
-    {
-      modal: true,
-      detail: vscode.l10n.t(
-        "It is off until you agree, and holds for what is solved from then on; what is stored already is asked for by itself. Nothing leaves this machine. Manage Collected Traces takes it back, leaves single files out, exports and deletes.",
-      ),
-    },
-    agree,
+    vscode.l10n.t(
+      "It is off until you agree, and holds for what is solved from then on; what is stored already is asked for by itself. Nothing leaves this machine. Manage Collected Traces takes it back, leaves single files out, exports and deletes.",
+    ),
+    vscode.l10n.t("Agree"),
   );
-  if (chosen !== agree) return false;
+  if (!agreed) return false;
   return (await read(await parts.server.ask("decideConsent", { agreed: true })))?.agreed === true;
 }
 
@@ -29,20 +25,20 @@ export async function agreeToCollecting(parts: Parts): Promise<boolean> {
 export async function agreeToStored({ server }: Parts): Promise<boolean> {
   const stored = await server.ask("traces", {});
   if (stored === null) return false;
-  const train = vscode.l10n.t("Train on All of Them");
-  const chosen = await vscode.window.showInformationMessage(
+  return await confirms(
     vscode.l10n.t("May everything that you solved so far train models on this machine, this once?"),
-    {
-      modal: true,
-      detail: vscode.l10n.t(
-        "Stored searches: {0}, since {1}. They are of all your files and of chat programs, and most were made before you agreed to collecting. Files that you left out stay out. Nothing leaves this machine, and what you decided on later searches stays as it is.",
-        stored.traces.length,
-        stored.traces.at(-1)?.createdAt.slice(0, 10) ?? "",
-      ),
-    },
-    train,
+    vscode.l10n.t(
+      "Stored searches: {0}, since {1}. They are of all your files and of chat programs, and most were made before you agreed to collecting. Files that you left out stay out. Nothing leaves this machine, and what you decided on later searches stays as it is.",
+      stored.traces.length,
+      stored.traces.at(-1)?.createdAt.slice(0, 10) ?? "",
+    ),
+    vscode.l10n.t("Train on All of Them"),
   );
-  return chosen === train;
+}
+
+/** Asks before the window's other work goes on; whether the person pressed `yes`. */
+async function confirms(question: string, detail: string, yes: string): Promise<boolean> {
+  return (await vscode.window.showInformationMessage(question, { modal: true, detail }, yes)) === yes;
 }
 
 /** Shows how it stands and what can be changed. */

@@ -1,10 +1,11 @@
 /** The engine's binaries for GPUs: too large for the package, fetched on request with npm and checked by their hashes. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { GpuKind } from "../protocol/models.ts";
 import { freeBytesOf } from "./ensure.ts";
+import { folderSize } from "./folder-size.ts";
 import packages from "./gpu-packages.json" with { type: "json" };
 import { withLock } from "../lock.ts";
 import { formatBytes } from "./outcomes.ts";
@@ -126,7 +127,7 @@ export async function removeGpuSupport(
   const folder = folderOf(home, kind);
   if (!existsSync(folder))
     return { kind: "failed", message: `There are no ${kind} binaries in ${home}; nothing was changed.` };
-  const bytes = await sizeOf(folder);
+  const { bytes } = await folderSize(folder);
   await withLock(folder, signal, () => rm(folder, { recursive: true, force: true }));
   return { kind: "done", bytes };
 }
@@ -163,7 +164,7 @@ async function install(
   onBytes: (bytes: number) => void,
 ): Promise<string | null> {
   const poll = setInterval(() => {
-    sizeOf(folder).then(onBytes, () => undefined);
+    void folderSize(folder).then(({ bytes }) => onBytes(bytes));
   }, POLL_MS);
   const ended = await runProgram([...npm, ...INSTALL], signal, { cwd: folder, isGroup: true }).finally(() =>
     clearInterval(poll),
@@ -185,15 +186,3 @@ const INSTALL = [
   "--no-update-notifier",
   "--loglevel=error",
 ];
-
-async function sizeOf(folder: string): Promise<number> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-  const sizes = await Promise.all(
-    entries
-      .filter((entry) => entry.isFile())
-      .map(
-        async (entry) => (await stat(path.join(entry.parentPath, entry.name)).catch(() => null))?.size ?? 0,
-      ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
-}

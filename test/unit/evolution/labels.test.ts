@@ -1,11 +1,13 @@
 /** Which answers count as the same, and what is backed up of what was rejected. */
-import { expect, it } from "vitest";
-import type { Trace } from "../../../server/protocol/trace.ts";
+import { describe, expect, it } from "vitest";
+import { pathTo } from "../../../server/protocol/trace-path.ts";
+import type { Trace, TraceNode } from "../../../server/protocol/trace.ts";
 import { answerNames, labelProblem } from "../../../server/evolution/labels.ts";
 import { mergeTraces, qOf, withoutContinued } from "../../../server/evolution/problem-tree.ts";
 import { problemsOf } from "../../../server/evolution/ppm-report.ts";
 import { SELECTION } from "../../../server/evolution/profiles.ts";
-import { search, type World } from "./searches.ts";
+import { selectTrainingData } from "../../../server/evolution/select.ts";
+import { problemOf, RULES, search, type World } from "./searches.ts";
 
 const WORLD: World = {
   salt: 3,
@@ -81,4 +83,72 @@ it("traces that name each other as what they go on from are taken once", async (
   ];
   expect(withoutContinued([{ ...trace, id: "c", continues: "c" }])).toHaveLength(1);
   if (a !== undefined && b !== undefined) expect(withoutContinued([a, b]).length).toBeLessThanOrEqual(2);
+});
+
+describe("problems without a given answer", () => {
+  const world: World = {
+    salt: 3,
+    wordings: 5,
+    answers: 1,
+    failing: 0,
+    withPpm: false,
+    deadEndValue: -1,
+    rollout: "continuation",
+  };
+
+  it("train where enough solutions agree, and are left out where they do not", async () => {
+    const open = { ...problemOf(1), reference: null };
+    const agreed = selectTrainingData([await search(world, open, 1)], RULES);
+    expect(agreed.sft.length).toBeGreaterThan(0);
+    expect(agreed.report.leftOut).toEqual([]);
+    const strict = selectTrainingData([await search(world, open, 1)], { ...RULES, agreement: null });
+    expect(strict.report.leftOut).toEqual([{ reason: "no given answer", traces: 1 }]);
+    const torn = selectTrainingData([await search({ ...world, answers: 3 }, open, 1)], {
+      ...RULES,
+      agreement: { count: 3, share: 0.99 },
+    });
+    expect(torn.report.leftOut).toEqual([{ reason: "solutions disagree", traces: 1 }]);
+  });
+
+  it("count no answer below a step that a person rejected", async () => {
+    const trace = await search({ ...world, answers: 2 }, { ...problemOf(1), reference: null }, 1);
+    const rule = { count: 1, share: 0 };
+    const leading = (own: Trace): string | null => {
+      const labelling = labelProblem([own], rule);
+      const right = own.nodes.find(
+        (node) =>
+          node.kind === "answer" && labelling.kind === "labels" && labelling.of(own, node) === "right",
+      );
+      return right?.answer ?? null;
+    };
+    const refusing = (isRefused: (node: TraceNode) => boolean): Trace => ({
+      ...trace,
+      nodes: trace.nodes.map((node) =>
+        isRefused(node)
+          ? { ...node, status: "rejected", rejection: { kind: "person", message: "No.", line: null } }
+          : node,
+      ),
+    });
+    const first = leading(trace);
+    expect(first).not.toBeNull();
+    // The steps that lead to it, then the answers themselves, then everything.
+    const wayTo = new Set(
+      trace.nodes.filter(({ answer }) => answer === first).map(({ id }) => pathTo(trace.nodes, id)[0]?.id),
+    );
+    expect(leading(refusing(({ id }) => wayTo.has(id)))).not.toBe(first);
+    expect(leading(refusing(({ answer }) => answer === first))).not.toBe(first);
+    expect(labelProblem([refusing(({ parent }) => parent === 0)], rule)).toEqual({
+      kind: "none",
+      reason: "solutions disagree",
+    });
+  });
+
+  it("are dropped as noise when they were made up and fewer than half of the trajectories are right", async () => {
+    const traces = [await search({ ...world, answers: 3 }, problemOf(1), 1)];
+    const { trajectories } = selectTrainingData(traces, RULES).report;
+    expect(trajectories.right).toBeLessThan(trajectories.all / 2);
+    const { sft, report } = selectTrainingData(traces, { ...RULES, synthetic: new Set(["toy-1"]) });
+    expect(sft).toEqual([]);
+    expect(report.leftOut[0]?.reason).toContain("synthetic");
+  });
 });

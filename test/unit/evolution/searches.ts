@@ -1,5 +1,8 @@
 /** Random problems searched by the real search with a scripted policy: what selection is tested on. */
 import fc from "fast-check";
+import { evaluationProblems } from "../../../server/evolution/decontamination.ts";
+import { SELECTION } from "../../../server/evolution/profiles.ts";
+import { groupOf, type SelectionRules } from "../../../server/evolution/select.ts";
 import { MARK } from "../../../server/search/grammar.ts";
 import { hash32 } from "../../../server/search/seed.ts";
 import { solve } from "../../../server/search/solve.ts";
@@ -97,3 +100,23 @@ export function wayOf(trace: Trace, node: TraceNode): string {
     way.unshift(`${at.kind}:${at.text}:${at.final}:${at.output}`);
   return way.join("\u0000");
 }
+
+/** The rules of a run, for whatever is on hand. */
+export const RULES: SelectionRules = {
+  sft: { trajectories: SELECTION.trajectories, withReasons: true },
+  pairs: SELECTION,
+  agreement: SELECTION.agreement,
+  synthetic: new Set(),
+  groupsOf: (id) => [groupOf(id)],
+  evaluation: evaluationProblems(),
+  isHeldOut: () => false,
+  policies: null,
+  consent: "any",
+};
+
+/** The n-th problem. */
+export const problemOf = (n: number): { id: string; text: string; reference: string | null } => ({
+  id: `toy-${n}`,
+  text: `What is toy number ${n}?`,
+  reference: "0",
+});

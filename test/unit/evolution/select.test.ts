@@ -2,34 +2,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { evaluationProblems } from "../../../server/evolution/decontamination.ts";
-import { groupOf, selectTrainingData, type SelectionRules } from "../../../server/evolution/select.ts";
+import { selectTrainingData, type SelectionRules } from "../../../server/evolution/select.ts";
 import { mergeTraces, nodesOf, qOf } from "../../../server/evolution/problem-tree.ts";
 import { labelProblem } from "../../../server/evolution/labels.ts";
-import { SELECTION } from "../../../server/evolution/profiles.ts";
 import type { Trace, TraceNode } from "../../../server/protocol/trace.ts";
 import type { PairSide } from "../../../server/protocol/training.ts";
 import { piecesOf } from "../../../server/search/pieces.ts";
 import { promptFor } from "../../../server/search/prompt.ts";
 import { pathTo, programOf } from "../../../server/protocol/trace-path.ts";
-import { search, wayOf, worlds, type World } from "./searches.ts";
-
-const RULES: SelectionRules = {
-  sft: { trajectories: SELECTION.trajectories, withReasons: true },
-  pairs: SELECTION,
-  agreement: SELECTION.agreement,
-  synthetic: new Set(),
-  groupsOf: (id) => [groupOf(id)],
-  evaluation: evaluationProblems(),
-  isHeldOut: () => false,
-  policies: null,
-  consent: "any",
-};
-
-const problemOf = (n: number): { id: string; text: string; reference: string | null } => ({
-  id: `toy-${n}`,
-  text: `What is toy number ${n}?`,
-  reference: "0",
-});
+import { problemOf, RULES, search, wayOf, worlds, type World } from "./searches.ts";
 
 const searchTwice = async (world: World, n = 1): Promise<Trace[]> => [
   await search(world, problemOf(n), 1),
@@ -365,74 +346,6 @@ describe("what may not train", () => {
     );
     expect(reasonOf({ ...trace, training: "agreed" }, { consent: "agreed" })).toBeUndefined();
     expect(reasonOf(trace, { policies: new Set(["f".repeat(64)]) })).toBe("other base model");
-  });
-});
-
-describe("problems without a given answer", () => {
-  const world: World = {
-    salt: 3,
-    wordings: 5,
-    answers: 1,
-    failing: 0,
-    withPpm: false,
-    deadEndValue: -1,
-    rollout: "continuation",
-  };
-
-  it("train where enough solutions agree, and are left out where they do not", async () => {
-    const open = { ...problemOf(1), reference: null };
-    const agreed = selectTrainingData([await search(world, open, 1)], RULES);
-    expect(agreed.sft.length).toBeGreaterThan(0);
-    expect(agreed.report.leftOut).toEqual([]);
-    const strict = selectTrainingData([await search(world, open, 1)], { ...RULES, agreement: null });
-    expect(strict.report.leftOut).toEqual([{ reason: "no given answer", traces: 1 }]);
-    const torn = selectTrainingData([await search({ ...world, answers: 3 }, open, 1)], {
-      ...RULES,
-      agreement: { count: 3, share: 0.99 },
-    });
-    expect(torn.report.leftOut).toEqual([{ reason: "solutions disagree", traces: 1 }]);
-  });
-
-  it("count no answer below a step that a person rejected", async () => {
-    const trace = await search({ ...world, answers: 2 }, { ...problemOf(1), reference: null }, 1);
-    const rule = { count: 1, share: 0 };
-    const leading = (own: Trace): string | null => {
-      const labelling = labelProblem([own], rule);
-      const right = own.nodes.find(
-        (node) =>
-          node.kind === "answer" && labelling.kind === "labels" && labelling.of(own, node) === "right",
-      );
-      return right?.answer ?? null;
-    };
-    const refusing = (isRefused: (node: TraceNode) => boolean): Trace => ({
-      ...trace,
-      nodes: trace.nodes.map((node) =>
-        isRefused(node)
-          ? { ...node, status: "rejected", rejection: { kind: "person", message: "No.", line: null } }
-          : node,
-      ),
-    });
-    const first = leading(trace);
-    expect(first).not.toBeNull();
-    // The steps that lead to it, then the answers themselves, then everything.
-    const wayTo = new Set(
-      trace.nodes.filter(({ answer }) => answer === first).map(({ id }) => pathTo(trace.nodes, id)[0]?.id),
-    );
-    expect(leading(refusing(({ id }) => wayTo.has(id)))).not.toBe(first);
-    expect(leading(refusing(({ answer }) => answer === first))).not.toBe(first);
-    expect(labelProblem([refusing(({ parent }) => parent === 0)], rule)).toEqual({
-      kind: "none",
-      reason: "solutions disagree",
-    });
-  });
-
-  it("are dropped as noise when they were made up and fewer than half of the trajectories are right", async () => {
-    const traces = [await search({ ...world, answers: 3 }, problemOf(1), 1)];
-    const { trajectories } = selectTrainingData(traces, RULES).report;
-    expect(trajectories.right).toBeLessThan(trajectories.all / 2);
-    const { sft, report } = selectTrainingData(traces, { ...RULES, synthetic: new Set(["toy-1"]) });
-    expect(sft).toEqual([]);
-    expect(report.leftOut[0]?.reason).toContain("synthetic");
   });
 });
 

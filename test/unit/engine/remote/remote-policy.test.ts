@@ -1,8 +1,5 @@
-import { once } from "node:events";
 import { describe, expect, it } from "vitest";
-import { openRemotePolicy, type RemotePolicy } from "../../../../server/engine/remote/remote-policy.ts";
 import type { Endpoint } from "../../../../server/engine/remote/endpoint.ts";
-import type { ProposeRequest, ProposeResult } from "../../../../server/services.ts";
 import {
   endpointServer,
   json,
@@ -12,39 +9,7 @@ import {
   write,
   type EndpointScript,
 } from "../../../support/endpoint-server.ts";
-
-const forever = new AbortController().signal;
-const HASTE = { delaysMs: [1, 1], longestMs: 50 };
-const REQUEST: ProposeRequest = {
-  prefix: ["Question: 6 times 7?\n", "<code>\n"],
-  seeds: [11],
-  sampling: { temperature: 0.8, topP: 0.95, topK: 40, minP: 0.05 },
-  stop: ["<end_of_step>", "\n# Step "],
-  maxTokens: 32,
-};
-
-async function policyOf(endpoint: Endpoint): Promise<RemotePolicy> {
-  const opening = await openRemotePolicy(endpoint, forever, HASTE);
-  if (opening.kind === "failed") throw new Error(opening.message);
-  return opening.policy;
-}
-
-async function propose(
-  script: EndpointScript,
-  request: Partial<ProposeRequest> = {},
-  changes: Partial<Endpoint> = {},
-): Promise<ProposeResult | undefined> {
-  await using server = await endpointServer(script);
-  const policy = await policyOf(server.endpoint(changes));
-  return (await policy.propose([{ ...REQUEST, ...request }], forever))[0];
-}
-
-/** Sends 16 MB, as far as somebody reads them, and then neither more nor an end. */
-async function flood(response: Parameters<typeof stream>[0]): Promise<void> {
-  const block = "x".repeat(2 ** 16);
-  for (let sent = 0; sent < 2 ** 24 && !response.destroyed; sent += block.length)
-    if (!response.write(block)) await once(response, "drain").catch(() => undefined);
-}
+import { flood, forever, policyOf, propose, REQUEST } from "./policies.ts";
 
 /** The sentence of a failed request. */
 async function failure(script: EndpointScript, changes: Partial<Endpoint> = {}): Promise<string> {
@@ -461,63 +426,5 @@ describe("what goes wrong is told, with what to do", () => {
     const [result] = await policy.propose([REQUEST], forever);
     expect(result).toMatchObject({ kind: "failed" });
     expect(result?.kind === "failed" && result.reason).toMatch(/cannot be reached \(ECONNREFUSED\)/u);
-  });
-});
-
-describe("opening", () => {
-  const open = async (endpoint: Endpoint): Promise<string> => {
-    const opening = await openRemotePolicy(endpoint, forever, HASTE);
-    return opening.kind === "failed" ? `${opening.reason}: ${opening.message}` : "ready";
-  };
-
-  it("finds out at once that an address, a key or a name is wrong", async () => {
-    const models = { data: [{ id: "one" }, { id: "two" }] };
-    await using server = await endpointServer(() => undefined, models);
-    expect(await open(server.endpoint({ model: "three" }))).toMatch(/no model "three"\. It has: one, two/u);
-    expect(await open(server.endpoint({ model: "" }))).toMatch(/several models: one, two/u);
-    expect(await open(server.endpoint({ model: "two", url: `${server.url}/v1/` }))).toBe("ready");
-    await using closed = await endpointServer(
-      () => undefined,
-      (_asked, response) => json(response, 401, {}),
-    );
-    expect(await open(closed.endpoint())).toMatch(/^key: .*wants a key/u);
-    await using chat = await endpointServer(() => undefined, { hello: "world" });
-    expect(await open(chat.endpoint())).toMatch(/no list of models/u);
-    expect(await open(server.endpoint({ url: "http://127.0.0.1:1" }))).toMatch(
-      /cannot be reached.*Nothing is lost/u,
-    );
-  });
-
-  it("reads a long list of models, and none without an end", async () => {
-    const models = Array.from({ length: 2000 }, (_, at) => ({ id: `m${at}`, description: "d".repeat(500) }));
-    await using long = await endpointServer(() => undefined, { data: [...models, { id: "tiny" }] });
-    expect(await open(long.endpoint())).toBe("ready");
-    await using endless = await endpointServer(
-      () => undefined,
-      (_asked, response) => {
-        response.writeHead(200, { "content-type": "application/json" });
-        void flood(response);
-      },
-    );
-    expect(await open(endless.endpoint())).toMatch(/no list of models/u);
-  });
-
-  it("does without a list of models where a name is given", async () => {
-    await using server = await endpointServer(
-      (_asked, response) => write(response, ["a"]),
-      (_asked, response) => json(response, 404, {}),
-    );
-    expect(await open(server.endpoint({ model: "" }))).toMatch(/no \/v1\/models/u);
-    expect((await policyOf(server.endpoint())).identity.id).toBe("tiny");
-  });
-
-  it.each([
-    ["not a URL", "localhost"],
-    ["another protocol", "ftp://host/"],
-    ["a password", "http://me:pass@host/"],
-    ["a key in its query", "http://host/?key=1"],
-  ])("refuses an address that is %s", async (_what, url) => {
-    await using server = await endpointServer(() => undefined);
-    expect(await open(server.endpoint({ url }))).toMatch(/not usable.*Nothing was sent/u);
   });
 });
