@@ -252,7 +252,9 @@ function removalQuestion({ name, origin, removableBytes }: EditorModel): string 
   const size = formatBytes(removableBytes ?? 0);
   switch (origin) {
     case "manifest":
-      return vscode.l10n.t("Delete {0} ({1}) from this machine? It can be downloaded again.", name, size);
+      return removableBytes === 0
+        ? vscode.l10n.t("Remove {0}? Its file is also elsewhere on this machine, and stays there.", name)
+        : vscode.l10n.t("Delete {0} ({1}) from this machine? It can be downloaded again.", name, size);
     case "own":
       return vscode.l10n.t("Take {0} off the list? The file itself stays where it is.", name);
     case "trained":

@@ -62,7 +62,12 @@ export function modelsCommand(openManager: () => Promise<ModelManager> = modelMa
       if (flags.json === true) process.stdout.write(`${JSON.stringify(removal)}\n`);
       switch (removal.kind) {
         case "removed":
-          tell(flags, `Removed ${id}: ${formatBytes(removal.bytes)} are free again.\n`);
+          tell(
+            flags,
+            removal.bytes === 0
+              ? `Removed ${id}. Its file is also elsewhere on this machine, and stays there.\n`
+              : `Removed ${id}: ${formatBytes(removal.bytes)} are free again.\n`,
+          );
           break;
         case "forgotten":
           tell(flags, `${id} is off the list; ${removal.path} was not touched.\n`);

@@ -53,10 +53,7 @@ export async function describeEntry(
       return { expected: asset.bytes, present: await sizeOf(file), partial: await partialBytes(file) };
     }),
   );
-  const held = (await Promise.all(ownFiles(entry, context).map(heldBytes))).reduce(
-    (sum, each) => sum + each,
-    0,
-  );
+  const held = (await Promise.all(ownFiles(entry, context).map(heldBytes))).filter((each) => each !== null);
   return {
     id: entry.id,
     role: entry.role,
@@ -75,7 +72,7 @@ export async function describeEntry(
     bytes: sizes.reduce((sum, size) => sum + size.expected, 0),
     bytesOnDisk: sizes.reduce((sum, size) => sum + size.present, 0),
     partialBytes: sizes.reduce((sum, size) => sum + size.partial, 0),
-    removableBytes: held > 0 ? held : null,
+    removableBytes: held.length > 0 ? held.reduce((sum, each) => sum + each, 0) : null,
   };
 }
 
@@ -137,11 +134,21 @@ export function ownFiles(
     .filter((file) => file.startsWith(modelFolder(context.home) + path.sep));
 }
 
-/** What a model file takes, with its copies and with what unfinished downloads of it have brought. */
-export async function heldBytes(file: string): Promise<number> {
-  let held = await partialBytes(file);
-  for (const each of [file, ...(await widenedCopies(file))]) held += await sizeOf(each);
-  return held;
+/**
+ * What the disk gets back when a model file is deleted with its copies and with what unfinished downloads of it have
+ * brought; null where none of it is there. A file that is a link to one of the person's own gives nothing back.
+ */
+export async function heldBytes(file: string): Promise<number | null> {
+  const partial = await partialBytes(file);
+  const sizes = await Promise.all(
+    [file, ...(await widenedCopies(file))].map(async (each) => {
+      const found = await stat(each).catch(() => null);
+      if (found?.isFile() !== true) return null;
+      return found.nlink > 1 ? 0 : found.size;
+    }),
+  );
+  const there = sizes.filter((size) => size !== null);
+  return partial === 0 && there.length === 0 ? null : there.reduce((sum, size) => sum + size, partial);
 }
 
 /** Size of a file in bytes; 0 when there is none. */

@@ -213,10 +213,10 @@ class Manager implements ModelManager {
   async remove(id: string): Promise<Removal> {
     const entry = this.#entries.find((candidate) => candidate.id === id);
     if (entry === undefined) return (await this.#removeTrained(id)) ?? (await this.#forgetOwn(id));
-    let bytes = 0;
+    let bytes: number | null = null;
     for (const file of ownFiles(entry, this.#context)) {
       const held = await heldBytes(file);
-      if (held === 0) continue;
+      if (held === null) continue;
       try {
         const removal = await tryWithLock(file, new AbortController().signal, async () => {
           await rm(file, { force: true });
@@ -231,9 +231,9 @@ class Manager implements ModelManager {
         if (failure === null) throw error;
         return notRemoved(failure);
       }
-      bytes += held;
+      bytes = (bytes ?? 0) + held;
     }
-    return bytes > 0 ? { kind: "removed", bytes } : notRemoved({ kind: "nothing-there", id });
+    return bytes === null ? notRemoved({ kind: "nothing-there", id }) : { kind: "removed", bytes };
   }
 
   async add(file: string, options: AddOptions = {}): Promise<Addition> {

@@ -150,7 +150,10 @@ export type RemoveFailure =
       { kind: "unknown-model" | "unwritable-home" | "disk-full" | "bad-models-file" | "bad-lineage" }
     >;
 
-/** What removing a model led to. A file of the user's own is only taken off the list. */
+/**
+ * What removing a model led to, with the bytes that are free again: none where its file is also elsewhere on the disk.
+ * A file of the user's own is only taken off the list.
+ */
 export type Removal =
   | { readonly kind: "removed"; readonly bytes: number }
   | { readonly kind: "forgotten"; readonly path: string }

@@ -197,6 +197,13 @@ test("unfinished downloads and trained models can be removed; what only uses ano
   expect(question).toBe("Delete trained (1 MB) for good? It was trained here, and nobody else has it.");
 });
 
+test("of a model whose file is a link it is not said that its bytes come back", async () => {
+  listed = policies([modelOf("linked", { removableBytes: 0 })]);
+  pick = ({ label }) => label === "linked";
+  await removeModel(parts);
+  expect(question).toContain("stays there");
+});
+
 test("what training needs is removed like a model, after its size was shown", async () => {
   listed = policies([]);
   pick = ({ label }) => label.startsWith("Training environment");

@@ -1,5 +1,6 @@
 /** A file of the person's own that is one of the manifest's: it becomes that one, without a download. */
 import {
+  existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -75,6 +76,18 @@ test("it is linked to where the manifest's models look for it, and they are on t
   expect(await manager.resolve("verdict", { signal: never(), offline: true })).toMatchObject({
     kind: "ready",
   });
+});
+
+test("removing the model takes the link away, which frees nothing, and leaves the person's file", async () => {
+  const { manager, file } = setUp(shared);
+  const own = brought();
+  await manager.add(own);
+  const removable = async () => (await manager.list()).models.map(({ removableBytes }) => removableBytes);
+  expect(await removable()).toEqual([0, null]);
+  expect(await manager.remove("tiny")).toEqual({ kind: "removed", bytes: 0 });
+  expect(existsSync(file)).toBe(false);
+  expect(readFileSync(own).equals(WEIGHTS)).toBe(true);
+  expect(await removable()).toEqual([null, null]);
 });
 
 test("where no link can be made it is copied, and removing the model leaves the person's file", async () => {
