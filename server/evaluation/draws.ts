@@ -4,7 +4,7 @@ import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import type { DrawnCandidates, KnownScores, Memory } from "../search/replay.ts";
-import { eachLine, openLines } from "./json-lines.ts";
+import { eachLine, openLines } from "../json-lines.ts";
 
 const Drawn = z.strictObject({
   candidate: z.strictObject({

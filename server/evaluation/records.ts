@@ -1,7 +1,7 @@
 /** What an evaluation leaves behind for each search: a line of `traces.jsonl`, read back whole or named as unreadable. */
 import * as z from "zod";
 import { Trace } from "../protocol/trace.ts";
-import { eachLine, openLines, type LineWriter } from "./json-lines.ts";
+import { eachLine, openLines, type LineWriter } from "../json-lines.ts";
 
 /** The version of a line; readers accept this one only. */
 export const RECORD_VERSION = 1;

@@ -3,10 +3,8 @@
  * comparison by McNemar's exact test, one-sided: the level is the chance that one no better is adopted. A policy is
  * compared alone (greedy); a PPM by how well it weighs the very same trajectories of the same policy.
  */
-import { existsSync } from "node:fs";
-import { appendFile, readFile } from "node:fs/promises";
 import * as z from "zod";
-import { jsonBy } from "../json.ts";
+import { eachLine, openLines } from "../json-lines.ts";
 import { mcNemarExact, pairedCounts } from "../evaluation/statistics.ts";
 import { chooseAdapter, describeNoLineage, setGate } from "../models/adapters.ts";
 import type { GateReport, RunState, Stage } from "../protocol/evolution.ts";
@@ -136,8 +134,12 @@ async function tryHeldOut(
     seed: config.seed,
   };
   const known = new Map<string, boolean>();
-  for (const attempt of await readAttempts(folder.heldOut))
-    if (Object.entries(key).every(([name, value]) => attempt[name as keyof Attempt] === value))
+  // One torn by a kill is tried again.
+  for await (const { record: attempt } of eachLine(folder.heldOut, Attempt))
+    if (
+      attempt !== null &&
+      Object.entries(key).every(([name, value]) => attempt[name as keyof Attempt] === value)
+    )
       known.set(attempt.problemId, attempt.right);
   const missing = problems.held.filter(({ id }) => !known.has(id));
   if (missing.length > 0) {
@@ -152,7 +154,7 @@ async function tryHeldOut(
         ? createTraceStore(folder.round(state.round).heldOutTraces)
         : null;
     const trouble: string[] = [];
-    await closeTornLine(folder.heldOut);
+    const attempts = await openLines(folder.heldOut, Attempt);
     const halt = new AbortController();
     const all = AbortSignal.any([signal, halt.signal]);
     const tryOne = async (problem: TrainingProblem): Promise<void> => {
@@ -174,13 +176,14 @@ async function tryHeldOut(
         right,
         generatedTokens: trace.cost.generatedTokens,
       };
-      await appendFile(folder.heldOut, `${JSON.stringify(attempt)}\n`, { flush: true });
+      await attempts.append(attempt);
       known.set(problem.id, right);
       emit({ kind: "progress", round: state.round, stage, done: known.size, total: problems.held.length });
     };
     try {
       await sideBySide(missing, state.settings.concurrency, all, tryOne);
     } finally {
+      await attempts.close();
       await open.dispose();
     }
     if (trouble[0] !== undefined)
@@ -191,20 +194,4 @@ async function tryHeldOut(
     if (signal.aborted) return { kind: "stopped" };
   }
   return { kind: "results", right: problems.held.map(({ id }) => known.get(id) === true) };
-}
-
-/** The lines that can be read: one torn by a kill is tried again. */
-async function readAttempts(file: string): Promise<Attempt[]> {
-  if (!existsSync(file)) return [];
-  return (await readFile(file, "utf8")).split("\n").flatMap((line): Attempt[] => {
-    const attempt = jsonBy(line, Attempt);
-    return attempt === null ? [] : [attempt];
-  });
-}
-
-/** So that the next line does not run on from one that a kill cut off. */
-async function closeTornLine(file: string): Promise<void> {
-  if (!existsSync(file)) return;
-  const text = await readFile(file, "utf8");
-  if (text !== "" && !text.endsWith("\n")) await appendFile(file, "\n");
 }

@@ -3,6 +3,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { jsonOf } from "../json.ts";
+import { closeTornLine } from "../json-lines.ts";
 import { codeOf } from "../errors.ts";
 import { LockLost, UNSTOPPED, withLock } from "../lock.ts";
 import { linesOf } from "../protocol/lines.ts";
@@ -36,9 +37,8 @@ export function createTraceStore(file: string): TraceStore {
         // Opened in its turn: `remove` puts a new file in the old one's place.
         const handle = await open(file, "a+");
         try {
-          const { size } = await handle.stat();
-          const torn = size > 0 && (await lastByte(handle, size)) !== "\n";
-          await handle.appendFile(torn ? `\n${line}` : line);
+          await closeTornLine(handle);
+          await handle.appendFile(line);
           await handle.sync();
         } finally {
           await handle.close();
@@ -151,9 +151,4 @@ export function parseTraceLine(line: string): ParsedLine {
     kind: "bad",
     reason: `not a trace: ${issue?.path.join(".") ?? ""} ${issue?.message ?? ""}`.trim(),
   };
-}
-
-async function lastByte(handle: Awaited<ReturnType<typeof open>>, size: number): Promise<string> {
-  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
-  return buffer.toString("latin1");
 }

@@ -62,6 +62,7 @@ const OPEN = [
   "server/lock.ts",
   "server/errors.ts",
   "server/json.ts",
+  "server/json-lines.ts",
 ];
 
 /** Packages that only these rooms may import. */

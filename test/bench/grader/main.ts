@@ -9,7 +9,7 @@ import { brotliCompressSync } from "node:zlib";
 import { parseArgs } from "node:util";
 import { createGrader } from "../../../server/grading/grader.ts";
 import { problemsFor } from "../../../server/cli/eval-problems.ts";
-import { eachLine } from "../../../server/evaluation/json-lines.ts";
+import { eachLine } from "../../../server/json-lines.ts";
 import { withoutFolders } from "../../../server/evaluation/publish.ts";
 import { benchPython } from "../support/python-environment.ts";
 import {

@@ -9,7 +9,7 @@ import { describeModels, describeSession, localParts } from "../../../server/cli
 import { interruptSignal } from "../../../server/cli/interrupt.ts";
 import { openPython, openRuntime, type Runtime } from "../../../server/compose.ts";
 import { llamaCppSource } from "../../../server/engine/converter-source.ts";
-import { eachLine, openLines } from "../../../server/evaluation/json-lines.ts";
+import { eachLine, openLines } from "../../../server/json-lines.ts";
 import { readMethod } from "../../../server/evaluation/methods.ts";
 import { withoutFolders } from "../../../server/evaluation/publish.ts";
 import { problemsHash, slice, type EvaluationProblem } from "../../../server/evaluation/problems.ts";

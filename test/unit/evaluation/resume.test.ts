@@ -16,7 +16,7 @@ import { describe, expect, it, vi } from "vitest";
 import * as z from "zod";
 import { openDraws } from "../../../server/evaluation/draws.ts";
 import { filesOf, inFolder, type FolderWork } from "../../../server/evaluation/folder.ts";
-import { eachLine } from "../../../server/evaluation/json-lines.ts";
+import { eachLine } from "../../../server/json-lines.ts";
 import { readRecords } from "../../../server/evaluation/records.ts";
 import { cellCount, evaluate } from "../../../server/evaluation/run.ts";
 import type { EvaluationSettings } from "../../../server/evaluation/settings.ts";

@@ -1,12 +1,12 @@
 /** Files of records, one JSON object a line: appended durably, read back whole or named as unreadable. */
 import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
+import { type FileHandle, open, rename } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { pipeline as pipelined } from "node:stream/promises";
 import { createBrotliDecompress } from "node:zlib";
 import type * as z from "zod";
-import { jsonBy } from "../json.ts";
-import { linesOf } from "../protocol/lines.ts";
+import { jsonBy } from "./json.ts";
+import { linesOf } from "./protocol/lines.ts";
 
 /** Every line of a file, or of its compressed form (`.br`), in order; null for a line that is no record. */
 export async function* eachLine<T>(
@@ -41,11 +41,7 @@ export async function openLines<T>(file: string, schema: z.ZodType<T>): Promise<
     await rename(`${file}.new`, file);
   }
   const handle = await open(file, "a+");
-  const { size } = await handle.stat();
-  if (size > 0) {
-    const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
-    if (buffer.toString("latin1") !== "\n") await handle.appendFile("\n");
-  }
+  await closeTornLine(handle);
   let last: Promise<void> = Promise.resolve();
   return {
     append(record) {
@@ -62,4 +58,12 @@ export async function openLines<T>(file: string, schema: z.ZodType<T>): Promise<
       await handle.close();
     },
   };
+}
+
+/** So that the next line does not run on from one that a kill or a full disk cut off: it stays one bad line. */
+export async function closeTornLine(handle: FileHandle): Promise<void> {
+  const { size } = await handle.stat();
+  if (size === 0) return;
+  const { buffer } = await handle.read(Buffer.alloc(1), 0, 1, size - 1);
+  if (buffer.toString("latin1") !== "\n") await handle.appendFile("\n");
 }
