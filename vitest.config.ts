@@ -1,4 +1,4 @@
-/** Test tiers: `unit` needs no model and takes seconds; `server` drives the language server; `media` shows the webviews in Chromium; `sandbox` runs real Python; `engine` runs a real model and the real sandbox; `trainer` trains a model. */
+/** Test tiers: `unit` needs no model; `server` drives the language server; `media` shows the webviews in Chromium; `sandbox` runs real Python; `engine` runs a real model and the real sandbox; `trainer` trains a model; `extension` opens a real editor; `bench` is for `vitest bench`. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({

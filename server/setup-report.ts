@@ -8,7 +8,7 @@ import { gpuBinaries, listGpuSupport } from "./models/gpu-support.ts";
 import { trainerHome } from "./evolution/training-space.ts";
 import { describeSize, folderSize, patience } from "./models/folder-size.ts";
 import { dataHome } from "./models/home.ts";
-import { formatBytes } from "./models/outcomes.ts";
+import { formatBytes } from "./protocol/text.ts";
 import { EMPTY_STATE } from "./services.ts";
 import { createTraceStore } from "./traces/store.ts";
 import { version } from "./version.ts";

@@ -1,10 +1,4 @@
-/** Numbers as people read them. */
-
-/** Decimal units, as disks and downloads are sold: `491 MB`. */
-export function formatBytes(bytes: number): string {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`;
-  return bytes >= 1e6 ? `${Math.round(bytes / 1e6)} MB` : `${Math.ceil(bytes / 1e3)} kB`;
-}
+/** Times and titles as people read them. */
 
 /** `45 s`, `3 min`. */
 export function formatSeconds(seconds: number): string {

@@ -1,7 +1,7 @@
 /** The engine's binaries for GPUs in the editor: what can be fetched, fetching it, removing it. */
 import * as vscode from "vscode";
 import type { GpuKind } from "../server/protocol/models.ts";
-import { formatBytes } from "./format.ts";
+import { formatBytes } from "../server/protocol/text.ts";
 import { withDownload } from "./models.ts";
 import type { Parts } from "./parts.ts";
 

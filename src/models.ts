@@ -2,7 +2,8 @@
 import * as vscode from "vscode";
 import type { EditorModel, ModelOutcome, TrainingSpace } from "../server/protocol/models.ts";
 import { openEndpointSettings } from "./endpoint.ts";
-import { formatBytes, formatSeconds } from "./format.ts";
+import { formatBytes } from "../server/protocol/text.ts";
+import { formatSeconds } from "./format.ts";
 import type { Parts } from "./parts.ts";
 
 interface ModelItem extends vscode.QuickPickItem {

@@ -18,6 +18,7 @@ import type { RequestParams } from "./protocol.ts";
 import type { Searches } from "./searches.ts";
 import { PagePanel, type PageListener, type PageRequest } from "./page-panel.ts";
 import type { Server } from "./server.ts";
+import { firstWords } from "../server/protocol/text.ts";
 import { plainTitle } from "./format.ts";
 import { answer, type ViewActions } from "./search-view-actions.ts";
 import { parseSession, problemAmong, sessionOf, type Subject } from "./session.ts";
@@ -390,13 +391,6 @@ function insertedIn(problem: ListedProblem | null): string | null {
     default:
       return state satisfies never;
   }
-}
-
-/** What titles a problem that has no heading. */
-function firstWords(statement: string): string {
-  const [paragraph = ""] = statement.trim().split(/\n\s*\n/u);
-  const words = paragraph.replace(/\s+/gu, " ");
-  return words.length <= 60 ? words : `${words.slice(0, 59)}…`;
 }
 
 /** What a running search has found so far, as the events that told of it; `told` are its first ones. */

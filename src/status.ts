@@ -3,7 +3,8 @@ import * as vscode from "vscode";
 import { COMMANDS } from "../server/protocol/commands.ts";
 import type { ServerStatus } from "../server/protocol/models.ts";
 import type { Disposes } from "./disposes.ts";
-import { formatBytes, formatSeconds } from "./format.ts";
+import { formatBytes, shorten } from "../server/protocol/text.ts";
+import { formatSeconds } from "./format.ts";
 import type { Searches } from "./searches.ts";
 import { MARKDOWN, type Server } from "./server.ts";
 
@@ -132,7 +133,9 @@ export class Status implements vscode.Disposable {
     const { best, trajectories, planned } = progress;
     return [
       vscode.l10n.t("Solving: {0} of about {1}", trajectories, Math.max(planned, trajectories)),
-      ...(best === null ? [] : [vscode.l10n.t("best {0} ({1} agree)", shorten(best.answer), best.support)]),
+      ...(best === null
+        ? []
+        : [vscode.l10n.t("best {0} ({1} agree)", shorten(best.answer, 24), best.support)]),
       ...speed,
       ...(only.rate === null ? [] : [vscode.l10n.t("at most {0}", formatSeconds(only.rate.secondsLeft))]),
     ].join(" · ");
@@ -188,8 +191,4 @@ function describeState(status: ServerStatus): string {
     default:
       return status.state satisfies never;
   }
-}
-
-function shorten(answer: string): string {
-  return answer.length <= 24 ? answer : `${answer.slice(0, 23)}…`;
 }

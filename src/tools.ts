@@ -96,7 +96,8 @@ function modelsOfProgram(hasServer: boolean): {
       ...(hasServer ? [] : named("--model", settings.get<string>("policy", ""))),
       ...named("--ppm", settings.get<string>("ppm", "")),
     ],
-    home: path.isAbsolute(folder) ? { RSTAR_HOME: folder } : {},
+    // The variable wins over the setting, as it does for the language server.
+    home: path.isAbsolute(folder) && (process.env["RSTAR_HOME"] ?? "") === "" ? { RSTAR_HOME: folder } : {},
   };
 }
 

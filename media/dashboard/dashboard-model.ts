@@ -176,18 +176,37 @@ export function standingOf(run: RunView): Standing | null {
 }
 
 /**
- * Seconds until the whole run ends, from the finished rounds' mean; null before the first round has ended. The stage
- * under way counts with its own estimate, those after it with what they took in the last round.
+ * Seconds until the whole run ends, from what the finished rounds took on average; null before the first has ended. The
+ * stage under way counts with its own estimate where that is longer.
  */
 export function secondsLeft(run: RunView): number | null {
   const { state, reports } = run;
   if (reports.length === 0 || state.status !== "running") return null;
-  const total = ({ seconds }: RoundReport): number => seconds.search + seconds.training + seconds.gate;
-  const mean = reports.reduce((sum, report) => sum + total(report), 0) / reports.length;
+  const mean = (of: (report: RoundReport) => number): number =>
+    reports.reduce((sum, report) => sum + of(report), 0) / reports.length;
+  const usual = (stages: readonly Stage[]): number =>
+    stages.reduce((sum, stage) => sum + mean((report) => secondsOf(stage, report)), 0);
   const roundsAfter = Math.max(0, state.settings.rounds.length - state.round);
-  const share = 1 - Math.max(0, STAGES.indexOf(state.stage)) / STAGES.length;
-  const here = Math.max(standingOf(run)?.secondsLeft ?? 0, mean * share);
-  return here + roundsAfter * mean;
+  const here = Math.max(standingOf(run)?.secondsLeft ?? 0, usual([state.stage]));
+  return here + usual(STAGES.slice(STAGES.indexOf(state.stage) + 1)) + roundsAfter * usual(STAGES);
+}
+
+/** What a stage took in a round: policy and PPM are added up there, and count the same here. */
+function secondsOf(stage: Stage, { seconds }: RoundReport): number {
+  switch (stage) {
+    case "search":
+      return seconds.search;
+    case "select":
+      return 0;
+    case "train-policy":
+    case "train-ppm":
+      return seconds.training / 2;
+    case "gate-policy":
+    case "gate-ppm":
+      return seconds.gate / 2;
+    default:
+      return stage satisfies never;
+  }
 }
 
 function sampled(run: RunView, progress: StageProgress, now: number): readonly [Sample, Sample] {

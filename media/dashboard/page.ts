@@ -126,7 +126,7 @@ function runList({ runs, run }: DashboardModel, actions: DashboardActions): HTML
             h(
               "span",
               "note",
-              `${one.base} · ${t("round {0} of {1}", one.round, one.rounds)} · ${t("{0} problems", whole(one.problems))}`,
+              `${one.base} · ${t("{0} of {1} rounds done", one.round, one.rounds)} · ${t("{0} problems", whole(one.problems))}`,
             ),
             h("span", "note", moment(one.createdAt)),
           ),

@@ -23,7 +23,7 @@ export interface HeaderActions {
   goToAnswer(): void;
 }
 
-export const PAGES: readonly Page[] = ["tree", "outline", "cost", "compare"];
+const PAGES: readonly Page[] = ["tree", "outline", "cost", "compare"];
 const DENSITIES: readonly Density[] = ["overview", "compact", "detailed"];
 
 export class Header {

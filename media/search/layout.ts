@@ -14,7 +14,7 @@ export interface Size {
   readonly gapY: number;
 }
 
-export const SIZES: Readonly<Record<Density, Size>> = {
+const SIZES: Readonly<Record<Density, Size>> = {
   detailed: { width: 260, height: 52, gapX: 34, gapY: 8 },
   compact: { width: 224, height: 28, gapX: 30, gapY: 6 },
   overview: { width: 18, height: 10, gapX: 20, gapY: 5 },

@@ -1,3 +1,4 @@
+/** The button that copies a part of a page. */
 import { h } from "./dom.ts";
 import { t } from "./l10n.ts";
 

@@ -15,7 +15,7 @@ import {
   type LineageOutcome,
 } from "../models/adapters.ts";
 import { dataHome } from "../models/home.ts";
-import { formatBytes } from "../models/outcomes.ts";
+import { formatBytes } from "../protocol/text.ts";
 import type { Lineage, LineageEntry } from "../protocol/evolution.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { measureCommand } from "./measure.ts";

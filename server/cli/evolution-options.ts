@@ -18,6 +18,7 @@ import { isOptedOut, readConsent, trainingMark, type Consent } from "../traces/c
 import { CommandFailure, EXIT } from "./exit.ts";
 import { problemLines } from "./problem-file.ts";
 import { readTraceFiles } from "./trace-files.ts";
+import { timestamp } from "../traces/trace-id.ts";
 
 /** What both commands take. */
 export interface CommonOptions {
@@ -85,7 +86,7 @@ export async function newFinetune(flags: FinetuneFlags, fetching: Fetching): Pro
   if (material.kind === "failed") throw new CommandFailure(EXIT.input, material.message, material.refusal);
   const settings = settingsFrom(flags, base.id, smallRounds(1), "given", {});
   return {
-    ...{ id: newRunId(), settings, problems: material.problems, traces: material.traces },
+    ...{ id: timestamp(), settings, problems: material.problems, traces: material.traces },
     inUse: await inUseOn(base),
   };
 }
@@ -105,7 +106,7 @@ export async function newEvolution(flags: EvolveFlags, fetching: Fetching): Prom
     ...(flags.trainOn === undefined ? {} : { selection: { ...SELECTION, rounds: flags.trainOn } }),
   });
   return {
-    ...{ id: newRunId(), settings, problems },
+    ...{ id: timestamp(), settings, problems },
     ...(flags.traces === undefined ? {} : { traces: await earlierTraces(flags.traces) }),
     inUse: await inUseOn(base),
   };
@@ -220,9 +221,4 @@ function settingsFrom(
   const overriding = overridden(named, flags.set ?? []);
   if (overriding.kind === "bad") throw new CommandFailure(EXIT.usage, `--set: ${overriding.message}`);
   return overriding.settings;
-}
-
-/** Sortable by time: `20260131-081530`. */
-function newRunId(now = new Date()): string {
-  return now.toISOString().replace(/[-:]/gu, "").replace("T", "-").slice(0, 15);
 }

@@ -20,7 +20,7 @@ export function eventLine(event: EvolutionEvent): string | null {
     case "round":
       return null;
     case "note":
-      return `  ${printable(event.message)}`;
+      return `  ${event.message}`;
     default:
       return event satisfies never;
   }

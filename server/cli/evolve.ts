@@ -19,12 +19,14 @@ import {
   type FinetuneFlags,
 } from "./evolution-options.ts";
 import { eventLine, reportText } from "./evolution-view.ts";
+import { printable } from "./printable.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { withWords } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { wholeNumber } from "./numbers.ts";
 import { PROBLEM_FILE } from "./problem-file.ts";
+import { quote } from "../evaluation/markdown-parts.ts";
 
 /** `rstar finetune`. */
 export function finetuneCommand(): Command {
@@ -154,7 +156,7 @@ async function start(
     // The one variable that everything which needs a Python asks.
     if (flags.python !== undefined) process.env["RSTAR_PYTHON"] = flags.python;
     runtime = await openEvolution(
-      { say: (line) => void process.stderr.write(`${line}\n`), download: download.onProgress },
+      { say: (line) => void process.stderr.write(printable(`${line}\n`)), download: download.onProgress },
       // The trainer runs in a folder of its own.
       flags.launch === undefined ? undefined : path.resolve(flags.launch),
     );
@@ -163,7 +165,7 @@ async function start(
       else if (event.kind === "round") process.stdout.write(reportText(event.report));
       else {
         const line = eventLine(event);
-        if (line !== null) process.stderr.write(`${line}\n`);
+        if (line !== null) process.stderr.write(printable(`${line}\n`));
       }
     };
     const outcome = await continueRun(root, runtime.services, signal, onEvent, {
@@ -216,10 +218,7 @@ async function begin(flags: CommonOptions, run: NewRun): Promise<string> {
 /** A command as a person would type it; what the editor adds for itself is left out. */
 export function commandText(args: readonly string[]): string {
   const words = args.filter((arg) => arg !== "--json");
-  const quoted = words.map((word) =>
-    /^[\w./:=,@%+-]+$/u.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`,
-  );
-  return ["rstar", ...quoted].join(" ");
+  return ["rstar", ...words.map(quote)].join(" ");
 }
 
 /** The run named, or the newest one that is not finished. */

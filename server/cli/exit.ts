@@ -7,7 +7,7 @@ export const EXIT = {
   bug: 1,
   /** Wrong arguments. */
   usage: 2,
-  /** The file cannot be used: missing, not UTF-8, without problems, read-only, a damaged block. */
+  /** The file cannot be used: missing, not UTF-8, without problems; or the solutions not be written into it. */
   input: 3,
   /** A model, the sandbox or the engine could not be made ready, or a run's folder not be written: a full disk. */
   unavailable: 4,

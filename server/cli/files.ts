@@ -12,11 +12,13 @@ import { codeOf } from "../errors.ts";
 import { UNSTOPPED, withLock } from "../lock.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 
-/** A file's problems, and what is wrong with its solution blocks in words, with line numbers. */
+/** A file's problems, and what a person should know of it in words, with line numbers. */
 export interface FileContent {
   readonly text: string;
   readonly problems: readonly Problem[];
   readonly issues: readonly string[];
+  /** Whether one of them is about a stored solution, which is then not read as one. */
+  readonly hasBadSolution: boolean;
 }
 
 /** Reads and parses a file. @throws CommandFailure when it is missing, a folder, or not UTF-8. */
@@ -27,6 +29,7 @@ export async function readProblems(file: string, options: ProblemOptions = {}): 
     text,
     problems,
     issues: issues.map(({ range, message }) => `line ${lineOf(text, range.start)}: ${message}`),
+    hasBadSolution: issues.some(({ kind }) => kind !== "empty-problem" && kind !== "unclosed-block"),
   };
 }
 

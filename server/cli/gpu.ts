@@ -2,7 +2,7 @@
 import { Argument, Command } from "commander";
 import { fetchGpuSupport, hasGpuInPackage, listGpuSupport, removeGpuSupport } from "../models/gpu-support.ts";
 import { dataHome } from "../models/home.ts";
-import { formatBytes } from "../models/outcomes.ts";
+import { formatBytes } from "../protocol/text.ts";
 import { GpuKind } from "../protocol/models.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";

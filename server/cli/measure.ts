@@ -13,6 +13,7 @@ import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
 import { readTraceFile } from "./trace-files.ts";
+import { printable } from "./printable.ts";
 
 /** The subcommand. */
 export function measureCommand(): Command {
@@ -35,7 +36,7 @@ export function measureCommand(): Command {
         const scores = new Map<string, Map<string, number>>();
         for (const id of ids) {
           const opening = await openPpm(id, signal, {
-            say: (line) => void process.stderr.write(`${line}\n`),
+            say: (line) => void process.stderr.write(printable(`${line}\n`)),
             download: download.onProgress,
           });
           if (opening.kind === "failed") throw new CommandFailure(EXIT.unavailable, opening.message);

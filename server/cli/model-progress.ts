@@ -1,6 +1,7 @@
 /** Shows how far a model's download is: a bar on a terminal, a plain line every 5% elsewhere. */
 import cliProgress from "cli-progress";
-import { formatBytes, type ModelProgress } from "../models/outcomes.ts";
+import type { ModelProgress } from "../models/outcomes.ts";
+import { formatBytes } from "../protocol/text.ts";
 
 const LINE_EVERY_PERCENT = 5;
 

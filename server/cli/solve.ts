@@ -7,7 +7,7 @@ import {
   profile,
   STRATEGIES,
   type ProfileName,
-  type SearchConfig,
+  SearchConfig,
   type StrategyName,
 } from "../search/config.ts";
 import { solve } from "../search/solve.ts";
@@ -18,6 +18,8 @@ import type { Problem, ProblemOptions } from "../document/problems.ts";
 import type { EngineStats } from "../engine/engine.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { namesOn } from "../protocol/surface.ts";
+import { firstWords } from "../protocol/text.ts";
+import { sideBySide } from "../turns.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { TraceStore } from "../services.ts";
 import { modelsFrom, withEndpoint, type EndpointFlags } from "./endpoint.ts";
@@ -25,7 +27,7 @@ import { CommandFailure, EXIT } from "./exit.ts";
 import { readProblems, withWords, writeSolution } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
 import { modelProgressView } from "./model-progress.ts";
-import { wholeNumber } from "./numbers.ts";
+import { count, wholeNumber } from "./numbers.ts";
 import { printable } from "./printable.ts";
 import { createProgress } from "./progress.ts";
 import { paintFor, renderResult } from "./render.ts";
@@ -61,8 +63,8 @@ export function solveCommand(): Command {
     .addOption(new Option("--strategy <name>", "how to search (default: the profile's)").choices(STRATEGIES))
     .addOption(new Option("--profile <name>", "a named set of settings").choices(PROFILES).default("default"))
     .option("--budget <tokens>", "tokens the policy may generate for one problem", wholeNumber)
-    .option("--seed <n>", "the same seed gives the same search, bit by bit on a CPU", wholeNumber)
-    .option("--candidates <n>", "candidates drawn together", wholeNumber)
+    .option("--seed <n>", "the same seed gives the same search, bit by bit on a CPU", count)
+    .option("--candidates <n>", "candidates drawn together, 1 to 64", wholeNumber)
     .option(
       "--settle <p>",
       "stop early once the leading answer is the commoner one with this probability; 1 = never",
@@ -132,43 +134,41 @@ async function searchAll(
   const paint = paintFor(process.stdout);
   const shown: (string | undefined)[] = [];
   const traces: Trace[] = [];
-  let next = 0;
   let printed = 0;
-  const worker = async (): Promise<void> => {
-    for (let index = next++; index < problems.length && !signal.aborted; index = next++) {
-      const problem = problems[index];
-      if (problem === undefined) return;
-      const heading = `${problem.index}. ${problem.title ?? firstWords(problem.statement)}  (${basename(file)})`;
-      const trace = await solve(
-        // The statement's hash is the id: the same problem is searched the same way wherever it stands.
-        { id: problem.hash, text: problem.statement, reference: problem.reference?.text ?? null },
-        config,
-        runtime.services,
-        {
-          id: newTraceId(),
-          createdAt: new Date().toISOString(),
-          source: `${basename(file)}#${problem.index}`,
-          training,
-        },
-        signal,
-        (event) => progress.show(problem.index, event),
-      );
-      const isStored = await keep(store, trace);
-      const solution = toSolution(trace, problem.hash);
-      const note =
-        // What was stopped is not settled, and can be gone on with in the editor: it is kept, as there.
-        options.write === true && solution.answer !== null && trace.stop !== "cancelled"
-          ? await writeSolution(file, problem, solution, options, isStored)
-          : null;
-      traces[index] = trace;
-      shown[index] =
-        options.json === true
-          ? `${JSON.stringify({ problem: problem.index, written: note?.kind === "written", trace })}\n`
-          : `${renderResult(heading, solution, trace, paint)}${note === null ? "" : `  ${printable(note.message)}\n`}\n`;
-      for (let text = shown[printed]; text !== undefined; text = shown[++printed]) progress.print(text);
+  await sideBySide([...problems.entries()], options.concurrency, signal, async ([index, problem]) => {
+    const heading = `${problem.index}. ${problem.title ?? firstWords(problem.statement)}  (${basename(file)})`;
+    const trace = await solve(
+      // The statement's hash is the id: the same problem is searched the same way wherever it stands.
+      { id: problem.hash, text: problem.statement, reference: problem.reference?.text ?? null },
+      config,
+      runtime.services,
+      {
+        id: newTraceId(),
+        createdAt: new Date().toISOString(),
+        source: `${basename(file)}#${problem.index}`,
+        training,
+      },
+      signal,
+      (event) => progress.show(problem.index, event),
+    );
+    const isStored = await keep(store, trace);
+    const solution = toSolution(trace, problem.hash);
+    const note =
+      // What was stopped is not settled, and can be gone on with in the editor: it is kept, as there.
+      options.write === true && solution.answer !== null && trace.stop !== "cancelled"
+        ? await writeSolution(file, problem, solution, options, isStored)
+        : null;
+    if (note?.kind === "kept-aside") {
+      process.exitCode = EXIT.input;
+      if (options.json === true) process.stderr.write(printable(`${note.message}\n`));
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(options.concurrency, problems.length) }, worker));
+    traces[index] = trace;
+    shown[index] =
+      options.json === true
+        ? `${JSON.stringify({ problem: problem.index, written: note?.kind === "written", trace })}\n`
+        : `${renderResult(heading, solution, trace, paint)}${note === null ? "" : `  ${printable(note.message)}\n`}\n`;
+    for (let text = shown[printed]; text !== undefined; text = shown[++printed]) progress.print(text);
+  });
   return Object.values(traces);
 }
 
@@ -195,7 +195,7 @@ function summarise(traces: readonly Trace[], signal: AbortSignal): void {
     `${answered.length} of ${traces.length} problems have an answer${graded.length === 0 ? "" : `; ${right.length} of the ${traces.filter((trace) => trace.problem.reference !== null).length} with a given answer are right`}.\n`,
   );
   if (signal.aborted) process.exitCode = EXIT.cancelled;
-  else if (answered.length < traces.length) process.exitCode = EXIT.unsolved;
+  else if (answered.length < traces.length) process.exitCode ??= EXIT.unsolved;
 }
 
 function pick(
@@ -221,19 +221,17 @@ function pick(
 }
 
 function configFrom(options: Options): SearchConfig {
-  return {
+  const config = SearchConfig.safeParse({
     ...profile(options.profile),
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
     ...(options.budget === undefined ? {} : { budgetTokens: options.budget }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
     ...(options.candidates === undefined ? {} : { candidates: options.candidates }),
     ...(options.settle === undefined ? {} : { settleConfidence: options.settle }),
-  };
-}
-
-function firstWords(text: string): string {
-  const line = text.replace(/\s+/gu, " ").trim();
-  return line.length > 60 ? `${line.slice(0, 59)}…` : line;
+  });
+  if (config.success) return config.data;
+  const [issue] = config.error.issues;
+  throw new CommandFailure(EXIT.usage, `--${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
 }
 
 function share(text: string): number {

@@ -115,7 +115,7 @@ export function readCodeSpan(markdown: string): { readonly text: string; readonl
 }
 
 /** The longest run of one character in the text. */
-export function longestRun(text: string, char: string): number {
+function longestRun(text: string, char: string): number {
   let longest = 0;
   let run = 0;
   for (const each of text) {

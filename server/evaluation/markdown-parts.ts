@@ -27,5 +27,5 @@ export function chance(p: number): string {
 
 /** A word of a command as a shell reads it back. */
 export function quote(word: string): string {
-  return /^[\w./:=,@+-]+$/u.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return /^[\w./:=,@%+-]+$/u.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

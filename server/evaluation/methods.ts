@@ -43,7 +43,8 @@ const METHODS: Readonly<Record<string, Definition>> = {
     ppm: "used",
   },
   "weighted-vote": {
-    about: "vote of independent trajectories, each weighted by its PPM score; spends the whole budget",
+    about:
+      "vote of independent trajectories, each weighted by its PPM score (the 16 of highest score where there are more); spends the whole budget",
     config: { ...BASE, strategy: "self-consistency", settleConfidence: 1 },
     ppm: "required",
   },

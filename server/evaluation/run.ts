@@ -5,6 +5,7 @@ import { remembering, replaying } from "../search/replay.ts";
 import type { SearchServices } from "../search/services.ts";
 import { solve } from "../search/solve.ts";
 import { ServiceUnavailable, type Grader } from "../services.ts";
+import { sideBySide } from "../turns.ts";
 import { greedyTokens } from "./cost.ts";
 import type { Draws } from "./draws.ts";
 import { budgetName, budgetTokens, type Budget, type Method } from "./methods.ts";
@@ -174,7 +175,6 @@ async function runCells(
   const either = AbortSignal.any([signal, stop.signal]);
   /** What failed since the last search that did not, by problem: where draws are shared its searches come in a row. */
   const failures = new Map<string, string>();
-  let next = 0;
   /** Whether all of a group was searched. */
   const searchGroup = async (group: Group, own: SearchServices): Promise<boolean> => {
     for (const cell of group.cells) {
@@ -190,35 +190,32 @@ async function runCells(
     }
     return true;
   };
-  const worker = async (): Promise<void> => {
-    for (let group = open[next++]; group !== undefined && !either.aborted; group = open[next++]) {
-      if (group.shares === null) {
-        await searchGroup(group, services);
-        continue;
-      }
-      const draws = await options.openDraws(group.shares);
-      let isWhole = false;
-      try {
-        isWhole = await searchGroup(group, sharing(services, draws));
-      } finally {
-        await draws.close(isWhole);
-      }
+  const searchSharing = async (group: Group): Promise<void> => {
+    if (group.shares === null) {
+      await searchGroup(group, services);
+      return;
+    }
+    const draws = await options.openDraws(group.shares);
+    let isWhole = false;
+    try {
+      isWhole = await searchGroup(group, sharing(services, draws));
+    } finally {
+      await draws.close(isWhole);
     }
   };
-  const workers = Array.from({ length: Math.min(options.concurrency, open.length) }, () =>
-    worker().catch((error: unknown) => {
-      // A full disk, or one worker's bug, must not leave the others searching.
+  await sideBySide(open, options.concurrency, either, (group) =>
+    searchSharing(group).catch((error: unknown) => {
+      // A full disk, or a bug in one, must not leave the others searching.
       stop.abort();
       throw error;
     }),
   );
-  for (const ended of await Promise.allSettled(workers)) if (ended.status === "rejected") throw ended.reason;
   if (signal.aborted) return { kind: "stopped" };
   if (stop.signal.aborted) return { kind: "failing", reason: [...failures.values()].at(-1) ?? "" };
   return { kind: "finished" };
 }
 
-/** What one worker does in a row: a search, or all of a problem's under one seed where they share what they draw. */
+/** What is done in a row: a search, or all of a problem's under one seed where they share what they draw. */
 interface Group {
   readonly cells: readonly Cell[];
   /** The name of what they share; null where nothing is shared. */

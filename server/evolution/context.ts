@@ -61,31 +61,3 @@ export function searchModels(state: RunState): SearchModels {
     ppm: plan?.annotation === "ppm-augmented" ? state.adopted.ppm : null,
   };
 }
-
-/**
- * Runs `work` on every item, at most `concurrency` at a time, until all are done or the signal is aborted.
- * @throws what `work` throws first, once nothing is under way any more.
- */
-export async function sideBySide<T>(
-  items: readonly T[],
-  concurrency: number,
-  signal: AbortSignal,
-  work: (item: T) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  let hasFailed = false;
-  const worker = async (): Promise<void> => {
-    for (let index = next++; index < items.length && !signal.aborted && !hasFailed; index = next++) {
-      const item = items[index];
-      if (item === undefined) continue;
-      try {
-        await work(item);
-      } catch (error) {
-        hasFailed = true;
-        throw error;
-      }
-    }
-  };
-  const workers = Array.from({ length: Math.min(concurrency, items.length) }, worker);
-  for (const ended of await Promise.allSettled(workers)) if (ended.status === "rejected") throw ended.reason;
-}

@@ -4,8 +4,7 @@ import known from "./evaluation-problems.json" with { type: "json" };
 
 /** Problems that may never train. */
 export interface EvaluationProblems {
-  /** Ids, and beginnings of ids that stand for a whole set. */
-  readonly ids: ReadonlySet<string>;
+  /** Beginnings of ids that stand for a whole set. */
   readonly idPrefixes: readonly string[];
   /** Fingerprints of their texts. */
   readonly texts: ReadonlySet<string>;
@@ -32,28 +31,18 @@ export function fingerprint(text: string): string {
   return createHash("sha256").update(normaliseText(text)).digest("hex").slice(0, 16);
 }
 
-/** The sets that this project evaluates on, and whatever else is named. */
-export function evaluationProblems(
-  more: readonly { readonly id: string; readonly text: string }[] = [],
-): EvaluationProblems {
+/** The sets that this project evaluates on. */
+export function evaluationProblems(): EvaluationProblems {
   return {
-    ids: new Set(more.map(({ id }) => id)),
     idPrefixes: known.sets.map(({ id }) => `${id}-`),
-    texts: new Set([
-      ...known.sets.flatMap(({ fingerprints }) => fingerprints),
-      ...more.map(({ text }) => fingerprint(text)),
-    ]),
+    texts: new Set(known.sets.flatMap(({ fingerprints }) => fingerprints)),
   };
 }
 
 /** Whether a problem is one of them. */
 export function isEvaluationProblem(
   problem: { readonly id: string; readonly text: string },
-  { ids, idPrefixes, texts }: EvaluationProblems,
+  { idPrefixes, texts }: EvaluationProblems,
 ): boolean {
-  return (
-    ids.has(problem.id) ||
-    idPrefixes.some((prefix) => problem.id.startsWith(prefix)) ||
-    texts.has(fingerprint(problem.text))
-  );
+  return idPrefixes.some((prefix) => problem.id.startsWith(prefix)) || texts.has(fingerprint(problem.text));
 }

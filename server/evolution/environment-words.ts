@@ -1,5 +1,5 @@
 /** The words for making an environment: progress out of pip's output, and why it could not be made. */
-import { formatBytes } from "../models/outcomes.ts";
+import { formatBytes } from "../protocol/text.ts";
 import { namesOn } from "../protocol/surface.ts";
 import type { TRAINING_FAILURES } from "../protocol/training.ts";
 import { lastLines } from "../models/last-lines.ts";

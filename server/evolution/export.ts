@@ -48,7 +48,7 @@ const CONVERTER = ["convert_lora_to_gguf.py", "conversion", "gguf-py"];
  * @throws the signal's reason when it is aborted.
  */
 export async function exportAdapter(request: ExportRequest, signal: AbortSignal): Promise<Export> {
-  const retry = `The trained adapter is kept in ${request.peft}. Run the same command again to export it; nothing is trained twice.`;
+  const retry = `The trained adapter is kept in ${request.peft}. Resuming the run exports it; nothing is trained twice.`;
   const failed = (what: string, log: string): Export => ({
     kind: "failed",
     message: `${what} ${retry}`,

@@ -10,7 +10,8 @@ import { chooseAdapter, describeNoLineage, setGate } from "../models/adapters.ts
 import type { GateReport, RunState, Stage } from "../protocol/evolution.ts";
 import { profile, type SearchConfig } from "../search/config.ts";
 import { createTraceStore } from "../traces/store.ts";
-import { sideBySide, type RunContext, type SearchModels, type StageEnd } from "./context.ts";
+import { sideBySide } from "../turns.ts";
+import { type RunContext, type SearchModels, type StageEnd } from "./context.ts";
 import type { TrainingProblem } from "./problems.ts";
 import { replaying, type DrawnCandidates } from "../search/replay.ts";
 import { searchOnce } from "./search-once.ts";

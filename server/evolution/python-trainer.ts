@@ -23,7 +23,7 @@ import {
   TOP_TOKENS,
 } from "./parity.ts";
 import { runProgram } from "../models/program.ts";
-import { isReason, parseLine, type ProgramResult, withoutResult } from "./trainer-output.ts";
+import { isReason, lessMemory, parseLine, type ProgramResult, withoutResult } from "./trainer-output.ts";
 
 /** A base model with an exported adapter on it, to be opened in the engine. */
 export interface AdaptedModel {
@@ -317,7 +317,7 @@ class Run {
     return {
       kind: "failed",
       reason: isReason(reason) ? reason : "other",
-      message,
+      message: reason === "out-of-memory" ? `${message} ${lessMemory()}` : message,
       log: log ?? lastLines(said, 20),
       checkpoint: await this.#checkpoint(),
     };

@@ -7,7 +7,8 @@ import type { Trace } from "../protocol/trace.ts";
 import { profile, type SearchConfig } from "../search/config.ts";
 import { hash32 } from "../search/seed.ts";
 import { createTraceStore } from "../traces/store.ts";
-import { searchModels, sideBySide, type RunContext, type StageEnd } from "./context.ts";
+import { sideBySide } from "../turns.ts";
+import { searchModels, type RunContext, type StageEnd } from "./context.ts";
 import type { TrainingProblem } from "./problems.ts";
 import { searchOnce } from "./search-once.ts";
 

@@ -3,6 +3,7 @@
  * doing it again changes nothing.
  */
 import type { RunState } from "../protocol/evolution.ts";
+import { namesOn } from "../protocol/surface.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { createTraceStore } from "../traces/store.ts";
 import type { RunContext, StageEnd } from "./context.ts";
@@ -26,7 +27,7 @@ export async function selectStage(context: RunContext, state: RunState): Promise
   const traces = inOrder(stored, context, state);
   const { sft, pairs, report } = selectTrainingData(traces, rulesOf(context, state));
   if (sft.length === 0) {
-    const message = `None of the ${traces.length} traces gives a right solution to train on (${reasons(report.leftOut)}). Search more or easier problems, or let a stronger model search first (--bootstrap). The traces are kept in ${own.traces}.`;
+    const message = `None of the ${traces.length} traces gives a right solution to train on (${reasons(report.leftOut)}). Search more or easier problems, or let a stronger model search first (${namesOn().chooseSearcher}). The traces are kept in ${own.traces}.`;
     if (state.settings.traces === "given") return { kind: "failed", message };
     // A person may have told the run to train before its search had found anything.
     return {

@@ -1,6 +1,7 @@
 /** What the trainer's Python program says: metrics while it runs, and a result as its last line. */
 import * as z from "zod";
 import { jsonOf } from "../json.ts";
+import { namesOn } from "../protocol/surface.ts";
 import { MetricsLine, TRAINING_FAILURES } from "../protocol/training.ts";
 import { Reference } from "./parity.ts";
 import { lastLines } from "../models/last-lines.ts";
@@ -51,13 +52,18 @@ export function withoutResult(end: ProgramEnd): ProgramResult {
     case "killed":
       return failed(
         "killed",
-        `The training was ended from outside (${end.signal})${end.signal === "SIGKILL" ? ", as systems do that run out of memory" : ""}. \`--resume\` goes on from the last checkpoint; with \`--micro-batch-size 1\` it needs less memory.`,
+        `The training was ended from outside (${end.signal})${end.signal === "SIGKILL" ? ", as systems do that run out of memory" : ""}. ${lessMemory()}`,
       );
     case "ended":
       return failed("other", `The trainer ended with code ${end.code}: ${lastLines(end.errors)}`);
     default:
       return end satisfies never;
   }
+}
+
+/** What to do where the memory was too small. */
+export function lessMemory(): string {
+  return `Close other programs; ${namesOn().resumeTraining} goes on from the last checkpoint.`;
 }
 
 /** Whether a word of the program is one of the protocol's. */

@@ -8,9 +8,9 @@ import { matchSteps } from "../solutions.ts";
 import { siblingsOf } from "./alternatives.ts";
 import { DIAGNOSTIC } from "./diagnostics.ts";
 import type { OpenDocument } from "./documents.ts";
-import { statusOf, type ProblemStatus } from "./problem-states.ts";
+import { placeOf, statusOf, type ProblemStatus } from "./problem-states.ts";
 import type { Session } from "./session.ts";
-import { shorten } from "./text.ts";
+import { shorten } from "../protocol/text.ts";
 
 const ALTERNATIVES_SHOWN = 3;
 
@@ -29,10 +29,7 @@ export async function codeActions(
       ? []
       : [action("Solve the Selected Problem", COMMANDS.solve, selectionPlace(document, range))];
   const status = statusOf(session, document, problem);
-  const place: ProblemPlace = {
-    uri: document.uri,
-    problem: { kind: "hash", hash: problem.hash, index: problem.index },
-  };
+  const place = placeOf(document.uri, problem);
   const actions = [
     ...fixes(status, place, diagnostics),
     ...problemActions(status, place),

@@ -6,7 +6,7 @@ import type { Connection } from "vscode-languageserver";
 import { COMMANDS } from "../protocol/commands.ts";
 import { REQUESTS } from "../protocol/requests.ts";
 import type { SolveOutcome } from "../protocol/solving.ts";
-import { formatBytes } from "../models/outcomes.ts";
+import { formatBytes } from "../protocol/text.ts";
 import { say } from "./messages.ts";
 import type { RequestHandlers } from "./requests.ts";
 

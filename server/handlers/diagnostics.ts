@@ -9,7 +9,7 @@ import type { SolutionCheck } from "../verify.ts";
 import type { OpenDocument } from "./documents.ts";
 import { statusOf } from "./problem-states.ts";
 import type { Session } from "./session.ts";
-import { shorten } from "./text.ts";
+import { shorten } from "../protocol/text.ts";
 
 /** What `Diagnostic.code` says; code actions go by it. */
 export const DIAGNOSTIC = {

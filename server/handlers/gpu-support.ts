@@ -1,5 +1,6 @@
 /** The engine's binaries for GPUs in the editor: listing, fetching, removing. */
 import type * as z from "zod";
+import { formatBytes } from "../protocol/text.ts";
 import type { GpuKind, GpuSupportList, ModelOutcome } from "../protocol/models.ts";
 import { SERVER_NOTIFICATIONS, type REQUESTS } from "../protocol/requests.ts";
 import { homeOf } from "./home.ts";
@@ -20,7 +21,7 @@ export async function fetchGpu(
   params: z.output<typeof REQUESTS.fetchGpuSupport.params>,
   signal: AbortSignal,
 ): Promise<ModelOutcome> {
-  const { home, fetchGpuSupport, formatBytes } = await support(session);
+  const { home, fetchGpuSupport } = await support(session);
   const { kind } = params;
   const display = await beginProgress(session, params, `Downloading GPU support (${NAMES[kind]})`);
   const stop = AbortSignal.any([signal, display.signal]);
@@ -58,7 +59,7 @@ export async function fetchGpu(
 
 /** `rstar/gpu/remove` */
 export async function removeGpu(session: Session, kind: GpuKind, signal: AbortSignal): Promise<ModelOutcome> {
-  const { home, removeGpuSupport, formatBytes } = await support(session);
+  const { home, removeGpuSupport } = await support(session);
   const outcome = await removeGpuSupport(home, kind, signal);
   if (outcome.kind === "failed") return outcome;
   return {
@@ -69,9 +70,5 @@ export async function removeGpu(session: Session, kind: GpuKind, signal: AbortSi
 }
 
 async function support(session: Session) {
-  const [gpu, { formatBytes }] = await Promise.all([
-    import("../models/gpu-support.ts"),
-    import("../models/outcomes.ts"),
-  ]);
-  return { ...gpu, formatBytes, home: homeOf(session) };
+  return { ...(await import("../models/gpu-support.ts")), home: homeOf(session) };
 }

@@ -29,7 +29,7 @@ export function inlayHints(session: Session, document: OpenDocument, range: Rang
           label: label.filter((part) => part !== "").join(" · "),
           kind: InlayHintKind.Parameter,
           paddingLeft: true,
-          tooltip: `Mean value of the ${step.visits} solutions through this step, from -1 to 1. Hover the step for what speaks for and against it.`,
+          tooltip: `Mean of the ${step.visits} values backed up through this step, from -1 to 1. Hover the step for what speaks for and against it.`,
         };
       });
   });

@@ -3,16 +3,16 @@ import { MarkupKind, type Hover } from "vscode-languageserver";
 import type { Evidence, StepPlace } from "../document/solution.ts";
 import type { Problem } from "../document/problems.ts";
 import { COMMANDS } from "../protocol/commands.ts";
-import type { ProblemPlace, Position } from "../protocol/places.ts";
+import type { Position } from "../protocol/places.ts";
 import type { Trace, TraceNode } from "../protocol/trace.ts";
 import { qValue } from "../search/tree.ts";
 import { matchSteps } from "../solutions.ts";
 import { siblingsOf } from "./alternatives.ts";
 import { codeSpan, escapeMarkdown, proseWithMath, type Typeset } from "./math-images.ts";
 import type { OpenDocument } from "./documents.ts";
-import { statusOf, stepChecks, type ProblemStatus } from "./problem-states.ts";
+import { placeOf, statusOf, stepChecks, type ProblemStatus } from "./problem-states.ts";
 import type { Session } from "./session.ts";
-import { shorten } from "./text.ts";
+import { shorten } from "../protocol/text.ts";
 
 const SIBLINGS_SHOWN = 4;
 const LONGEST_OUTPUT = 300;
@@ -137,7 +137,7 @@ async function siblingList(
   siblings: readonly TraceNode[],
   typeset: Typeset,
 ): Promise<string> {
-  const place: ProblemPlace = { uri, problem: { kind: "hash", hash: problem.hash, index: problem.index } };
+  const place = placeOf(uri, problem);
   const lines = [];
   for (const node of siblings.slice(0, SIBLINGS_SHOWN)) {
     const words = node.reason === "" ? codeSpan(cut(node.code)) : await proseWithMath(node.reason, typeset);

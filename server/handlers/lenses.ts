@@ -1,11 +1,10 @@
 /** Code lenses above each problem: what can be done with it now, and what is known about it in words. */
 import type { CodeLens, Command } from "vscode-languageserver";
 import { COMMANDS } from "../protocol/commands.ts";
-import type { ProblemPlace } from "../protocol/places.ts";
 import type { OpenDocument } from "./documents.ts";
-import { statusOf, wasCut, type ProblemStatus } from "./problem-states.ts";
+import { placeOf, statusOf, wasCut, type ProblemStatus } from "./problem-states.ts";
 import type { Session } from "./session.ts";
-import { shorten } from "./text.ts";
+import { shorten } from "../protocol/text.ts";
 
 /** All lenses of a document. */
 export function codeLenses(session: Session, document: OpenDocument): CodeLens[] {
@@ -19,7 +18,7 @@ export function codeLenses(session: Session, document: OpenDocument): CodeLens[]
 
 function commandsOf(session: Session, uri: string, status: ProblemStatus): Command[] {
   const { problem, state, entry, stored, traceId, resumable } = status;
-  const place: ProblemPlace = { uri, problem: { kind: "hash", hash: problem.hash, index: problem.index } };
+  const place = placeOf(uri, problem);
   const hasViews = session.client.commands === "client";
   const command = (title: string, name: string, argument: object): Command => ({
     title,

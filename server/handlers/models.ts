@@ -1,5 +1,6 @@
 /** Models in the editor: listing with estimates, downloading, adding, removing. */
 import type * as z from "zod";
+import { formatBytes } from "../protocol/text.ts";
 import type { EditorModels, ModelOutcome } from "../protocol/models.ts";
 import { SERVER_NOTIFICATIONS, type REQUESTS } from "../protocol/requests.ts";
 import { namedPpm } from "../protocol/settings.ts";
@@ -53,7 +54,6 @@ export async function downloadModel(
   signal: AbortSignal,
 ): Promise<ModelOutcome> {
   const manager = await managerOf(session);
-  const { formatBytes } = await import("../models/outcomes.ts");
   const display = await beginProgress(session, params, `Downloading ${params.id}`);
   const stop = AbortSignal.any([signal, display.signal]);
   try {

@@ -2,6 +2,7 @@
 import type { Problem } from "../document/problems.ts";
 import type { ParsedSolution, Solution } from "../document/solution.ts";
 import { fastVerdict } from "../grading/fast.ts";
+import type { ProblemPlace } from "../protocol/places.ts";
 import type { ListedProblem, ProblemState, StepMark } from "../protocol/problem-list.ts";
 import type { TraceSummary } from "../protocol/trace.ts";
 import { gradeText } from "../solutions.ts";
@@ -9,7 +10,7 @@ import type { SolutionCheck } from "../verify.ts";
 import type { OpenDocument } from "./documents.ts";
 import type { SearchEntry } from "./searches.ts";
 import type { Session } from "./session.ts";
-import { shorten } from "./text.ts";
+import { firstWords, shorten } from "../protocol/text.ts";
 
 /** A problem and all that bears on its state. */
 export interface ProblemStatus {
@@ -153,6 +154,11 @@ export function listed(document: OpenDocument, status: ProblemStatus): ListedPro
   };
 }
 
+/** Names a problem so that it is found again through edits elsewhere in its file. */
+export function placeOf(uri: string, { hash, index }: Problem): ProblemPlace {
+  return { uri, problem: { kind: "hash", hash, index } };
+}
+
 /** What messages call a problem. */
 export function nameOf(problem: Problem): string {
   if (problem.title !== undefined) return shorten(problem.title, 60);
@@ -161,6 +167,5 @@ export function nameOf(problem: Problem): string {
 
 /** The heading's text, else the first words of the statement's first paragraph. */
 export function titleOf(problem: Problem): string {
-  const [paragraph = ""] = problem.statement.trim().split(/\n\s*\n/u);
-  return shorten(problem.title ?? paragraph.replace(/\s+/gu, " "), 60);
+  return problem.title === undefined ? firstWords(problem.statement) : shorten(problem.title, 60);
 }

@@ -1,7 +1,7 @@
 /** One search from its place in the queue to its stored trace, whatever ends it. */
 import { fileURLToPath } from "node:url";
 import { codeOf, messageOf } from "../errors.ts";
-import { formatBytes } from "../models/outcomes.ts";
+import { formatBytes } from "../protocol/text.ts";
 import type { SolveOutcome } from "../protocol/solving.ts";
 import { namesOn } from "../protocol/surface.ts";
 import type { Trace } from "../protocol/trace.ts";

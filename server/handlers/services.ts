@@ -15,7 +15,7 @@ export interface EditorServices {
   openPython(limits: PythonLimits): Promise<Python>;
   traces(folder: string | undefined): Promise<TraceFiles>;
   models(folder: string | undefined): Promise<ModelManager>;
-  /** Markdown to paste in a bug report. */
+  /** Plain text to paste in a bug report. */
   setupReport(folder: string | undefined): Promise<string>;
   /** Starts `rstar finetune` or `rstar evolve` in a process of its own. */
   startTraining: StartTraining;

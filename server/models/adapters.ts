@@ -25,7 +25,7 @@ export type LineageOutcome = { readonly kind: "lineage"; readonly lineage: Linea
 /** What a person asked for that the lineage does not allow. Nothing is changed then. */
 export type AdapterRefusal =
   | { readonly kind: "unknown-adapter"; readonly id: string; readonly known: readonly string[] }
-  /** It is in use, or rolling back would put it to use. */
+  /** It is in use. */
   | { readonly kind: "adapter-in-use"; readonly id: string }
   | { readonly kind: "nothing-to-roll-back" }
   /** The trained file is not what the trainer said. */
@@ -136,7 +136,7 @@ export async function rollBack(
   });
 }
 
-/** Deletes an adapter that nothing is using or may roll back to. */
+/** Deletes an adapter that is not in use; rolling back passes it over from then on. */
 export async function removeAdapter(
   home: string,
   id: string,

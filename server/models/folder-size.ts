@@ -1,7 +1,7 @@
 /** How much of the disk folders take. */
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
-import { formatBytes } from "./outcomes.ts";
+import { formatBytes } from "../protocol/text.ts";
 
 /** Bytes of the files below a folder. */
 export interface FolderSize {

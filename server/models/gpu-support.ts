@@ -8,7 +8,7 @@ import { freeBytesOf } from "./ensure.ts";
 import { folderSize } from "./folder-size.ts";
 import packages from "./gpu-packages.json" with { type: "json" };
 import { withLock } from "../lock.ts";
-import { formatBytes } from "./outcomes.ts";
+import { formatBytes } from "../protocol/text.ts";
 import { runProgram } from "./program.ts";
 
 /** A kind that there are binaries of for this platform. */

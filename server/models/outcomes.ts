@@ -1,4 +1,5 @@
 /** What can come of asking for a model: progress, the reasons it cannot be had, and the words for them. */
+import { formatBytes } from "../protocol/text.ts";
 import { namesOn, surface, type Surface } from "../protocol/surface.ts";
 import type { ResolvedModel } from "../services.ts";
 import type { AdapterRefusal } from "./adapters.ts";
@@ -214,17 +215,4 @@ export function describeRemoveFailure(failure: RemoveFailure, where: Surface = s
 /** A failed resolution with its message. */
 export function failed(reason: ModelFailure): Extract<Resolution, { kind: "failed" }> {
   return { kind: "failed", reason, message: describeFailure(reason) };
-}
-
-/** A size for people, in decimal units: `491 MB`, `1.12 GB`. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${Math.round(bytes)} B`;
-  const units = ["kB", "MB", "GB", "TB"];
-  let value = bytes / 1000;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)} ${units[unit] ?? ""}`;
 }

@@ -29,8 +29,7 @@ const id = z.string().min(1);
  * How hard a problem was for the policy that searched it, by the share of right trajectories (rStar-Math section 3.4.1):
  * `easy` all, `medium` some, `hard` none.
  */
-export const DIFFICULTIES = ["easy", "medium", "hard"] as const;
-export type Difficulty = (typeof DIFFICULTIES)[number];
+export type Difficulty = "easy" | "medium" | "hard";
 
 /** Problems of one group: how many, and how many were solved at least once. Coverage is `solved / problems` (Table 2). */
 export const Coverage = z.strictObject({
@@ -87,7 +86,7 @@ export type GateReport = z.infer<typeof GateReport>;
 /* ------------------------------------------------------------------ rounds */
 
 /** How the values that decide where a search looks are made (rStar-Math Eq. 2 and 3). */
-export const ANNOTATIONS = ["terminal-guided", "ppm-augmented"] as const;
+const ANNOTATIONS = ["terminal-guided", "ppm-augmented"] as const;
 
 /** What one round does. */
 export const RoundPlan = z.strictObject({

@@ -254,7 +254,7 @@ export const REQUESTS = {
     }),
     RunOutcome,
   ),
-  /** Searches the problems of a file (JSON lines) and trains, round after round. */
+  /** Searches the problems of a file (JSON lines, or Markdown with answers) and trains, round after round. */
   evolve: request(
     "evolution/evolve",
     z.object({ problems: z.string(), rounds: z.int().min(1).max(20), profile, ...ProgressTokens.shape }),

@@ -199,7 +199,7 @@ export const SolveTextParams = z.object({
     .max(100_000)
     .optional()
     .describe(
-      "Tokens the local model may generate; more is slower and surer. Default: what the settings say, at first 1600.",
+      "Tokens the local model may generate; more is slower and surer. Default: 1600, or what the editor's settings say.",
     ),
 });
 export const SolveTextResult = z.object({

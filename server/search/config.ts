@@ -36,7 +36,8 @@ export const SearchConfig = z.strictObject({
   minP: z.number().min(0).max(1),
   /** Trajectories that vote, best by PPM first. */
   voters: z.int().min(1),
-  /** Sampling stops once the leading answer is the commoner one with this probability; 1 never stops early. */
+  /** Stops once the leading answer is the commoner one with this probability; 1 never stops early. It holds for
+   * independent trajectories; for a tree, whose trajectories share steps, it is a rule of thumb. */
   settleConfidence: z.number().min(0.5).max(1),
   /** Value of a trajectory that ran into a rejected step; null leaves it out of the backup, as the paper does. */
   deadEndValue: z.number().min(-1).max(1).nullable(),

@@ -1,8 +1,7 @@
 /** The tests' model, an engine over it that is closed after the test file, and files that are no usable models. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, onTestFinished } from "vitest";
+import { afterAll } from "vitest";
 import type { ContextOptions } from "../../server/engine/contexts.ts";
 import { type Engine, type EngineOptions, openEngine } from "../../server/engine/engine.ts";
 import type { Policy } from "../../server/engine/policy.ts";
@@ -48,13 +47,6 @@ export async function testPolicy(
   const load = await engine.loadPolicy(await testModel(id), { ...SMALL, ...options });
   if (load.kind === "failed") throw new Error(load.message);
   return load.policy;
-}
-
-/** A folder that is gone after the test. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), "rstar-engine-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 /** A problem as the policy sees it. */

@@ -5,7 +5,8 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { openEngine, type Engine } from "../../server/engine/engine.ts";
 import type { Candidate, ProposeRequest, ResolvedModel } from "../../server/services.ts";
 import { writeAdapter } from "./engine-adapter.ts";
-import { forever, request, SMALL, temporaryFolder, testEngine, testModel, testPpm } from "./engine-model.ts";
+import { forever, request, SMALL, testEngine, testModel, testPpm } from "./engine-model.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 let engine: Engine;
 beforeAll(async () => {

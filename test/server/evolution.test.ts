@@ -19,9 +19,9 @@ import { SERVER_NOTIFICATIONS } from "../../server/protocol/requests.ts";
 import { fakeTrainer } from "../support/fake-trainer.ts";
 import { fakeServices, scriptedPolicy } from "../support/fakes.ts";
 import { BASE_SHA, toyProblems, toyServices, toySettings } from "../unit/evolution/worlds.ts";
-import { temporaryFolder } from "../unit/evolution/worlds.ts";
 import { TestClient } from "./client.ts";
 import { multiply, until } from "./scripts.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const forever = new AbortController().signal;
 

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { setupReport } from "../../server/setup-report.ts";
-import { temporaryFolder } from "./models/helpers.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 vi.mock(import("../../server/engine/probe.ts"), () => ({
   probeEngine: () => Promise.resolve({ kind: "ready" as const, text: "Engine: none" }),

@@ -3,7 +3,7 @@ import type { Search } from "../search.ts";
 import { isTerminal, qValue, uct, type SearchNode } from "../tree.ts";
 import { nextLevel, type Strategy } from "./strategy.ts";
 
-/** Rollouts until the vote is settled, the rollouts or the budget are used up, or nothing is left to try. */
+/** Rollouts until the vote is settled, or the rollouts or the budget are used up. */
 export const mcts: Strategy = async (search) => {
   const roll = search.config.rollout === "steps" ? stepRollout : continuationRollout;
   for (let rollout = 0; rollout < search.config.rollouts; rollout++) {

@@ -7,7 +7,8 @@ import { evalCommand } from "../../../server/cli/eval.ts";
 import { EXIT } from "../../../server/cli/exit.ts";
 import { EvaluationReport } from "../../../server/evaluation/report-schema.ts";
 import type * as Records from "../../../server/evaluation/records.ts";
-import { problemsOf, servicesOf, temporaryFolder } from "../evaluation/support.ts";
+import { problemsOf, servicesOf } from "../evaluation/support.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const policy = {
   ...{ id: "scripted", sha256: "0".repeat(64), parameters: 1000 },

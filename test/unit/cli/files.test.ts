@@ -1,3 +1,4 @@
+/** Reading a person's Markdown file and writing solutions into it. */
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,6 +40,19 @@ async function problemsOf(text: string): Promise<[Problem, Problem]> {
   if (first === undefined || second === undefined) throw new Error("two problems were expected");
   return [first, second];
 }
+
+it("tells what is wrong with solutions from what is only worth knowing", async () => {
+  await writeFile(file, `${TWO}\n# Problem 3\n`);
+  expect(await readProblems(file)).toMatchObject({
+    issues: [expect.stringContaining("line 9")],
+    hasBadSolution: false,
+  });
+  const [first] = await problemsOf(TWO);
+  await writeSolution(file, first, solutionOf(first, "2"));
+  const written = await readFile(file, "utf8");
+  await writeFile(file, written.replace("<!-- rstar:end -->", ""));
+  expect(await readProblems(file)).toMatchObject({ hasBadSolution: true });
+});
 
 describe("a solution is written", () => {
   it("by two solves on one file at once, and both land", async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, expect, it, onTestFinished, vi } from "vitest";
 import type { Runtime } from "../../../server/compose.ts";
+import { EXIT } from "../../../server/cli/exit.ts";
 import { solveCommand } from "../../../server/cli/solve.ts";
 import { MARK } from "../../../server/search/grammar.ts";
 import type { TraceStore } from "../../../server/services.ts";
@@ -26,10 +27,13 @@ vi.mock("../../../server/traces/store.ts", async (original) => ({
   }),
 }));
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
 
 /** What the command printed, for a file that cannot be written or can be. */
-async function solved(mode: number): Promise<string> {
+async function solved(mode: number, ...more: string[]): Promise<string> {
   const folder = mkdtempSync(path.join(tmpdir(), "rstar-solve-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const file = path.join(folder, "notes.md");
@@ -41,7 +45,7 @@ async function solved(mode: number): Promise<string> {
       printed += String(text);
       return true;
     });
-  await solveCommand().parseAsync([file, "--write"], { from: "user" });
+  await solveCommand().parseAsync([file, "--write", ...more], { from: "user" });
   return printed;
 }
 
@@ -57,4 +61,19 @@ it("does not say that a solution is kept which could not be written either", asy
   expect(printed).toContain("Answer 2");
   expect(printed).toMatch(/is read-only, so the solution was not written\. .*copy it from here/u);
   expect(printed).not.toMatch(/is kept/u);
+  expect(process.exitCode).toBe(EXIT.input);
+});
+
+it("gives a program that reads JSON the reason too", async () => {
+  const printed = await solved(0o444, "--json");
+  expect(printed).toContain('"written":false');
+  expect(printed).toContain("is read-only");
+});
+
+it("takes the seed 0, and no more candidates than a search can be gone on with", async () => {
+  expect(await solved(0o644, "--seed", "0")).toContain("Answer 2");
+  await expect(solved(0o644, "--candidates", "65")).rejects.toMatchObject({
+    code: EXIT.usage,
+    message: expect.stringMatching(/^--candidates: .*64/u) as string,
+  });
 });

@@ -11,7 +11,7 @@ import {
   type BenchmarkPlaces,
 } from "../../../server/evaluation/benchmarks.ts";
 import { problemsHash } from "../../../server/evaluation/problems.ts";
-import { temporaryFolder } from "./support.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const signal = new AbortController().signal;
 

@@ -5,7 +5,8 @@ import { brotliDecompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { addResults, withoutFolders, writeResultsPage } from "../../../server/evaluation/publish.ts";
 import { writeReports } from "../../../server/evaluation/write.ts";
-import { evaluateInto, planFor, problemsOf, servicesOf, temporaryFolder } from "./support.ts";
+import { evaluateInto, planFor, problemsOf, servicesOf } from "./support.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 describe("published results", () => {
   it("give the same report from compressed traces without the problems", async () => {

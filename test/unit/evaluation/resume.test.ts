@@ -29,8 +29,8 @@ import {
   servicesOf,
   sessionOf,
   settingsFor,
-  temporaryFolder,
 } from "./support.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const plan = planFor(problemsOf(4));
 /** 4 of greedy, and 2 methods on 4 problems under 2 seeds. */

@@ -1,8 +1,4 @@
 /** An evaluation over scripted services: settings, a plan and the searches of it, the same every time. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { onTestFinished } from "vitest";
 import { openDraws } from "../../../server/evaluation/draws.ts";
 import { filesOf, inFolder } from "../../../server/evaluation/folder.ts";
 import { budgetName } from "../../../server/evaluation/methods.ts";
@@ -73,12 +69,6 @@ export function sessionOf(changes: Partial<Session> = {}): Session {
     engine: "none",
     ...changes,
   };
-}
-
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), "rstar-eval-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
 }
 
 interface Evaluating {

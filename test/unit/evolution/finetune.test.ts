@@ -6,7 +6,8 @@ import { smallRounds } from "../../../server/evolution/profiles.ts";
 import type { Trace } from "../../../server/protocol/trace.ts";
 import { fakeTrainer } from "../../support/fake-trainer.ts";
 import { search, type World } from "./searches.ts";
-import { BASE_SHA, temporaryFolder, toyServices, toySettings } from "./worlds.ts";
+import { BASE_SHA, toyServices, toySettings } from "./worlds.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const WORLD: World = {
   ...{ salt: 3, wordings: 5, answers: 2, failing: 10, withPpm: false, deadEndValue: -1 },

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BENCHMARKS } from "../../../server/evaluation/benchmarks.ts";
-import { evaluationProblems } from "../../../server/evolution/decontamination.ts";
+import { evaluationProblems, fingerprint } from "../../../server/evolution/decontamination.ts";
 import known from "../../../server/evolution/evaluation-problems.json" with { type: "json" };
 import { readTrainingProblems, split, type TrainingProblem } from "../../../server/evolution/problems.ts";
 import { toyProblems } from "./worlds.ts";
@@ -18,7 +18,7 @@ describe("reading problems", () => {
         { id: "gsm8k-test-7", problem: "Anything at all?", answer: "1" },
         { id: "c", problem: "Known to be evaluated?", answer: "1", synthetic: true },
       ]),
-      evaluationProblems([{ id: "x", text: "known to be evaluated" }]),
+      { ...evaluationProblems(), texts: new Set([fingerprint("known to be evaluated")]) },
     );
     expect(reading).toEqual({
       kind: "problems",

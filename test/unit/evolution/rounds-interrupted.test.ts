@@ -12,8 +12,9 @@ import type { PolicyModel, Trainer } from "../../../server/services.ts";
 import type * as Store from "../../../server/traces/store.ts";
 import { createTraceStore } from "../../../server/traces/store.ts";
 import { fakeTrainer, type FakeTrainer } from "../../support/fake-trainer.ts";
-import { temporaryFolder, toyProblems, toyServices, toySettings } from "./worlds.ts";
+import { toyProblems, toyServices, toySettings } from "./worlds.ts";
 import { never, PROBLEMS, begin, harvest } from "./toy-run.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** How many traces find room on the disk. */
 const disk = vi.hoisted(() => ({ room: Infinity }));

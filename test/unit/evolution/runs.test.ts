@@ -8,7 +8,8 @@ import { findRun, listRuns, newestUnfinished, runsFolder } from "../../../server
 import { summaryOf } from "../../../server/evolution/words.ts";
 import { tryWithLock } from "../../../server/lock.ts";
 import { fakeTrainer } from "../../support/fake-trainer.ts";
-import { temporaryFolder, toyProblems, toyServices, toySettings } from "./worlds.ts";
+import { toyProblems, toyServices, toySettings } from "./worlds.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const forever = new AbortController().signal;
 

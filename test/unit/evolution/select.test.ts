@@ -1,7 +1,7 @@
 /** Selection: every example and pair keeps its rule, whatever the searches were. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { evaluationProblems } from "../../../server/evolution/decontamination.ts";
+import { evaluationProblems, fingerprint } from "../../../server/evolution/decontamination.ts";
 import { selectTrainingData, type SelectionRules } from "../../../server/evolution/select.ts";
 import { mergeTraces, nodesOf, qOf } from "../../../server/evolution/problem-tree.ts";
 import { labelProblem } from "../../../server/evolution/labels.ts";
@@ -310,9 +310,10 @@ describe("what may not train", () => {
         const traces = (await Promise.all([1, 2, 3].map((n) => searchTwice(world, n)))).flat();
         const selection = selectTrainingData(traces, {
           ...RULES,
-          evaluation: evaluationProblems(
-            evaluated.map((n) => ({ id: `other-${n}`, text: style(problemOf(n).text) })),
-          ),
+          evaluation: {
+            ...evaluationProblems(),
+            texts: new Set(evaluated.map((n) => fingerprint(style(problemOf(n).text)))),
+          },
         });
         const forbidden = new Set(evaluated.map((n) => problemOf(n).id));
         for (const line of [...selection.sft, ...selection.pairs])

@@ -14,7 +14,8 @@ import type { Lineage } from "../../../server/protocol/evolution.ts";
 import type { Trainer } from "../../../server/services.ts";
 import { createTraceStore } from "../../../server/traces/store.ts";
 import { fakeTrainer } from "../../support/fake-trainer.ts";
-import { BASE_SHA, temporaryFolder, toyProblems, toyServices, toySettings, type Boundary } from "./worlds.ts";
+import { BASE_SHA, toyProblems, toyServices, toySettings, type Boundary } from "./worlds.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 /** A signal that nobody aborts. */
 export const never = (): AbortSignal => new AbortController().signal;
 export const PROBLEMS = toyProblems(10);

@@ -1,5 +1,5 @@
 /** What a trainer that ended without a result is told as: why, what to do, and what is kept. */
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { isReason, withoutResult } from "../../../server/evolution/trainer-output.ts";
 import type { ProgramEnd } from "../../../server/models/program.ts";
 
@@ -16,7 +16,15 @@ it("a kill by the system may be for want of memory: how to take less, and that t
   expect(message).toContain("SIGKILL");
   expect(message).toContain("run out of memory");
   expect(message).toContain("`--micro-batch-size 1`");
-  expect(message).toContain("`--resume` goes on from the last checkpoint");
+  expect(message).toMatch(/`--resume`.* goes on from the last checkpoint/u);
+});
+
+it("in an editor it names a command of the editor", () => {
+  vi.stubEnv("RSTAR_SURFACE", "editor");
+  const { message } = told({ kind: "killed", signal: "SIGKILL", errors: "" });
+  vi.unstubAllEnvs();
+  expect(message).toContain("Resume Evolution goes on from the last checkpoint");
+  expect(message).not.toContain("--");
 });
 
 it("an end by another signal is not taken for want of memory", () => {

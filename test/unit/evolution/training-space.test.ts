@@ -13,7 +13,7 @@ import {
   type CommandLines,
 } from "../../../server/evolution/training-space.ts";
 import { withLock } from "../../../server/lock.ts";
-import { temporaryFolder } from "../models/helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const forever = new AbortController().signal;
 const nobody: CommandLines = () => Promise.resolve(["init", ""]);

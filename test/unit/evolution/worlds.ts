@@ -1,9 +1,5 @@
 /** A small self-evolution with fakes: a base that is sometimes right, adapters that are right more often. */
 import { createHash } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
-import { onTestFinished } from "vitest";
 import type { EvolutionServices } from "../../../server/evolution/context.ts";
 import { settingsOf, smallRounds } from "../../../server/evolution/profiles.ts";
 import type { TrainingProblem } from "../../../server/evolution/problems.ts";
@@ -14,13 +10,6 @@ import type { Trainer } from "../../../server/services.ts";
 import { fakeServices, scriptedPolicy, tablePpm } from "../../support/fakes.ts";
 
 export const BASE_SHA = createHash("sha256").update("base").digest("hex");
-
-/** A folder of its own for one test, removed afterwards. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), "rstar-evolution-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  return folder;
-}
 
 export const toyProblems = (count: number): TrainingProblem[] =>
   Array.from({ length: count }, (_, index) => ({

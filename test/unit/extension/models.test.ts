@@ -186,15 +186,15 @@ test("unfinished downloads and trained models can be removed; what only uses ano
   pick = ({ model }) => model === half;
   await removeModel(parts);
   expect(offered.map(({ label, description }) => [label, description])).toEqual([
-    ["half", "2 MB of an unfinished download"],
+    ["half", "2.00 MB of an unfinished download"],
     ["trained", "on this machine"],
     ["own", "on this machine"],
   ]);
-  expect(question).toContain("2 MB");
+  expect(question).toContain("2.00 MB");
   expect(sent).toEqual([["removeModel", { id: "half" }]]);
   pick = ({ model }) => model === trained;
   await removeModel(parts);
-  expect(question).toBe("Delete trained (1 MB) for good? It was trained here, and nobody else has it.");
+  expect(question).toBe("Delete trained (1.00 MB) for good? It was trained here, and nobody else has it.");
 });
 
 test("of a model whose file is a link it is not said that its bytes come back", async () => {
@@ -212,8 +212,8 @@ test("what training needs is removed like a model, after its size was shown", as
   space = { bytes: 1.3e9, isWhole: false };
   outcomes = [{ kind: "done", id: "training-environment", message: "Free again." }];
   await removeModel(parts);
-  expect(offered.map(({ label }) => label)).toEqual(["Training environment (more than 1.3 GB)"]);
-  expect(question).toMatch(/training environment \(more than 1\.3 GB\).*anew/u);
+  expect(offered.map(({ label }) => label)).toEqual(["Training environment (more than 1.30 GB)"]);
+  expect(question).toMatch(/training environment \(more than 1\.30 GB\).*anew/u);
   expect(sent).toEqual([["removeTrainingEnvironment", {}]]);
   expect(shown.at(-1)?.text).toBe("Free again.");
 });

@@ -79,6 +79,10 @@ test("the MCP server has the paths of the settings with ~ expanded, and speaks t
     ...{ ELECTRON_RUN_AS_NODE: "1", RSTAR_SURFACE: "editor" },
     RSTAR_HOME: path.join(os.homedir(), "data"),
   });
+  // As for the language server, which the variable reaches too.
+  vi.stubEnv("RSTAR_HOME", "/elsewhere");
+  expect((await provider.provideMcpServerDefinitions())[0]?.env).not.toHaveProperty("RSTAR_HOME");
+  vi.unstubAllEnvs();
   // As in the server, which says that it is not usable.
   host.settings = { "rstarMath.model.dataFolder": "data" };
   expect((await provider.provideMcpServerDefinitions())[0]?.env).not.toHaveProperty("RSTAR_HOME");

@@ -81,6 +81,10 @@ describe("the dashboard's model", () => {
   it("estimates the whole run from finished rounds only", () => {
     const run = runOf(opened("train-policy"));
     expect(secondsLeft(run)).toBeGreaterThan(7900);
+    // What is behind the run is not counted again: its search took most of each round.
+    const { search, training, gate } = reportOf(1).seconds;
+    const [first, last] = [runOf(opened("search")), runOf(opened("gate-ppm"))];
+    expect((secondsLeft(first) ?? 0) - (secondsLeft(last) ?? 0)).toBe(search + training + gate / 2);
     expect(secondsLeft({ ...run, reports: [] })).toBeNull();
     expect(secondsLeft({ ...run, state: { ...run.state, status: "finished" } })).toBeNull();
   });

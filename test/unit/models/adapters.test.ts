@@ -15,7 +15,8 @@ import {
 import { SCORE_READING } from "../../../server/evolution/profiles.ts";
 import type { Lineage, LineageEntry } from "../../../server/protocol/evolution.ts";
 import { AT, BASE, trainedEntry } from "./adapter-entry.ts";
-import { never, setUp, temporaryFolder, WEIGHTS } from "./helpers.ts";
+import { never, setUp, WEIGHTS } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 async function add(home: string, id: string, changes: Partial<LineageEntry> = {}): Promise<Lineage> {
   const content = Buffer.from(`adapter ${id}`);

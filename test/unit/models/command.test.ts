@@ -7,17 +7,10 @@ import { listText, modelsCommand } from "../../../server/cli/models.ts";
 import { modelProgressView } from "../../../server/cli/model-progress.ts";
 import type { ListedModel } from "../../../server/models/listing.ts";
 import type { ModelManager } from "../../../server/models/manager.ts";
-import { formatBytes, type ModelProgress } from "../../../server/models/outcomes.ts";
-import {
-  FILE,
-  forbidden,
-  ggufOf,
-  setUp,
-  temporaryFolder,
-  tinyManifest,
-  VERDICT,
-  WEIGHTS,
-} from "./helpers.ts";
+import type { ModelProgress } from "../../../server/models/outcomes.ts";
+import { formatBytes } from "../../../server/protocol/text.ts";
+import { FILE, forbidden, ggufOf, setUp, tinyManifest, VERDICT, WEIGHTS } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 let printed = "";
 let told = "";

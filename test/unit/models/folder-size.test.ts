@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { describeSize, folderSize } from "../../../server/models/folder-size.ts";
-import { temporaryFolder } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 test("all files below a folder count, and nothing that only a link leads to", async () => {
   const [folder, elsewhere] = [temporaryFolder(), temporaryFolder()];

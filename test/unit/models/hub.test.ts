@@ -5,7 +5,8 @@ import { readFileSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { downloadFromHub, type HubRequest } from "../../../server/engine/hub.ts";
-import { never, startProgram, temporaryFolder } from "./helpers.ts";
+import { never, startProgram } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const BODY = Buffer.alloc(40_000_000, "weights ");
 

@@ -4,18 +4,8 @@ import path from "node:path";
 import { expect, test, vi } from "vitest";
 import { widenedPath } from "../../../server/engine/widened.ts";
 import { partialName, type FetchOutcome } from "../../../server/models/sources.ts";
-import {
-  deferred,
-  FILE,
-  forbidden,
-  never,
-  PARTS,
-  setUp,
-  temporaryFolder,
-  tinyManifest,
-  VERDICT,
-  WEIGHTS,
-} from "./helpers.ts";
+import { deferred, FILE, forbidden, never, PARTS, setUp, tinyManifest, VERDICT, WEIGHTS } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 test("the list tells what is here, how much of it, and whose file a model uses", async () => {
   const { manager, file } = setUp({ manifest: tinyManifest({}, [VERDICT]) });

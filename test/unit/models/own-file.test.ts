@@ -14,17 +14,8 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { addAdapter, chooseAdapter } from "../../../server/models/adapters.ts";
 import { partialName } from "../../../server/models/sources.ts";
 import { AT, BASE, trainedEntry } from "./adapter-entry.ts";
-import {
-  FILE,
-  fileSystemError,
-  forbidden,
-  never,
-  setUp,
-  temporaryFolder,
-  tinyManifest,
-  VERDICT,
-  WEIGHTS,
-} from "./helpers.ts";
+import { FILE, fileSystemError, forbidden, never, setUp, tinyManifest, VERDICT, WEIGHTS } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** Hears of a link that is to be made, and may refuse; and the file that lies on another disk. */
 let linking: () => void;

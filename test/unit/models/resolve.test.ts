@@ -11,11 +11,11 @@ import {
   never,
   setUp,
   sha256,
-  temporaryFolder,
   tinyManifest,
   VERDICT,
   WEIGHTS,
 } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 test("a missing model is fetched, checked and put in place, and nothing else is left", async () => {
   const { manager, file } = setUp();

@@ -13,7 +13,8 @@ import {
   widenedCopies,
   widenedPath,
 } from "../../../server/engine/widened.ts";
-import { ggufOf, never, temporaryFolder, type TinyTensor } from "./helpers.ts";
+import { ggufOf, never, type TinyTensor } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** The weights of Q5_0 blocks in units of each block's scale, as the format defines them, and the scales. */
 function readQ5(blocks: Buffer): { scales: number[]; weights: number[] } {

@@ -4,7 +4,8 @@ import path from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readZipMember, ZipError } from "../../../server/models/zip-member.ts";
-import { temporaryFolder, zipOf } from "./helpers.ts";
+import { zipOf } from "./helpers.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 async function read(zip: Buffer, member: string): Promise<Buffer> {
   const file = path.join(temporaryFolder(), "some.whl");

@@ -37,11 +37,8 @@ def classify(error: BaseException) -> TrainingError:
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and any(words in text for words in _NO_MEMORY)
     ):
-        return TrainingError(
-            OUT_OF_MEMORY,
-            "The training ran out of memory. Close other programs, or compute fewer examples at once: "
-            "`--resume --micro-batch-size 1`.",
-        )
+        # What to do about it has other names in an editor than in a terminal: TypeScript says it.
+        return TrainingError(OUT_OF_MEMORY, "The training ran out of memory.")
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return TrainingError(
             NO_SPACE, "The disk became full. Free some space and resume: no finished checkpoint was harmed."
