@@ -129,23 +129,9 @@ export async function openRuntime(
   signal: AbortSignal,
   listener: RuntimeListener,
 ): Promise<RuntimeOpening> {
-  const manager = await modelManager((line) => listener.say(line), options.folder);
-  const resolve = (id: string): Promise<Resolution> =>
-    manager.resolve(id, {
-      signal,
-      onProgress: (progress) => listener.download(progress),
-      offline: options.offline,
-    });
-  const isRemote = options.endpoint !== undefined;
-  const policyFound = isRemote
-    ? null
-    : await resolve(options.model ?? (await manager.idInUse("policy")) ?? "");
-  if (policyFound?.kind === "failed") return notResolved(policyFound);
-  const policyModel = policyFound?.model ?? null;
-  const ppmId = options.ppm === undefined ? await manager.idInUse("ppm") : options.ppm;
-  const ppmFound = ppmId === null ? null : await resolve(ppmId);
-  if (ppmFound?.kind === "failed") return notResolved(ppmFound);
-  const ppmModel = ppmFound?.model ?? null;
+  const found = await findModels(options, signal, listener);
+  if (found.kind === "failed") return found;
+  const { policy: policyModel, ppm: ppmModel } = found;
   let remote: RemotePolicy | null = null;
   if (options.endpoint !== undefined) {
     const opening = await openRemotePolicy(options.endpoint, signal);
@@ -221,6 +207,31 @@ export async function openRuntime(
     await close();
     throw error;
   }
+}
+
+/** The files of the models that are asked for, or else in use; fetched where they are missing. */
+async function findModels(
+  options: RuntimeOptions,
+  signal: AbortSignal,
+  listener: RuntimeListener,
+): Promise<({ readonly kind: "found" } & Runtime["models"]) | Extract<RuntimeOpening, { kind: "failed" }>> {
+  const manager = await modelManager((line) => listener.say(line), options.folder);
+  const resolve = (id: string): Promise<Resolution> =>
+    manager.resolve(id, {
+      signal,
+      onProgress: (progress) => listener.download(progress),
+      offline: options.offline,
+    });
+  // A policy behind a server has no file here.
+  const policy =
+    options.endpoint === undefined
+      ? await resolve(options.model ?? (await manager.idInUse("policy")) ?? "")
+      : null;
+  if (policy?.kind === "failed") return notResolved(policy);
+  const ppmId = options.ppm === undefined ? await manager.idInUse("ppm") : options.ppm;
+  const ppm = ppmId === null ? null : await resolve(ppmId);
+  if (ppm?.kind === "failed") return notResolved(ppm);
+  return { kind: "found", policy: policy?.model ?? null, ppm: ppm?.model ?? null };
 }
 
 /** What was generated, wherever that was. */
@@ -358,7 +369,10 @@ function engineFailure(message: string): string {
   return `The engine could not be opened: ${message} ${namesOn().setup} says more. Nothing is lost.`;
 }
 
-function notResolved({ reason, message }: Extract<Resolution, { kind: "failed" }>): RuntimeOpening {
+function notResolved({
+  reason,
+  message,
+}: Extract<Resolution, { kind: "failed" }>): Extract<RuntimeOpening, { kind: "failed" }> {
   const missing = reason.kind === "not-installed" ? { id: reason.id, bytes: reason.bytes } : undefined;
   return { kind: "failed", message, ...(missing === undefined ? {} : { missing }) };
 }

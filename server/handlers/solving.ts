@@ -4,7 +4,7 @@ import type { Problem } from "../document/problems.ts";
 import { codeOf } from "../errors.ts";
 import type { ContinueParams, ResumeParams, SolveOutcome, SolveParams } from "../protocol/solving.ts";
 import type { ProblemPlace } from "../protocol/places.ts";
-import type { Trace } from "../protocol/trace.ts";
+import type { Trace, TraceNode } from "../protocol/trace.ts";
 import { pathTo } from "../protocol/trace-path.ts";
 import type { SearchConfig } from "../search/config.ts";
 import { choiceProblem, type Choice, type Earlier } from "../search/continuation.ts";
@@ -163,64 +163,79 @@ async function search(session: Session, task: Task): Promise<SolveOutcome> {
   if (result.kind !== "trace") return result;
   const { trace, note } = result;
   const isStored = note === "";
-  const unstored = isStored ? {} : { unstored: true as const };
+  const isWhole = trace.stop !== "cancelled" && trace.stop !== "failed";
+  const chosen = isWhole && trace.chosen !== null ? trace.nodes[trace.chosen] : undefined;
+  const outcome =
+    chosen?.answer == null
+      ? withoutAnswer(trace, isStored)
+      : await withAnswer(session, trace, { ...chosen, answer: chosen.answer }, place, result.uri, isStored);
   // Several searches may end while nobody looks at their problems.
-  const message = (text: string): string =>
-    `${name === null ? "" : `${name}: `}${text}${isStored ? "" : ` ${note}`}`;
-  const own = trace.votes[0];
+  const message = `${name === null ? "" : `${name}: `}${outcome.message}${isStored ? "" : ` ${note}`}`;
+  return { ...outcome, ...(isStored ? {} : { unstored: true as const }), message };
+}
+
+type Ended<K extends SolveOutcome["kind"]> = Extract<SolveOutcome, { kind: K }>;
+
+/** What a search came to that was stopped, failed or found nothing. */
+function withoutAnswer(
+  trace: Trace,
+  isStored: boolean,
+): Ended<"cancelled"> | Ended<"failed"> | Ended<"unsolved"> {
+  const { id: traceId } = trace;
+  const best = trace.votes[0];
   switch (trace.stop) {
     case "cancelled":
       return {
         kind: "cancelled",
-        traceId: trace.id,
-        ...unstored,
-        best: own === undefined ? null : { answer: own.answer, support: own.count },
-        message: message(
-          own === undefined
+        traceId,
+        best: best === undefined ? null : { answer: best.answer, support: best.count },
+        message:
+          best === undefined
             ? `Stopped.${isStored ? " The search so far is kept; Resume goes on with it." : ""}`
-            : `Stopped. Best so far: ${own.answer} (${own.count} agree).${isStored ? " Insert it, or Resume; nothing is lost." : ""}`,
-        ),
+            : `Stopped. Best so far: ${best.answer} (${best.count} agree).${isStored ? " Insert it, or Resume; nothing is lost." : ""}`,
       };
     case "failed":
       return {
         kind: "failed",
-        traceId: trace.id,
-        ...unstored,
-        message: message(
-          `${trace.failure ?? "The search could not go on."} ${isStored ? "What was found is kept." : "Resume goes on with what was found."}`,
-        ),
+        traceId,
+        message: `${trace.failure ?? "The search could not go on."} ${isStored ? "What was found is kept." : "Resume goes on with what was found."}`,
       };
     case "done":
     case "settled":
     case "budget":
     case "exhausted":
-      break;
+      return {
+        kind: "unsolved",
+        traceId,
+        message: `No trajectory reached an answer with ${trace.cost.generatedTokens} tokens. Resume goes on with as many again, or solve with a larger budget.`,
+      };
     default:
       return trace.stop satisfies never;
   }
-  const chosen = trace.chosen === null ? undefined : trace.nodes[trace.chosen];
-  if (chosen?.answer == null)
-    return {
-      kind: "unsolved",
-      traceId: trace.id,
-      ...unstored,
-      message: message(
-        `No trajectory reached an answer with ${trace.cost.generatedTokens} tokens. Resume goes on with as many again, or solve with a larger budget.`,
-      ),
-    };
+}
+
+/** Puts the solution where it belongs, and tells of it. */
+async function withAnswer(
+  session: Session,
+  trace: Trace,
+  chosen: TraceNode & { readonly answer: string },
+  place: Task["place"],
+  uri: string,
+  isStored: boolean,
+): Promise<Ended<"solved">> {
   const inserted =
     place?.inserts === true
       ? await insertBelow(
           session,
-          result.uri,
+          uri,
           place.problem,
           place.source,
           toSolution(trace, place.problem.hash),
           isStored,
         )
       : null;
-  const votes = trace.votes.find((vote) => vote.nodes.includes(chosen.id))?.count ?? 0;
-  const all = trace.votes.reduce((sum, vote) => sum + vote.count, 0);
+  const support = trace.votes.find((vote) => vote.nodes.includes(chosen.id))?.count ?? 0;
+  const trajectories = trace.votes.reduce((sum, vote) => sum + vote.count, 0);
   const { reference } = trace.problem;
   const difference =
     chosen.graded === "different" && reference !== null ? `, ${gradeText("different", reference)}` : "";
@@ -228,13 +243,10 @@ async function search(session: Session, task: Task): Promise<SolveOutcome> {
     kind: "solved",
     traceId: trace.id,
     answer: chosen.answer,
-    support: votes,
-    trajectories: all,
+    support,
+    trajectories,
     inserted: inserted?.kind === "done",
-    ...unstored,
-    message: message(
-      `${chosen.answer} (${votes} of ${all} agree)${difference}. ${inserted?.message ?? (isStored ? "It is kept in the store." : "Insert the solution to keep it.")}`,
-    ),
+    message: `${chosen.answer} (${support} of ${trajectories} agree)${difference}. ${inserted?.message ?? (isStored ? "It is kept in the store." : "Insert the solution to keep it.")}`,
   };
 }
 
