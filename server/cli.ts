@@ -5,7 +5,7 @@ import { doctorCommand } from "./cli/doctor.ts";
 import { evalCommand } from "./cli/eval.ts";
 import { evolveCommand, finetuneCommand } from "./cli/evolve.ts";
 import { CommandFailure, EXIT } from "./cli/exit.ts";
-import { Interruption } from "./cli/interrupt.ts";
+import { endWithReader, Interruption } from "./cli/interrupt.ts";
 import { gpuCommand } from "./cli/gpu.ts";
 import { mcpCommand } from "./cli/mcp.ts";
 import { modelsCommand } from "./cli/models.ts";
@@ -37,6 +37,7 @@ const program = new Command("rstar")
   .addCommand(mcpCommand())
   .addCommand(doctorCommand());
 throwOnExit(program);
+endWithReader();
 
 try {
   await program.parseAsync();

@@ -51,11 +51,12 @@ export function startServer(connection: Connection, services: EditorServices): v
   speakToEditor();
   const opened = openSession(connection, services);
   const { session, status, marks } = opened;
+  const rechecks = new Rechecks(session);
   const parts: Parts = {
     ...opened,
-    rechecks: new Rechecks(session),
+    rechecks,
     images: new MathImages(session.client.display),
-    handlers: requestHandlers(session, status),
+    handlers: requestHandlers(session, status, rechecks),
   };
   const settings = followSettings(parts);
   registerRequests(connection, parts.handlers, settings.inUse);
@@ -190,7 +191,13 @@ function initialize({ session, images, handlers }: Parts, { use, ask }: Settings
       use(session.client.settings);
       return;
     }
-    void connection.client.register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION });
+    // Others tell of changes unasked, or not at all.
+    if (session.abilities.registersConfiguration)
+      connection.client
+        .register(DidChangeConfigurationNotification.type, { section: SETTINGS_SECTION })
+        .catch((error: unknown) =>
+          connection.console.warn(`Changed settings are not heard of: ${String(error)}`),
+        );
     ask();
   });
 }
@@ -261,6 +268,7 @@ function abilitiesOf(capabilities: InitializeParams["capabilities"]): ClientAbil
     versionedEdits: workspace?.workspaceEdit?.documentChanges === true,
     workDoneProgress: window?.workDoneProgress === true,
     configuration: workspace?.configuration === true,
+    registersConfiguration: workspace?.didChangeConfiguration?.dynamicRegistration === true,
     refreshLenses: workspace?.codeLens?.refreshSupport === true,
     refreshHints: workspace?.inlayHint?.refreshSupport === true,
   };

@@ -197,7 +197,10 @@ export interface Verdict {
 }
 
 export interface Grader {
-  /** Symmetric. Undecided when nothing could tell within the time limit; never an exception for odd input. */
+  /**
+   * Symmetric. Undecided when nothing could tell within the time limit; never an exception for odd input.
+   * @throws ServiceUnavailable when there is no Python to compare with.
+   */
   equivalent(a: string, b: string, mode: GradingMode, signal: AbortSignal): Promise<Verdict>;
 }
 

@@ -60,7 +60,8 @@ export class DashboardView
   async request(message: PageRequest<FromDashboard>): Promise<void> {
     switch (message.kind) {
       case "open-run":
-        await this.#sendRun(message.run);
+        // What other processes began or ended meanwhile is not told.
+        await Promise.all([this.#sendRuns(), this.#sendRun(message.run)]);
         return;
       case "start":
         await start();
@@ -68,7 +69,7 @@ export class DashboardView
       case "stop":
         // Another window's run goes on: the page, which expects it to stop, is told how it stands.
         if (!(await vscode.commands.executeCommand<boolean>("rstarMath.stopEvolution")))
-          await this.#sendRun(message.run);
+          await Promise.all([this.#sendRuns(), this.#sendRun(message.run)]);
         return;
       case "resume":
         await vscode.commands.executeCommand("rstarMath.resumeEvolution", { run: message.run });

@@ -54,10 +54,10 @@ export class Searches implements vscode.Disposable {
     const { traceId, uri, problemHash, rate } = news;
     const before = this.#running.get(traceId);
     let progress = before?.progress ?? null;
-    let ended = false;
+    let ended = news.ended === true;
     for (const event of news.events) {
       if (event.kind === "progress" || event.kind === "finished") progress = event.progress;
-      ended = event.kind === "finished";
+      ended ||= event.kind === "finished";
     }
     if (ended) this.#running.delete(traceId);
     else

@@ -30,6 +30,9 @@ export const MARKDOWN = SCHEMES.map((scheme) => ({ language: "markdown", scheme 
 
 type Listener = (name: NewsName, params: unknown) => void;
 
+/** In the place of an answer of a server that was stopped before it gave one. */
+const STOPPED = Symbol("stopped");
+
 const CRASHES = 4;
 const CRASH_WINDOW_MS = 180_000;
 
@@ -43,6 +46,7 @@ export class Server implements vscode.Disposable {
   readonly #listeners = new Set<Listener>();
   readonly #changed = new vscode.EventEmitter<ServerState>();
   readonly onDidChangeState = this.#changed.event;
+  readonly #stopped = new vscode.EventEmitter<LanguageClient>();
   #client: Promise<LanguageClient | null> | null = null;
   #state: ServerState = "stopped";
   #hasFailed = false;
@@ -90,9 +94,13 @@ export class Server implements vscode.Disposable {
     const spec = (await readSchemas()).REQUESTS[name];
     let answer: unknown;
     try {
-      answer = await (token === undefined
-        ? client.sendRequest(spec.method, params)
-        : client.sendRequest(spec.method, params, token));
+      answer = await this.#unlessStopped(
+        client,
+        token === undefined
+          ? client.sendRequest(spec.method, params)
+          : client.sendRequest(spec.method, params, token),
+      );
+      if (answer === STOPPED) return null;
     } catch (error) {
       if (token?.isCancellationRequested === true) return null;
       const reason = error instanceof Error ? error.message : String(error);
@@ -106,6 +114,25 @@ export class Server implements vscode.Disposable {
     this.log.error(`${reason}: ${parsed.error.message}`);
     void this.#tellFailure(reason);
     return null;
+  }
+
+  /** A server that had to be killed leaves its requests open for ever. */
+  async #unlessStopped(client: LanguageClient, request: Promise<unknown>): Promise<unknown> {
+    const listening: vscode.Disposable[] = [];
+    const stopped = new Promise((resolve) => {
+      this.#stopped.event(
+        (one) => {
+          if (one === client) resolve(STOPPED);
+        },
+        null,
+        listening,
+      );
+    });
+    try {
+      return await Promise.race([request, stopped]);
+    } finally {
+      for (const one of listening) one.dispose();
+    }
   }
 
   /** The same for a request that takes long: hears in words where it stands, in the place of a display of its own. */
@@ -150,11 +177,13 @@ export class Server implements vscode.Disposable {
     this.#client = null;
     const client = await ending;
     this.#become("stopped");
-    await client?.stop().catch((error: unknown) => this.log.warn(String(error)));
+    if (client === null) return;
+    await client.stop().catch((error: unknown) => this.log.warn(String(error)));
+    this.#stopped.fire(client);
   }
 
   dispose(): void {
-    void this.stop();
+    void this.stop().then(() => this.#stopped.dispose());
     this.#changed.dispose();
   }
 
@@ -179,6 +208,8 @@ export class Server implements vscode.Disposable {
       // Without it the server would start in the folder that is open, and Windows take its files for programs.
       options: { cwd: path.dirname(module), env: serverVariables() },
     };
+    /** `given-up`: nothing more is heard of this one. */
+    let life = "new" as "new" | "started" | "given-up";
     const client = new LanguageClient(
       "rstarMath",
       "rStar Math",
@@ -198,7 +229,8 @@ export class Server implements vscode.Disposable {
         errorHandler: {
           error: () => ({ action: ErrorAction.Continue, handled: true }),
           closed: () => ({
-            action: this.#mayRestart() ? CloseAction.Restart : CloseAction.DoNotRestart,
+            // One that never ran would not the next time.
+            action: life === "started" && this.#mayRestart() ? CloseAction.Restart : CloseAction.DoNotRestart,
             handled: true,
           }),
         },
@@ -215,16 +247,25 @@ export class Server implements vscode.Disposable {
       return { key: await storedKey(this.#context, origin, this.log) };
     });
     client.onDidChangeState(({ newState }) => {
+      if (life === "given-up") return;
       if (newState === State.Running) {
+        life = "started";
         this.#hasFailed = false;
         this.#become("running");
       } else if (newState === State.Starting) this.#become("starting");
-      else if (this.#client !== null && this.#state !== "starting") this.#crashed();
+      else if (newState === State.StartFailed) {
+        // The first start says so itself, below.
+        if (life === "new") return;
+        life = "given-up";
+        this.#failed(vscode.l10n.t("it ended again while it was started."));
+      } else if (this.#client !== null && this.#state !== "starting") this.#crashed();
     });
     try {
       await client.start();
       return client;
     } catch (error) {
+      if (life === "started") return client;
+      life = "given-up";
       return this.#failed(error instanceof Error ? error.message : String(error));
     }
   }

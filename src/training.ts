@@ -76,6 +76,9 @@ export async function rollBackModel({ server }: Parts): Promise<void> {
   if (role !== null) await tellEdit(await server.ask("rollBack", { role }));
 }
 
+/** No run, and whoever is to be told of that was told. */
+const NOTHING = Symbol("nothing begun");
+
 /** Starts the run and shows it until it has ended: dashboard, progress with Stop and Keep, status bar. */
 async function follow(parts: Parts, request: RunRequest): Promise<RunOutcome | null> {
   parts.dashboard.show();
@@ -97,13 +100,24 @@ async function follow(parts: Parts, request: RunRequest): Promise<RunOutcome | n
         title: vscode.l10n.t("Training (cancelling stops and keeps)"),
       },
       async (progress, token) => {
-        token.onCancellationRequested(() => void stopEvolution(parts));
+        const runs = await parts.server.start();
+        // Cancelled while the server was started: nothing has begun.
+        if (!runs || token.isCancellationRequested) return NOTHING;
+        let hasBegun = false;
+        const stop = (): void => void stopEvolution(parts);
+        token.onCancellationRequested(() => {
+          if (hasBegun) stop();
+        });
         return await send(parts, request, (message) => {
+          // From the first time that it tells something on, the run can be stopped.
+          if (!hasBegun && token.isCancellationRequested) stop();
+          hasBegun = true;
           show(message);
           progress.report({ message });
         });
       },
     );
+    if (outcome === NOTHING) return null;
     void tellRun(parts, request, outcome);
     return outcome;
   } finally {

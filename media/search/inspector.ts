@@ -58,15 +58,19 @@ export class Inspector {
     // A person may be typing in the form: values that change meanwhile must not throw it away.
     if (this.isEditing && isSame && traceBefore?.id === model.trace?.id) return;
     this.#shown = shown;
-    const focused = isSame ? focusIn(this.element)?.dataset["key"] : undefined;
+    const focused = focusIn(this.element);
+    const key = isSame ? focused?.dataset["key"] : undefined;
     const top = isSame ? this.element.scrollTop : 0;
     fill(
       this.element,
       ...(node.kind === "root" ? solutionSummary(model, this.#actions) : this.#step(node, model)),
     );
     this.element.scrollTop = top;
-    if (focused !== undefined)
-      this.element.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus();
+    if (focused === null) return;
+    const again =
+      key === undefined ? null : this.element.querySelector<HTMLElement>(`[data-key="${CSS.escape(key)}"]`);
+    // A button that did its work may be gone: the focus stays here and does not fall to the page.
+    (again ?? this.element).focus({ preventScroll: true });
   }
 
   /** Moves the keyboard's focus to what is shown. */

@@ -116,8 +116,10 @@ export class TreeView {
     const visible = cull(layout, window, [focusable]);
     const isOutline = layout.kind === "outline";
     const stay = new Set(visible.nodes.map((placed) => placed.id));
+    let isFocusLost = false;
     for (const [id, element] of this.#elements)
       if (!stay.has(id)) {
+        isFocusLost ||= document.activeElement === element;
         element.remove();
         this.#elements.delete(id);
       }
@@ -148,6 +150,8 @@ export class TreeView {
       if (place !== element) this.#treeElement.insertBefore(element, place);
       after = element;
     }
+    // A draft that was replaced had it: the keyboard goes on from what is selected.
+    if (isFocusLost) this.#elements.get(focusable)?.focus({ preventScroll: true });
     this.#drawLinks(layout, visible.links, model.tree);
     this.#minimap.show(layout, model.tree, window);
   }

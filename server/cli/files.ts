@@ -68,7 +68,8 @@ export async function writeSolution(
   try {
     return await withLock(real, UNSTOPPED, async (): Promise<Written> => {
       const { text, bom } = await readText(file);
-      const now = findProblems(text, options).problems.find(({ hash }) => hash === problem.hash);
+      const same = findProblems(text, options).problems.filter(({ hash }) => hash === problem.hash);
+      const now = same.find(({ index }) => index === problem.index) ?? same[0];
       if (now === undefined) return aside(`Problem ${problem.index} of ${file} was changed meanwhile`);
       const edited = applyEdit(text, insertSolution(text, now, solution));
       await writeFileAtomic(file, Buffer.from(encode(edited, bom)));

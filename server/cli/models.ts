@@ -188,7 +188,8 @@ async function add(manager: ModelManager, file: string, flags: AddFlags): Promis
       addition.kind === "installed"
         ? describeInstalled(addition)
         : `Added ${addition.id} (${addition.role}).`;
-    tell(flags, `${what} Use it with: rstar solve FILE.md --model ${addition.id}\n`);
+    const option = addition.role === "ppm" ? "--ppm" : "--model";
+    tell(flags, `${what} Use it with: rstar solve FILE.md ${option} ${addition.id}\n`);
   } catch (error) {
     if (!signal.aborted) throw error;
     throw new CommandFailure(EXIT.cancelled, "Stopped. Nothing was added.");

@@ -67,7 +67,11 @@ function bars(stream: NodeJS.WriteStream): ProgressView {
       if (process.stdout.isTTY) multi.log(text);
       else process.stdout.write(text);
     },
-    close: () => multi.stop(),
+    close() {
+      // What was logged since the last redraw is written by the next one, which there would not be.
+      multi.update();
+      multi.stop();
+    },
   };
 }
 

@@ -108,7 +108,7 @@ function withPrefix(rendered: string, prefix: string, eol: string): string {
 /** The lines in a block that are not ours, to stand after `before`; empty when there are none. */
 function keptNotes(lines: TextLines, block: SolutionBlock, eol: string, before: string): string {
   const notes = foreignLines(lines, block).map((range) => lines.text.slice(range.start, range.end));
-  return notes.length === 0 ? "" : before + notes.join(eol + eol);
+  return notes.length === 0 ? "" : before + notes.join(eol + linePrefix(lines, block).trimEnd() + eol);
 }
 
 /** The line ending used where the offset is, else the nearest before it, else `\n`. */

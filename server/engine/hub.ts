@@ -42,7 +42,9 @@ export function hubAddress(uri: string, endpoint = defaultEndpoint()): string {
 }
 
 function defaultEndpoint(): string {
-  return withSlash(process.env["MODEL_ENDPOINT"] ?? process.env["HF_ENDPOINT"] ?? DEFAULT_ENDPOINT);
+  const named = [process.env["MODEL_ENDPOINT"], process.env["HF_ENDPOINT"]];
+  // Container files leave variables set and empty.
+  return withSlash(named.find((value) => value !== undefined && value !== "") ?? DEFAULT_ENDPOINT);
 }
 
 /**
@@ -141,7 +143,7 @@ async function probe(
   signal: AbortSignal,
 ): Promise<Extract<HubOutcome, { kind: "failed" }> | null> {
   const url = hubAddress(uri, endpoint);
-  const host = new URL(endpoint).host;
+  const host = URL.canParse(endpoint) ? new URL(endpoint).host : endpoint;
   try {
     const response = await fetch(url, {
       method: "HEAD",

@@ -4,7 +4,7 @@ import type { Trace } from "../protocol/trace.ts";
 import { remembering, replaying } from "../search/replay.ts";
 import type { SearchServices } from "../search/services.ts";
 import { solve } from "../search/solve.ts";
-import { ServiceUnavailable, type Grader } from "../services.ts";
+import type { Grader } from "../services.ts";
 import { sideBySide } from "../turns.ts";
 import { greedyTokens } from "./cost.ts";
 import type { Draws } from "./draws.ts";
@@ -293,15 +293,8 @@ export async function grade(
   const compare = async (
     answer: string,
     mode: "strict" | "lenient",
-  ): Promise<"equal" | "different" | "undecided"> => {
-    const verdict = await grader.equivalent(reference, answer, mode, signal);
-    // Nothing was compared: the answer must not count as wrong.
-    if (verdict.how === "no interpreter")
-      throw new ServiceUnavailable(
-        "Python for grading could not be started, so the evaluation was stopped; what was graded is kept. `rstar doctor` says more; the same command with --resume goes on.",
-      );
-    return verdict.kind;
-  };
+  ): Promise<"equal" | "different" | "undecided"> =>
+    (await grader.equivalent(reference, answer, mode, signal)).kind;
   const strict = chosen === null ? "no-answer" : await compare(chosen, "strict");
   const lenient = chosen === null ? "no-answer" : await compare(chosen, "lenient");
   const answers = new Set(

@@ -295,6 +295,8 @@ class Run {
         environment: {
           PYTHONDONTWRITEBYTECODE: "1",
           PYTHONUNBUFFERED: "1",
+          // Where a person has set it, Python would not look for the trainer in its working directory.
+          PYTHONSAFEPATH: "",
           // PyTorch's threads wait for each other spinning; when another program takes a core, they then nearly stop.
           OMP_WAIT_POLICY: process.env["OMP_WAIT_POLICY"] ?? "passive",
         },

@@ -1,5 +1,6 @@
 /** The grader of `services.ts`: the fast path first, then math-verify in an interpreter that runs nothing else. */
-import type { Grader, GradingMode, Verdict } from "../services.ts";
+import { namesOn } from "../protocol/surface.ts";
+import { ServiceUnavailable, type Grader, type GradingMode, type Verdict } from "../services.ts";
 import { Deadline } from "../sandbox/deadline.ts";
 import { defaultPaths } from "../sandbox/paths.ts";
 import type { SandboxPaths } from "../sandbox/paths.ts";
@@ -24,7 +25,7 @@ export interface DisposableGrader extends Grader {
 /** Verdicts of math-verify that are remembered, so that votes over the same answers cost nothing. */
 const REMEMBERED = 2000;
 
-/** Creates a grader. `equivalent` throws only the signal's reason. */
+/** Creates a grader. `equivalent` throws the signal's reason, and ServiceUnavailable where there is no Python. */
 export function createGrader(options: GraderOptions = {}): DisposableGrader {
   const paths = { ...defaultPaths(), ...options };
   const timeLimitMs = options.timeLimitMs ?? 3000;
@@ -52,7 +53,7 @@ export function createGrader(options: GraderOptions = {}): DisposableGrader {
     const before = known.get(key);
     if (before !== undefined) return before;
     const verdict = await verify(first, second, mode, signal);
-    if (verdict.how !== "time limit" && verdict.how !== "no interpreter") {
+    if (verdict.how !== "time limit") {
       known.set(key, verdict);
       const [oldest] = known.keys();
       if (known.size > REMEMBERED && oldest !== undefined) known.delete(oldest);
@@ -65,7 +66,11 @@ export function createGrader(options: GraderOptions = {}): DisposableGrader {
       signal.throwIfAborted();
       return error instanceof Error ? error : new Error(String(error));
     });
-    if (lease instanceof Error) return { kind: "undecided", how: "no interpreter" };
+    // Nothing is compared then, and no answer may count as wrong for it.
+    if (lease instanceof Error)
+      throw new ServiceUnavailable(
+        `Python for grading could not be started (${lease.message}), so answers cannot be compared; what was found is kept. ${namesOn().setup} says more.`,
+      );
     const { interpreter } = lease;
     const deadline = new Deadline(interpreter, signal);
     deadline.allow(timeLimitMs);

@@ -8,9 +8,15 @@ const FORMULA_WORDS = new Set(
 /** Words that make another value of the number before them, wherever they stand: `5 or 6`, `7 out of 12`, `2 million`. */
 const VALUE_WORDS = new Set([
   ...MAGNITUDES,
-  ..."and or to over out plus minus times factorial percent".split(" "),
+  ..."and or to over out plus minus times factorial percent squared cubed".split(" "),
   ..."two three four five six seven eight nine ten eleven twelve".split(" "),
 ]);
+/** Units of two or three letters, and short words between units. Other letters that touch a number are variables. */
+const SHORT_UNITS = new Set(
+  "mm cm dm km nm kg mg ml dl cl kl mL dL kL lb lbs oz ft in yd mi qt pt gal hr hrs min sec ms mph kph kmh rad deg mol Hz kHz MHz GHz Pa kPa kW kWh kJ eV mA mV am pm AM PM USD EUR of an at on per sq cu km2 cm2 m2 m3 cm3".split(
+    " ",
+  ),
+);
 /** Single letters that are units when a space or `\text` sets them apart from the number. */
 const ONE_LETTER_UNITS = new Set("m g s h L l K N J W V A C F".split(" "));
 
@@ -65,8 +71,11 @@ function isUnit(text: string, gap: string): boolean {
   if (words.length === 0 || words.length > 6) return false;
   if (words.some((word) => VALUE_WORDS.has(word.toLowerCase()))) return false;
   if (words.some((word) => FORMULA_WORDS.has(word) && !(marked || words.length > 2))) return false;
-  // Letters that touch the number are a product of variables unless they are a word: `5x`, but `5cm`.
-  return words.every((word) => word.length > 1 || marked || (gap !== "" && ONE_LETTER_UNITS.has(word)));
+  if (marked) return true;
+  // Letters that touch the number are a product of variables unless they are a unit or a word: `5x`, `6xy`, but `5cm`.
+  return gap === ""
+    ? words.every((word) => SHORT_UNITS.has(word) || word.length > 3)
+    : words.every((word) => SHORT_UNITS.has(word) || ONE_LETTER_UNITS.has(word) || word.length > 2);
 }
 
 /** The items of a list written without brackets, split at commas, semicolons, `and`, `or` outside of brackets. */

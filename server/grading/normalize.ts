@@ -24,7 +24,10 @@ const CHARACTERS: readonly (readonly [RegExp, string])[] = [
 /** Words after a number that multiply it: `2 million`, `5 dozen`, `2 thirds`. */
 export const MAGNITUDES: readonly string[] = [
   ..."hundred thousand million billion trillion dozen".split(" ").flatMap((word) => [word, `${word}s`]),
-  ..."half halves thirds fourths fifths tenths hundredths thousandths".split(" "),
+  ..."half halves quarter quarters".split(" "),
+  ..."third fourth fifth sixth seventh eighth ninth tenth hundredth thousandth"
+    .split(" ")
+    .flatMap((word) => [word, `${word}s`]),
 ];
 
 /** A backslash that begins a command: `\\` ends a row of a matrix, and what follows it is no command. */

@@ -172,12 +172,14 @@ export class LazyRuntime {
   async #openPython(): Promise<Python> {
     const key = this.#pythonKey();
     if (this.#python !== null && (this.#python.key === key || this.#users > 1)) return this.#python.done;
-    const old = this.#python;
+    // What is open runs its steps in the Python that goes.
+    const isUsed = this.#open !== null || this.#opening !== null;
+    const ended = isUsed ? this.close() : this.#python?.done.then((python) => python.dispose());
     const { stepTimeoutSeconds, memoryMB } = this.#settings().verifier;
     const limits = { timeLimitMs: stepTimeoutSeconds * 1000, memoryLimitMB: memoryMB };
     const fresh = { key, done: this.#services.openPython(limits) };
     this.#python = fresh;
-    await old?.done.then((python) => python.dispose());
+    await ended;
     return fresh.done;
   }
 

@@ -72,8 +72,10 @@ export class Marks {
       diagnostics: diagnosticsOf(this.#session, document),
     });
     if (this.#outdated.delete(uri)) {
-      if (abilities.refreshLenses) void connection.sendRequest(CodeLensRefreshRequest.type);
-      if (abilities.refreshHints) void connection.languages.inlayHint.refresh();
+      const warn = (error: unknown): void =>
+        connection.console.warn(`The editor did not draw anew: ${String(error)}`);
+      if (abilities.refreshLenses) connection.sendRequest(CodeLensRefreshRequest.type).catch(warn);
+      if (abilities.refreshHints) connection.languages.inlayHint.refresh().catch(warn);
     }
     void connection.sendNotification(SERVER_NOTIFICATIONS.problemsChanged.method, { uri });
   }

@@ -26,7 +26,7 @@ import type { StatusReporter } from "./status.ts";
 import { deleteTraces, exportTraces, fetchTrace, listTraces } from "./stored-traces.ts";
 import { solveText, verifyStep } from "./tool-requests.ts";
 import { removeTrainingEnvironment, trainingSpace } from "./training-space.ts";
-import { verifyStored } from "./verifying.ts";
+import { verifyStored, type Rechecks } from "./verifying.ts";
 
 type Answer<S extends RequestSpec> = (
   params: z.output<S["params"]>,
@@ -37,7 +37,11 @@ type Answer<S extends RequestSpec> = (
 export type RequestHandlers = { readonly [K in keyof typeof REQUESTS]: Answer<(typeof REQUESTS)[K]> };
 
 /** The handlers of one session. */
-export function requestHandlers(session: Session, status: StatusReporter): RequestHandlers {
+export function requestHandlers(
+  session: Session,
+  status: StatusReporter,
+  rechecks: Rechecks,
+): RequestHandlers {
   /** Everything that takes long and that `stopAll` ends besides the searches. */
   const working = new Set<AbortController>();
   const stoppable = async <T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
@@ -48,6 +52,15 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
     } finally {
       working.delete(controller);
     }
+  };
+  /** Ends all that is under way; how much that was. */
+  const stopAll = (): number => {
+    const searches = session.searches.stopAll();
+    rechecks.end();
+    // Whoever lets this reason through has answered that the request was cancelled, which is no failure.
+    const reason = new ResponseError(LSPErrorCodes.RequestCancelled, "all stopped");
+    for (const controller of working) controller.abort(reason);
+    return searches + working.size;
   };
   /** Problems are asked for at every pause in typing: what is in the way of the store is told once, until it is gone. */
   let isTold = false;
@@ -71,13 +84,7 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
   return {
     solve: (params, signal) => solveProblem(session, params, signal),
     cancel: ({ traceId }) => ({ stopped: session.searches.stop(traceId) }),
-    stopAll: () => {
-      const searches = session.searches.stopAll();
-      // Whoever lets this reason through has answered that the request was cancelled, which is no failure.
-      const reason = new ResponseError(LSPErrorCodes.RequestCancelled, "all stopped");
-      for (const controller of working) controller.abort(reason);
-      return { stopped: searches + working.size };
-    },
+    stopAll: () => ({ stopped: stopAll() }),
     resume: (params, signal) => resumeSearch(session, params, signal),
     continue: (params, signal) => continueSearch(session, params, signal),
     useAlternative: (params) => useAlternative(session, params),
@@ -115,7 +122,8 @@ export function requestHandlers(session: Session, status: StatusReporter): Reque
     fetchGpuSupport: (params, signal) => stoppable(signal, (stop) => fetchGpu(session, params, stop)),
     removeGpuSupport: ({ kind }, signal) => removeGpu(session, kind, signal),
     unload: async () => {
-      session.searches.stopAll();
+      // A check whose Python is taken away would call good steps bad.
+      stopAll();
       const before = process.memoryUsage.rss();
       await session.runtime.close();
       status.update();

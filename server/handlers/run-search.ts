@@ -9,6 +9,7 @@ import type { SearchConfig } from "../search/config.ts";
 import type { Earlier } from "../search/continuation.ts";
 import type { SearchProblem } from "../search/services.ts";
 import { startSearch, type RunningSearch } from "../search/solve.ts";
+import type { TraceFiles } from "../traces/files.ts";
 import { Notebook } from "./notebook.ts";
 import {
   beginProgress,
@@ -79,12 +80,14 @@ export async function runSearch(session: Session, task: SearchTask): Promise<Sea
           display.report(0, "waiting for its turn");
           return inTurn(async () => {
             const document = task.uri.startsWith("file:") ? fileURLToPath(task.uri) : task.uri;
-            const training = await (await session.library.files()).trainingMark(document);
+            // The folder may be another one before the search has ended.
+            const files = await session.library.files();
+            const training = await files.trainingMark(document);
             const createdAt = session.services.now().toISOString();
             // Written by a timer, so that the search is there by then.
             const notebook: Notebook = new Notebook(
               () => search.snapshot(),
-              (trace) => writeDown(session, trace),
+              (trace) => writeDown(session, files, trace),
             );
             const search: RunningSearch = startSearch(
               task.problem,
@@ -102,7 +105,7 @@ export async function runSearch(session: Session, task: SearchTask): Promise<Sea
             );
             entry.snapshot = search.snapshot;
             const trace = await watched(session, entry, display, search, notebook);
-            return { kind: "trace", trace, uri: entry.uri, note: await keep(session, trace) };
+            return { kind: "trace", trace, uri: entry.uri, note: await keep(session, files, trace) };
           });
         });
       } catch (error) {
@@ -143,9 +146,8 @@ async function watched(
 }
 
 /** In the journal, in case the process is killed. */
-async function writeDown(session: Session, trace: Trace): Promise<void> {
+async function writeDown(session: Session, { journal }: TraceFiles, trace: Trace): Promise<void> {
   try {
-    const { journal } = await session.library.files();
     await journal.write(trace);
   } catch (error) {
     session.connection.console.warn(`The search ${trace.id} could not be written down: ${String(error)}`);
@@ -153,7 +155,7 @@ async function writeDown(session: Session, trace: Trace): Promise<void> {
 }
 
 /** Stores the trace; what went wrong with that and what to do, else nothing. */
-async function keep(session: Session, trace: Trace): Promise<string> {
+async function keep(session: Session, { journal }: TraceFiles, trace: Trace): Promise<string> {
   try {
     await session.library.append(trace);
   } catch (error) {
@@ -161,7 +163,6 @@ async function keep(session: Session, trace: Trace): Promise<string> {
     return `The search could not be stored (${messageOf(error)}): once the editor is closed or reloaded, it cannot be looked at or gone on with. Free some space or change ${namesOn().dataFolder} before the next one.`;
   }
   try {
-    const { journal } = await session.library.files();
     await journal.forget(trace.id);
   } catch (error) {
     // The next process finds it in the store and forgets it then.

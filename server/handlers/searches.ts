@@ -22,6 +22,8 @@ export interface SearchEntry {
   /** When it began, in milliseconds of the clock. */
   begun: number;
   readonly pending: SearchEvent[];
+  /** Whether it told of its beginning and not yet of its end. */
+  isOpen: boolean;
 }
 
 /** Where news goes. */
@@ -72,6 +74,7 @@ export class Searches {
       snapshot: null,
       begun: 0,
       pending: [],
+      isOpen: false,
     };
     const stop = (): void => entry.controller.abort(signal.reason);
     if (signal.aborted) stop();
@@ -89,7 +92,7 @@ export class Searches {
       );
     } finally {
       signal.removeEventListener("abort", stop);
-      this.#flush(entry);
+      this.#end(entry);
       this.#entries.delete(entry.traceId);
       this.#listener.changed(entry);
     }
@@ -98,6 +101,7 @@ export class Searches {
   /** Takes what a search tells; the client hears of it in bundles. */
   tell(entry: SearchEntry, event: SearchEvent): void {
     entry.pending.push(event);
+    entry.isOpen = event.kind !== "finished";
     if (event.kind === "progress" || event.kind === "finished") {
       const before = entry.progress?.best;
       entry.progress = event.progress;
@@ -135,6 +139,13 @@ export class Searches {
     for (const entry of this.#entries.values())
       if (entry.uri === from || entry.uri.startsWith(`${from}/`))
         entry.uri = `${to}${entry.uri.slice(from.length)}`;
+  }
+
+  /** The last news. A search that broke off could not tell of its end itself. */
+  #end(entry: SearchEntry): void {
+    this.#flush(entry);
+    const { traceId, uri, problemHash, rate, isOpen } = entry;
+    if (isOpen) this.#listener.news({ traceId, uri, problemHash, events: [], rate, ended: true });
   }
 
   #flush(entry: SearchEntry): void {

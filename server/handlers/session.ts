@@ -14,6 +14,8 @@ export interface ClientAbilities {
   readonly versionedEdits: boolean;
   readonly workDoneProgress: boolean;
   readonly configuration: boolean;
+  /** Can be asked to tell of changed settings. */
+  readonly registersConfiguration: boolean;
   readonly refreshLenses: boolean;
   readonly refreshHints: boolean;
 }

@@ -4,6 +4,7 @@ import path from "node:path";
 import type * as z from "zod";
 import { messageOf } from "../errors.ts";
 import type { EditOutcome } from "../protocol/places.ts";
+import { isSamePath } from "../protocol/paths.ts";
 import type { REQUESTS, ResultOf, TraceSelection } from "../protocol/requests.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { Session } from "./session.ts";
@@ -48,7 +49,7 @@ export async function exportTraces(
   { selection, path: target, overwrite }: z.output<typeof REQUESTS.exportTraces.params>,
 ): Promise<EditOutcome> {
   const { store, folder } = await session.library.files();
-  const isOwn = path.dirname(path.resolve(target)) === path.resolve(folder);
+  const isOwn = isSamePath(path.dirname(path.resolve(target)), folder);
   const { traces, bad } = await store.query();
   const picked = traces.filter(selects(selection));
   try {

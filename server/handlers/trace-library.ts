@@ -9,6 +9,8 @@ export class TraceLibrary {
   readonly #recovered: (ids: readonly string[]) => void;
   /** The traces last asked for, oldest first. */
   readonly #traces = new Map<string, Trace>();
+  /** Those that could not be stored: here is all there is of them, wherever the store is by now. */
+  readonly #unstored = new Map<string, Trace>();
   /** Traces that the store did not have, and at which revision. */
   readonly #missing = new Map<string, string>();
   #files: Promise<TraceFiles> | null = null;
@@ -52,7 +54,7 @@ export class TraceLibrary {
   }
 
   async find(id: string): Promise<Trace | null> {
-    const known = this.#traces.get(id);
+    const known = this.#traces.get(id) ?? this.#unstored.get(id);
     if (known !== undefined) return known;
     const { store, revision } = await this.files();
     const now = await revision();
@@ -65,11 +67,13 @@ export class TraceLibrary {
 
   /** Stores a search durably. */
   async append(trace: Trace): Promise<void> {
+    // Where it cannot be stored, it can be looked at, inserted and gone on with as long as this process is here.
+    this.#unstored.set(trace.id, trace);
     const { store, revision } = await this.files();
     const wasCurrent = (await revision()) === this.#revision;
-    // Before it is stored: where it cannot be, it can be looked at, inserted and gone on with as long as it is here.
-    this.#keep(trace);
     await store.append(trace);
+    this.#unstored.delete(trace.id);
+    this.#keep(trace);
     if (wasCurrent) this.#revision = await revision();
     const summary = summarise(trace);
     this.#newest = new Map([...this.#newest, [trace.problem.id, summary]]);

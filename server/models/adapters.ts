@@ -148,8 +148,19 @@ export async function removeAdapter(
     if (inUse(lineage, entry.role, entry.base.sha256) === id) return { kind: "adapter-in-use", id };
     const left = lineage.entries.filter((other) => other !== entry);
     if (!left.some(({ file }) => file === entry.file)) await rm(adapterPath(home, entry), { force: true });
-    return { ...lineage, entries: left, uses: lineage.uses.filter(({ adapter }) => adapter !== id) };
+    const uses = lineage.uses.filter(({ adapter }) => adapter !== id);
+    return {
+      ...lineage,
+      entries: left,
+      uses: uses.filter((use, index) => isChange(uses.slice(0, index), use)),
+    };
   });
+}
+
+/** Whether a use puts another adapter to use than the one before it: rolling back something else does nothing. */
+function isChange(before: Lineage["uses"], { role, baseSha256, adapter }: Lineage["uses"][number]): boolean {
+  const last = before.findLast((use) => use.role === role && use.baseSha256 === baseSha256);
+  return last?.adapter !== adapter;
 }
 
 /** The words for a person. */

@@ -48,12 +48,17 @@ export class CheckedFiles {
    * @throws the signal's reason when it is aborted, and the file system's errors about the file itself.
    */
   async sha256(file: string, signal: AbortSignal, onBytes?: (bytes: number) => void): Promise<string> {
-    const { size, mtimeMs } = await stat(file);
-    const known = await this.#recall(file);
-    if (known?.size === size && known.mtimeMs === mtimeMs) return known.sha256;
-    const sha256 = await sha256OfFile(file, signal, onBytes);
-    await this.remember(file, sha256);
-    return sha256;
+    for (;;) {
+      const { size, mtimeMs } = await stat(file);
+      const known = await this.#recall(file);
+      if (known?.size === size && known.mtimeMs === mtimeMs) return known.sha256;
+      const sha256 = await sha256OfFile(file, signal, onBytes);
+      const after = await stat(file);
+      // Else another file took its place while it was read.
+      if (after.size !== size || after.mtimeMs !== mtimeMs) continue;
+      await this.remember(file, sha256);
+      return sha256;
+    }
   }
 
   /** Stores what is known about a file. A data folder that cannot be written only costs the next check its time. */

@@ -298,7 +298,9 @@ class Manager implements ModelManager {
     const ensured = await ensureAsset(base.id, base, this.#context, { signal, own: file });
     if (ensured.kind === "failed") return failed(ensured.reason);
     const inUse = base.sha256 === this.defaultBase()?.sha256 ? await this.idInUse("policy") : null;
-    return { kind: "installed", id: id ?? inUse ?? base.id, models, path: ensured.path };
+    const used = id ?? inUse ?? base.id;
+    const { role: usedAs = "policy" } = this.#entries.find((entry) => entry.id === used) ?? {};
+    return { kind: "installed", id: used, role: usedAs, models, path: ensured.path };
   }
 
   /** The manifest's entry whose file this is, by size and SHA-256. What cannot be read is none: adding it tells why. */

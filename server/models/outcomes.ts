@@ -137,6 +137,7 @@ export type Addition =
   | {
       readonly kind: "installed";
       readonly id: string;
+      readonly role: "policy" | "ppm";
       readonly models: readonly string[];
       readonly path: string;
     }

@@ -6,3 +6,13 @@ import path from "node:path";
 export function expandHome(written: string, home: string = homedir()): string {
   return /^~(?:$|[/\\])/u.test(written) ? path.join(home, written.slice(1)) : written;
 }
+
+/** Whether two paths name the same place, as far as their texts say: Windows does not tell case apart. */
+export function isSamePath(
+  one: string,
+  other: string,
+  platform: NodeJS.Platform = process.platform,
+): boolean {
+  const [a, b] = [path.resolve(one), path.resolve(other)];
+  return platform === "win32" ? a.toLowerCase() === b.toLowerCase() : a === b;
+}

@@ -124,6 +124,8 @@ export const SearchNews = z.object({
   ...SearchIdentity.shape,
   events: z.array(SearchEvent),
   rate: SearchRate.nullable(),
+  /** On the last news of a search that broke off and could not tell of its end. */
+  ended: z.literal(true).optional(),
 });
 export type SearchNews = z.infer<typeof SearchNews>;
 

@@ -29,14 +29,16 @@ export function plainValue(line: string): string | null {
 
 /**
  * A decimal with all the digits of a floating-point number is the fraction it was rounded from, where there is a simple
- * one: `0.3333333333333333` is 1/3. Else rounding noise is no part of an answer, and ten significant digits are kept.
+ * one: `0.3333333333333333` is 1/3. Else rounding noise is no part of an answer: ten significant digits are kept, and of a
+ * large number two places behind the point.
  */
 function tidyDecimal(text: string): string {
   const tidied = text.replace(/\.0+$/u, "");
   const digits = text.replace(/^-?0*\.?0*/u, "").replace(".", "");
   if (digits.length < FLOAT_DIGITS || !tidied.includes(".")) return tidied;
   const value = Number(text);
-  const short = plain(Number(value.toPrecision(10)), text);
+  const whole = /^-?(\d+)/u.exec(text)?.[1]?.length ?? 0;
+  const short = plain(Number(value.toPrecision(Math.min(17, Math.max(10, whole + 2)))), text);
   if (short.length <= SHORT_DECIMAL) return short;
   return simpleFraction(value) ?? (digits.length > FLOAT_DIGITS ? short : text);
 }

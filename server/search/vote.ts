@@ -72,7 +72,7 @@ export class AnswerGroups {
       .map((group) => group.filter(mayVote))
       .filter((group) => group.length > 0)
       .map((group) => {
-        const best = group.reduce((a, b) => (rank(b) > rank(a) ? b : a));
+        const best = group.reduce((a, b) => (rank(b, hasPpm) > rank(a, hasPpm) ? b : a));
         return {
           vote: {
             answer: best.answer ?? "",
@@ -80,7 +80,7 @@ export class AnswerGroups {
             count: sumArrivals(group),
             weight: group.reduce((sum, node) => sum + (weights.get(node) ?? 0), 0),
           },
-          worth: worth(best),
+          worth: worth(best, hasPpm),
         };
       })
       .sort((a, b) => b.vote.weight - a.vote.weight || b.vote.count - a.vote.count || b.worth - a.worth)
@@ -111,17 +111,21 @@ export function backupRule(config: SearchConfig, groups: AnswerGroups): BackupRu
   };
 }
 
-/** Orders the trajectories of one group: by PPM, else by how often they were reached and how likely they are. */
-function rank(node: SearchNode): number {
-  return node.ppm ?? node.arrivals + worth(node);
+/**
+ * Orders the trajectories of one group: by PPM, else by how often they were reached and how likely they are. Where others
+ * are scored, one that is not (a stop in the middle, a program too long) comes last, as in the weights.
+ */
+function rank(node: SearchNode, hasPpm: boolean): number {
+  return hasPpm ? worth(node, true) : node.arrivals + worth(node, false);
 }
 
 /**
  * How good a trajectory is by itself: its PPM score, else how likely the step before the answer was, by the mean
  * log-probability of its tokens. Not the answer's own, which is copied from the output where a model wrote it.
  */
-function worth(node: SearchNode): number {
-  return node.ppm ?? Math.exp(node.parent?.logProb?.mean ?? node.logProb?.mean ?? 0);
+function worth(node: SearchNode, hasPpm: boolean): number {
+  if (hasPpm) return node.ppm ?? -1;
+  return Math.exp(node.parent?.logProb?.mean ?? node.logProb?.mean ?? 0);
 }
 
 function sumArrivals(nodes: readonly SearchNode[]): number {

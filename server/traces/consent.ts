@@ -6,6 +6,7 @@ import * as z from "zod";
 import { parseJson } from "../json.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { UNSTOPPED, withLock } from "../lock.ts";
+import { isSamePath } from "../protocol/paths.ts";
 import type { Trace } from "../protocol/trace.ts";
 
 /** `consent.json` in the folder of the traces. */
@@ -64,7 +65,7 @@ export function decide(consent: Consent, agreed: boolean, now: Date): Consent {
 /** Leaves a file out, or takes it in again. */
 export function optOut(consent: Consent, file: string, isOut: boolean): Consent {
   const absolute = path.resolve(file);
-  const others = consent.optedOut.filter((other) => other !== absolute);
+  const others = consent.optedOut.filter((other) => !isSamePath(other, absolute));
   return { ...consent, optedOut: isOut ? [...others, absolute] : others };
 }
 
@@ -75,16 +76,17 @@ export function optOut(consent: Consent, file: string, isOut: boolean): Consent 
 export function renameOptedOut(consent: Consent, from: string, to: string): Consent {
   const [before, after] = [path.resolve(from), path.resolve(to)];
   const added = consent.optedOut
-    .filter((file) => file === before || file.startsWith(`${before}${path.sep}`))
+    .filter((file) => isSamePath(file.slice(0, before.length), before))
+    .filter((file) => file.length === before.length || file.charAt(before.length) === path.sep)
     .map((file) => `${after}${file.slice(before.length)}`)
-    .filter((file) => !consent.optedOut.includes(file));
+    .filter((file) => !consent.optedOut.some((other) => isSamePath(other, file)));
   return added.length === 0 ? consent : { ...consent, optedOut: [...consent.optedOut, ...added] };
 }
 
 /** What a trace of a document's problem says about training on it. */
 export function trainingMark(reading: ConsentReading, file: string): NonNullable<Trace["training"]> {
   if (reading.kind === "bad") return "not-agreed";
-  if (reading.consent.optedOut.includes(path.resolve(file))) return "opted-out";
+  if (reading.consent.optedOut.some((other) => isSamePath(other, file))) return "opted-out";
   return reading.consent.agreed ? "agreed" : "not-agreed";
 }
 

@@ -118,6 +118,15 @@ describe("from a stored trace", () => {
     expect(await view.page.locator(".strategies").count()).toBe(0);
   });
 
+  it("keeps the keyboard's focus in the inspector when the button that has it goes away", async () => {
+    await show();
+    await view.send({ kind: "select", session: "s1", node: chosenStep?.id, focus: false });
+    await view.page.getByRole("button", { name: "Pin", exact: true }).focus();
+    await view.send({ kind: "select", session: "s1", node: 0, focus: false });
+    await view.page.getByRole("button", { name: "Pin", exact: true }).waitFor({ state: "detached" });
+    expect(await view.page.evaluate(() => document.activeElement?.className)).toBe("inspector");
+  });
+
   it("accounts for time and tokens, and compares searches", async () => {
     await show();
     await view.send({ kind: "compare", session: "s1", traces: [trace, recorded("greedy")] });

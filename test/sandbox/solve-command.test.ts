@@ -8,7 +8,7 @@ import { ENDPOINT_KEY } from "../../server/protocol/endpoint.ts";
 import { Trace } from "../../server/protocol/trace.ts";
 import { MARK } from "../../server/search/grammar.ts";
 import { createTraceStore } from "../../server/traces/store.ts";
-import { runCommand, type OnOutput, type Ran } from "../support/command.ts";
+import { runCommand, type OnOutput, type Ran, type Reader } from "../support/command.ts";
 import {
   endpointServer,
   json,
@@ -44,7 +44,7 @@ interface Desk {
   /** Solves the file. No key is in the environment unless one is given. */
   solve(
     args: readonly string[],
-    options?: { readonly key?: string; readonly onOutput?: OnOutput },
+    options?: { readonly key?: string; readonly onOutput?: OnOutput; readonly reader?: Reader },
   ): Promise<Ran>;
   text(): string;
   traces(): Promise<readonly Trace[]>;
@@ -58,8 +58,8 @@ function desk(text = TEXT): Desk {
   const home = path.join(folder, "home");
   return {
     home,
-    solve: (args, { key = "", onOutput } = {}) =>
-      runCommand(home, ["solve", file, ...args], onOutput, { [ENDPOINT_KEY]: key }),
+    solve: (args, { key = "", onOutput, reader } = {}) =>
+      runCommand(home, ["solve", file, ...args], onOutput, { [ENDPOINT_KEY]: key }, reader),
     text: () => readFileSync(file, "utf8"),
     traces: async () => (await createTraceStore(storeOf(home)).query()).traces,
   };
@@ -68,6 +68,23 @@ function desk(text = TEXT): Desk {
 function storeOf(home: string): string {
   return path.join(home, "traces", "traces.jsonl");
 }
+
+describe("a reader that goes away", () => {
+  it("ends a command that has nothing to lose without a word", async () => {
+    const { home } = desk();
+    const ran = await runCommand(home, ["models", "list"], undefined, {}, "closed");
+    expect(ran).toEqual({ code: EXIT.ok, out: "", err: "" });
+  });
+
+  it("stops a solve, which keeps what it found", async () => {
+    await using server = await endpointServer(multiplies);
+    const here = desk(TWO);
+    const args = ["--endpoint", server.url, "--concurrency", "1", "--budget", "60", "--settle", "1"];
+    const ran = await here.solve(args, { reader: "closed" });
+    expect([ran.code, ran.err]).toEqual([EXIT.cancelled, expect.not.stringContaining("bug")]);
+    expect((await here.traces()).length).toBeGreaterThan(0);
+  });
+});
 
 describe("rstar solve with a server's model", () => {
   it("shows steps and answer, writes them below the problem, and leaves the key nowhere", async () => {

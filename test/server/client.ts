@@ -148,6 +148,7 @@ export class TestClient {
       capabilities: {
         workspace: {
           configuration: true,
+          didChangeConfiguration: { dynamicRegistration: true },
           workspaceEdit: { documentChanges: this.#options.versionedEdits ?? true },
           codeLens: { refreshSupport: true },
           inlayHint: { refreshSupport: true },

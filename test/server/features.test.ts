@@ -268,6 +268,30 @@ describe("a changed document", () => {
 });
 
 describe("checking again", () => {
+  it("ends when the models are unloaded, and calls no step bad for it", async () => {
+    const services = fakeServices(scriptedPolicy(multiply));
+    let checks = 0;
+    const sandbox: typeof services.sandbox = {
+      run: async (state, step, signal, options) => {
+        if (checks === 0) return services.sandbox.run(state, step, signal, options);
+        checks++;
+        return new Promise((_, reject) => {
+          signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+        });
+      },
+    };
+    const editor = await solved({ services: { ...services, sandbox } });
+    checks = 1;
+    const checking = editor.ask("verify", { uri: URI });
+    await until(() => checks > 1);
+    await editor.ask("unload", {});
+    expect(await checking).toMatchObject({
+      kind: "not-done",
+      message: expect.stringContaining("Stopped") as string,
+    });
+    expect((await editor.problems(URI))[0]?.steps.map((step) => step.checks)).toEqual([null, null]);
+  });
+
   it("says that the steps run as stored, and marks one that no longer does", async () => {
     const editor = await solved();
     expect(await editor.ask("verify", { uri: URI })).toMatchObject({

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import {
   createProtocolConnection,
+  ResponseError,
   StreamMessageReader,
   StreamMessageWriter,
   type CodeLens,
@@ -86,6 +87,36 @@ it("starts, shows its lenses, asks before a download, and leaves nothing behind"
   expect(asked).toHaveLength(1);
   expect(asked[0]).toMatch(/not on this machine.*MB/u);
   expect(shown.at(-1)).toContain("Nothing was downloaded");
+  await editor.sendRequest("shutdown");
+  await editor.sendNotification("exit");
+  expect(await exited).toBe(0);
+});
+
+it("goes on in an editor that refuses to register anything or to draw anew", async () => {
+  const refuse = (): never => {
+    throw new ResponseError(-32_601, "no such method");
+  };
+  editor.onRequest("workspace/configuration", () => [null]);
+  editor.onRequest("client/registerCapability", refuse);
+  editor.onRequest("workspace/codeLens/refresh", refuse);
+  await editor.sendRequest("initialize", {
+    processId: process.pid,
+    rootUri: null,
+    capabilities: {
+      workspace: {
+        configuration: true,
+        didChangeConfiguration: { dynamicRegistration: true },
+        codeLens: { refreshSupport: true },
+      },
+    },
+  });
+  const drawn = new Promise((resolve) => editor.onNotification("rstar/problemsChanged", resolve));
+  await editor.sendNotification("initialized", {});
+  await editor.sendNotification("textDocument/didOpen", {
+    textDocument: { uri: URI, languageId: "markdown", version: 1, text: TEXT },
+  });
+  await drawn;
+  expect(await editor.sendRequest("textDocument/codeLens", { textDocument: { uri: URI } })).toHaveLength(1);
   await editor.sendRequest("shutdown");
   await editor.sendNotification("exit");
   expect(await exited).toBe(0);

@@ -15,12 +15,16 @@ export interface Ran {
 /** Sees all that was said, on standard error and then on standard output, as it grows, and may signal the process. */
 export type OnOutput = (text: string, kill: (signal: NodeJS.Signals) => void) => void;
 
+/** Whether anybody reads the command's standard output, as the program behind a `|` does until it ends. */
+export type Reader = "open" | "closed";
+
 /** Runs the command with `home` as its data folder; `environment` adds to this process's own. */
 export function runCommand(
   home: string,
   args: readonly string[],
   onOutput?: OnOutput,
   environment: NodeJS.ProcessEnv = {},
+  reader: Reader = "open",
 ): Promise<Ran> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [CLI, ...args], {
@@ -30,6 +34,7 @@ export function runCommand(
     let out = "";
     let err = "";
     const told = (): void => onOutput?.(err + out, (signal) => child.kill(signal));
+    if (reader === "closed") child.stdout.destroy();
     child.stdout.on("data", (chunk: Buffer) => {
       out += chunk.toString();
       told();

@@ -96,10 +96,7 @@ async function takeTurn(
   if (end.kind === "out-of-time") attempt = { ...attempt, answer: null };
   const verdict = async (mode: GradingMode): Promise<Turn["strict"]> => {
     if (attempt.answer === null) return "no-answer";
-    const { kind, how } = await options.grader.equivalent(problem.answer, attempt.answer, mode, signal);
-    if (how === "no interpreter")
-      throw new Error("Python for grading could not be started: run `npm run build` first.");
-    return kind;
+    return (await options.grader.equivalent(problem.answer, attempt.answer, mode, signal)).kind;
   };
   try {
     return turn({

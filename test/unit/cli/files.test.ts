@@ -73,6 +73,16 @@ describe("a solution is written", () => {
     expect(await readFile(file, "utf8")).toMatch(/^Some words before\./u);
   });
 
+  it("below its own problem where another one has the same text", async () => {
+    const [first, second] = await problemsOf(
+      "# Problem 1\n\nWhat is 1 + 1?\n\n# Problem 2\n\nWhat is 1 + 1?\n",
+    );
+    expect(second.hash).toBe(first.hash);
+    await writeSolution(file, second, solutionOf(second, "2"));
+    const { problems } = await readProblems(file);
+    expect(problems.map((problem) => problem.solution?.traceId)).toEqual([undefined, "t2"]);
+  });
+
   it("leaving no other file behind, and the byte order mark and line endings as they were", async () => {
     const [first] = await problemsOf(`\uFEFF${TWO.replaceAll("\n", "\r\n")}`);
     await writeSolution(file, first, solutionOf(first, "2"));

@@ -285,6 +285,21 @@ describe("a solution that a person changed", () => {
     expect(removeSolution(plain, problemOf(plain))).toBeNull();
   });
 
+  it("keeps notes of several paragraphs within the quote that they are in", () => {
+    const quoted = "> ## Problem 1\n> What?\n>\n> ## Problem 2\n> And what?\n";
+    const noted = solve(quoted).replace("> **Step 2", "> First.\n>\n> Second.\n>\n> **Step 2");
+    const edit = removeSolution(noted, problemOf(noted));
+    for (const text of [solve(noted), edit === null ? "" : applyEdit(noted, edit)]) {
+      expect(text).toContain("> First.\n>\n> Second.");
+      expect(
+        text
+          .split("\n")
+          .slice(0, -1)
+          .every((line) => line.startsWith(">")),
+      ).toBe(true);
+    }
+  });
+
   it("keeps a person's note between a fence that lost its closing line and the next one", () => {
     const text = SOLVED.replace("print(total)\n```", "print(total)").replace(
       "Printed: `4`\n",

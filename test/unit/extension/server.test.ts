@@ -6,7 +6,7 @@ import type { ProblemLists } from "../../../src/problem-lists.ts";
 import { shown } from "./fake-vscode.ts";
 import * as vscode from "./fake-vscode.ts";
 
-const State = { Stopped: 1, Running: 2, Starting: 3 };
+const State = { Stopped: 1, Running: 2, Starting: 3, StartFailed: 4 };
 
 /** In the place of the language client: starts and answers as the test says. */
 class FakeClient {
@@ -37,6 +37,10 @@ class FakeClient {
     await Promise.resolve();
     if (!FakeClient.canStart) throw new Error("no such program");
     this.become(State.Running);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.reject(new Error("Stopping the server timed out"));
   }
 
   async sendRequest(): Promise<unknown> {
@@ -128,6 +132,35 @@ it("a fourth crash within minutes is the last: nothing says that it is being res
   FakeClient.made[0]?.crash();
   expect([server.state, server.hasFailed]).toEqual(["stopped", true]);
   expect(shown.at(-1)?.text).toContain("was not started again");
+});
+
+it("one that never ran is not started again by itself, nor one that fails while it is", async () => {
+  FakeClient.canStart = false;
+  await server.start();
+  expect(FakeClient.made[0]?.closed().action).toBe("stay");
+  FakeClient.canStart = true;
+  await server.start();
+  const [, client] = FakeClient.made;
+  expect(client?.closed().action).toBe("restart");
+  client?.become(State.Stopped);
+  client?.become(State.Starting);
+  client?.become(State.StartFailed);
+  expect([server.state, server.hasFailed]).toEqual(["stopped", true]);
+  expect(shown.at(-1)?.text).toContain("could not be started");
+  // Whatever it does now, it is given up.
+  client?.become(State.Starting);
+  expect([server.state, client?.closed().action]).toEqual(["stopped", "stay"]);
+});
+
+it("a server that had to be killed leaves nobody waiting for its answer", async () => {
+  await server.start();
+  const asked = vi.fn(() => new Promise(() => undefined));
+  FakeClient.answer = asked;
+  const answer = server.ask("status", {});
+  await vi.waitFor(() => expect(asked).toHaveBeenCalled());
+  await server.stop();
+  expect(await answer).toBeNull();
+  expect(shown).toEqual([]);
 });
 
 describe("a document with a stored solution", () => {

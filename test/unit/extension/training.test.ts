@@ -17,11 +17,14 @@ let outcomes: RunOutcome[] = [];
 const asked: unknown[] = [];
 const said: { readonly text: string; readonly detail: string; readonly ways: readonly string[] }[] = [];
 let presses: (string | undefined)[] = [];
+/** Whether the server can be started, and the person has pressed Cancel by then. */
+let [runs, isCancelled] = [true, false];
 
 const parts = {
   context: { extensionUri: vscode.Uri.parse("file:///extension") },
   dashboard: { show: () => undefined },
   server: {
+    start: () => Promise.resolve(runs),
     ask: (name: string): Promise<unknown> =>
       Promise.resolve(
         name === "consent"
@@ -45,10 +48,14 @@ function choose(source: string): void {
 
 beforeEach(() => {
   asked.length = said.length = executed.length = 0;
+  [runs, isCancelled] = [true, false];
   choose("own");
   Object.assign(vscode.window, {
     withProgress: (_: unknown, work: (progress: object, token: object) => unknown) =>
-      work({ report: () => undefined }, { onCancellationRequested: () => undefined }),
+      work(
+        { report: () => undefined },
+        { onCancellationRequested: () => undefined, isCancellationRequested: isCancelled },
+      ),
     showInformationMessage: (text: string, ...rest: readonly unknown[]) => {
       const [options] = rest as readonly [{ readonly detail?: string } | string | undefined];
       const detail = typeof options === "object" ? (options.detail ?? "") : "";
@@ -96,4 +103,13 @@ test("of another file's traces the store is not offered in their place", async (
   await fineTune(parts);
   await vi.waitFor(() => expect(said).toHaveLength(1));
   expect(said[0]?.ways).toEqual(["Manage Collected Traces…"]);
+});
+
+test("what is cancelled while the server starts is not begun, and a server that does not start ended no training", async () => {
+  isCancelled = true;
+  expect(await fineTune(parts)).toBeNull();
+  [runs, isCancelled] = [false, false];
+  expect(await fineTune(parts)).toBeNull();
+  await setImmediate();
+  expect([asked, said]).toEqual([[], []]);
 });

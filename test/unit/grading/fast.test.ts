@@ -166,6 +166,10 @@ describe("leniently", () => {
     ["12 \\text{ percent}", "0.12"],
     ["5 m/s^2", "5 m s^{-2}"],
     ["5 m2", "5"],
+    ["5cm", "5"],
+    ["3hours", "3"],
+    ["7 oz of tea", "7"],
+    ["2 sq ft", "2"],
   ])("%s and %s are equal", (a, b) => {
     expect(kindOf(a, b, "lenient")).toBe("equal");
   });
@@ -205,6 +209,15 @@ describe("leniently", () => {
     ["2 \\text{ million}", "2"],
     ["5 dozen", "5"],
     ["2 thirds", "2"],
+    ["1 third", "1"],
+    ["5 sixths", "5"],
+    ["3 quarters", "3"],
+    ["5 squared", "5"],
+    ["6xy", "6"],
+    ["6xy", "6yz"],
+    ["6 xy", "6"],
+    ["\\frac{1}{2}bh", "\\frac{1}{2}"],
+    ["3ab^2", "3"],
     ["6 plus 7", "6"],
     ["10 minus x", "10"],
     ["3 times x", "3"],

@@ -113,6 +113,14 @@ test("opens the models anew when an adapter was adopted, and never under a searc
   expect(log.slice(2)).toEqual(["runtime closed", "python closed", "python 5000", "open default"]);
 });
 
+test("other limits for Python close the models that run their steps in the old one", async () => {
+  const runtime = lazy();
+  await use(runtime);
+  settings = { ...settings, verifier: { ...settings.verifier, stepTimeoutSeconds: 9 } };
+  await runtime.withPython(() => use(runtime));
+  expect(log.slice(2)).toEqual(["runtime closed", "python 9000", "python closed", "open default"]);
+});
+
 test("a search that is stopped while the model loads ends at once, and the loading goes on for the next", async () => {
   let finish: () => void = () => undefined;
   opening = () => new Promise((resolve) => (finish = () => resolve(ready())));

@@ -129,6 +129,17 @@ describe("removing", () => {
   });
 });
 
+describe("rolling back past one that was removed", () => {
+  test("goes to what was in use before, and not to the same one again", async () => {
+    const home = temporaryFolder();
+    for (const id of ["a", "b"]) await add(home, id);
+    for (const id of ["a", "b", "a"]) await use(home, id);
+    await removeAdapter(home, "b", never());
+    const lineage = lineageOf(await rollBack(home, "policy", never()));
+    expect(inUse(lineage, "policy", BASE.sha256)).toBeUndefined();
+  });
+});
+
 describe("the list of models", () => {
   const trained = async ({ manager }: ReturnType<typeof setUp>) =>
     (await manager.list()).models.filter(({ origin }) => origin === "trained");

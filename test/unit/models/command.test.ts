@@ -90,7 +90,7 @@ test("adding a file of the list names the models whose file it is, and how to us
   printed = "";
   await run(manager, "add", brought, "--json");
   expect(JSON.parse(printed)).toEqual({
-    ...{ kind: "installed", id: "tiny", models: ["tiny", "verdict"], path: file },
+    ...{ kind: "installed", id: "tiny", role: "policy", models: ["tiny", "verdict"], path: file },
   });
 });
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { downloadFromHub, type HubRequest } from "../../../server/engine/hub.ts";
+import { downloadFromHub, hubAddress, type HubRequest } from "../../../server/engine/hub.ts";
 import { never, startProgram } from "./helpers.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
@@ -85,6 +85,18 @@ test("no credentials are sent, not even where the hub refuses what comes without
 test("a hub that does not exist is given up at once", async () => {
   const { outcome } = ask("http://127.0.0.1:9");
   expect(await outcome).toMatchObject({ kind: "failed", reason: "unreachable" });
+});
+
+test("an address that is none is a hub that cannot be reached; an empty one is none at all", async () => {
+  expect(await ask("hf-mirror.example").outcome).toMatchObject({
+    kind: "failed",
+    reason: "unreachable",
+    detail: expect.stringContaining("hf-mirror.example") as string,
+  });
+  vi.stubEnv("MODEL_ENDPOINT", "");
+  vi.stubEnv("HF_ENDPOINT", "");
+  onTestFinished(() => void vi.unstubAllEnvs());
+  expect(hubAddress("hf:o/r/f.gguf")).toMatch(/^https:\/\/.*\/o\/r\/resolve\/main\/f\.gguf$/u);
 });
 
 test("a hub that accepts the connection and never answers is given up after the limit", async () => {

@@ -49,7 +49,7 @@ function brought(name = "My Download (1).gguf"): string {
 }
 
 const shared = { manifest: tinyManifest({}, [VERDICT]), fetchers: { wheels: forbidden } };
-const installed = { kind: "installed", id: "tiny", models: ["tiny", "verdict"] };
+const installed = { kind: "installed", id: "tiny", role: "policy", models: ["tiny", "verdict"] };
 const refuse = (code: string) => () => {
   throw fileSystemError(code);
 };

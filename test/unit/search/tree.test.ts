@@ -145,6 +145,18 @@ describe("groups that an earlier search found", () => {
   });
 });
 
+describe("a trajectory that was not scored", () => {
+  it("does not stand for its group where another one was", () => {
+    const tree = new Tree();
+    const groups = new AnswerGroups({ equivalent: () => Promise.reject(new Error("compared")) });
+    const scored = answer(tree, step(tree, tree.root, "p", -3), "a", 1);
+    const stopped = answer(tree, step(tree, tree.root, "q", -0.1), "a", 2);
+    scored.ppm = -0.5;
+    groups.adopt([[stopped, scored]]);
+    expect(groups.votes(16)[0]?.nodes).toEqual([scored.id, stopped.id]);
+  });
+});
+
 describe("a tie of the vote", () => {
   /** The groups of answers below programs of these likelihoods, each reached so often. */
   function winner(

@@ -226,7 +226,7 @@ class Training:
         batch = self._batch(self._step)
         weight = weight_of(batch)
         # Dropout depends on the step and not on what was before, so that a resumed run draws the same.
-        torch.manual_seed((job.seed * 1_000_003 + self._step) * 1_009 + workers.index)
+        torch.manual_seed(((job.seed * 1_000_003 + self._step) * 1_009 + workers.index) % 2**63)
         rate = learning_rate(job.hyper, self._step + 1, self._steps)
         for group in optimizer.param_groups:
             group["lr"] = rate
