@@ -35,8 +35,9 @@ export function isProblemItem(argument: unknown): argument is ProblemItem {
 }
 
 /**
- * The problem meant. Text that is selected outside the known problems is one of its own. Where no text editor is active (a custom editor, a view),
- * the person picks one of the document's problems. Null when there is none or nothing was picked; that was said.
+ * The problem meant. Text that is selected outside the known problems is one of its own. Where no text editor is active
+ * (a custom editor, a view), the person picks one of the document's problems. Null when there is none or nothing was
+ * picked; that was said.
  */
 export async function resolvePlace(argument: unknown, lists: ProblemLists): Promise<ProblemPlace | null> {
   if (isProblemItem(argument)) {

@@ -43,7 +43,10 @@ export async function solveProblemWith(parts: Parts, argument: unknown): Promise
   return await search(parts, { kind: "solve", params: { ...place, overrides } });
 }
 
-/** Stops the search named, or lets the person choose where it is not the only one. A second time offers to restart the server. */
+/**
+ * Stops the search named, or lets the person choose where it is not the only one. A second time offers to restart the
+ * server.
+ */
 export async function stop(parts: Parts, traceId: string | undefined): Promise<void> {
   const id = traceId ?? (await chooseSearch(parts));
   if (id === undefined) return;

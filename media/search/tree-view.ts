@@ -1,5 +1,5 @@
 /** The tree on the page: draws what its window shows, handles pointer and keyboard, keeps one node focusable. */
-import { h, svg } from "../shared/dom.ts";
+import { focusIn, h, svg } from "../shared/dom.ts";
 import { cull } from "./cull.ts";
 import { find, move } from "./keyboard.ts";
 import { layoutOutline, layoutTree, type Layout } from "./layout.ts";
@@ -119,7 +119,7 @@ export class TreeView {
     let isFocusLost = false;
     for (const [id, element] of this.#elements)
       if (!stay.has(id)) {
-        isFocusLost ||= document.activeElement === element;
+        isFocusLost ||= focusIn(element) !== null;
         element.remove();
         this.#elements.delete(id);
       }

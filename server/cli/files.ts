@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import type { Command } from "commander";
 import writeFileAtomic from "write-file-atomic";
 import { decode, encode } from "../document/decode.ts";
-import { findProblems, type Problem, type ProblemOptions } from "../document/problems.ts";
+import { findAgain, findProblems, type Problem, type ProblemOptions } from "../document/problems.ts";
 import { applyEdit, insertSolution } from "../document/edit.ts";
 import type { Solution } from "../document/solution.ts";
 import { codeOf } from "../errors.ts";
@@ -68,8 +68,7 @@ export async function writeSolution(
   try {
     return await withLock(real, UNSTOPPED, async (): Promise<Written> => {
       const { text, bom } = await readText(file);
-      const same = findProblems(text, options).problems.filter(({ hash }) => hash === problem.hash);
-      const now = same.find(({ index }) => index === problem.index) ?? same[0];
+      const now = findAgain(findProblems(text, options).problems, problem);
       if (now === undefined) return aside(`Problem ${problem.index} of ${file} was changed meanwhile`);
       const edited = applyEdit(text, insertSolution(text, now, solution));
       await writeFileAtomic(file, Buffer.from(encode(edited, bom)));

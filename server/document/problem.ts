@@ -100,3 +100,15 @@ export const DEFAULT_PROBLEM_OPTIONS: Required<ProblemOptions> = {
   solutions: ["Solution", "Answer", "Proof", "Hint"],
   fences: ["problem"],
 };
+
+/**
+ * The problem of a text as it is now that had this statement, by its hash, and this place among the problems; else the
+ * first with this statement. Undefined where there is none any more.
+ */
+export function findAgain(
+  problems: readonly Problem[],
+  { hash, index }: { readonly hash: string; readonly index?: number | undefined },
+): Problem | undefined {
+  const same = problems.filter((problem) => problem.hash === hash);
+  return same.find((problem) => problem.index === index) ?? same[0];
+}

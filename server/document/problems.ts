@@ -4,6 +4,7 @@ export { findProblems } from "./find-problems.ts";
 export { isStale, shortHash, statementHash } from "./hash.ts";
 export {
   DEFAULT_PROBLEM_OPTIONS,
+  findAgain,
   type DocumentIssue,
   type DocumentProblems,
   type Problem,

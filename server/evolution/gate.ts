@@ -11,7 +11,7 @@ import type { GateReport, RunState, Stage } from "../protocol/evolution.ts";
 import { profile, type SearchConfig } from "../search/config.ts";
 import { createTraceStore } from "../traces/store.ts";
 import { sideBySide } from "../turns.ts";
-import { type RunContext, type SearchModels, type StageEnd } from "./context.ts";
+import type { RunContext, SearchModels, StageEnd } from "./context.ts";
 import type { TrainingProblem } from "./problems.ts";
 import { replaying, type DrawnCandidates } from "../search/replay.ts";
 import { searchOnce } from "./search-once.ts";

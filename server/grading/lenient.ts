@@ -13,7 +13,7 @@ const VALUE_WORDS = new Set([
 ]);
 /** Units of two or three letters, and short words between units. Other letters that touch a number are variables. */
 const SHORT_UNITS = new Set(
-  "mm cm dm km nm kg mg ml dl cl kl mL dL kL lb lbs oz ft in yd mi qt pt gal hr hrs min sec ms mph kph kmh rad deg mol Hz kHz MHz GHz Pa kPa kW kWh kJ eV mA mV am pm AM PM USD EUR of an at on per sq cu km2 cm2 m2 m3 cm3".split(
+  "mm cm dm km nm kg mg ml dl cl kl mL dL kL lb lbs oz ft in yd mi qt pt gal hr hrs min sec ms mph kph kmh rad deg mol Hz kHz MHz GHz Pa kPa kW kWh kJ eV mA mV am pm AM PM USD EUR of an at on per sq cu".split(
     " ",
   ),
 );

@@ -4,6 +4,7 @@ import { TextDocuments, type Connection } from "vscode-languageserver";
 import { TextDocument } from "vscode-languageserver-textdocument";
 import {
   BlockCache,
+  findAgain,
   findProblems,
   isStale,
   problemFromSelection,
@@ -82,13 +83,11 @@ export class OpenDocument {
   find(reference: ProblemReference): FoundProblem {
     const { problems } = this.found;
     switch (reference.kind) {
-      case "hash": {
-        const same = problems.filter(({ hash }) => hash === reference.hash);
+      case "hash":
         return foundOr(
-          same.find(({ index }) => index === reference.index) ?? same[0],
+          findAgain(problems, reference),
           "The problem's text was changed or removed meanwhile. Nothing was changed; try again on the problem as it is now.",
         );
-      }
       case "index":
         return foundOr(
           problems.find(({ index }) => index === reference.index),

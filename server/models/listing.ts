@@ -1,4 +1,5 @@
 /** What a list of models tells about each of them, from the manifest and from the sizes of the files. */
+import type { Stats } from "node:fs";
 import { stat } from "node:fs/promises";
 import path from "node:path";
 import { widenedCopies } from "../engine/widened.ts";
@@ -142,9 +143,8 @@ export async function heldBytes(file: string): Promise<number | null> {
   const partial = await partialBytes(file);
   const sizes = await Promise.all(
     [file, ...(await widenedCopies(file))].map(async (each) => {
-      const found = await stat(each).catch(() => null);
-      if (found?.isFile() !== true) return null;
-      return found.nlink > 1 ? 0 : found.size;
+      const found = await fileAt(each);
+      return found === null ? null : found.nlink > 1 ? 0 : found.size;
     }),
   );
   const there = sizes.filter((size) => size !== null);
@@ -153,6 +153,10 @@ export async function heldBytes(file: string): Promise<number | null> {
 
 /** Size of a file in bytes; 0 when there is none. */
 export async function sizeOf(file: string): Promise<number> {
+  return (await fileAt(file))?.size ?? 0;
+}
+
+async function fileAt(file: string): Promise<Stats | null> {
   const found = await stat(file).catch(() => null);
-  return found?.isFile() === true ? found.size : 0;
+  return found?.isFile() === true ? found : null;
 }
