@@ -2,8 +2,7 @@
 import * as vscode from "vscode";
 import type { EditorModel, ModelOutcome, TrainingSpace } from "../server/protocol/models.ts";
 import { openEndpointSettings } from "./endpoint.ts";
-import { formatBytes } from "../server/protocol/text.ts";
-import { formatSeconds } from "./format.ts";
+import { formatBytes, formatSeconds } from "../server/protocol/text.ts";
 import type { Parts } from "./parts.ts";
 
 interface ModelItem extends vscode.QuickPickItem {

@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import type { SolveOutcome } from "../server/protocol/solving.ts";
-import { formatSeconds } from "./format.ts";
+import { formatSeconds } from "../server/protocol/text.ts";
 import { clearObstacle, resumption, type SolveRequest } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { placeOf } from "./places.ts";

@@ -3,8 +3,7 @@ import * as vscode from "vscode";
 import { COMMANDS } from "../server/protocol/commands.ts";
 import type { ServerStatus } from "../server/protocol/models.ts";
 import type { Disposes } from "./disposes.ts";
-import { formatBytes, shorten } from "../server/protocol/text.ts";
-import { formatSeconds } from "./format.ts";
+import { formatBytes, formatSeconds, shorten } from "../server/protocol/text.ts";
 import type { Searches } from "./searches.ts";
 import { MARKDOWN, type Server } from "./server.ts";
 

@@ -1,6 +1,7 @@
 /** Progress of an evaluation: a bar on a terminal, a line for every percent elsewhere. */
 import cliProgress from "cli-progress";
 import type { SearchOutcome } from "../evaluation/records.ts";
+import { formatSeconds } from "../protocol/text.ts";
 import { printable } from "./printable.ts";
 
 /** What `createEvalProgress` gives. */
@@ -27,8 +28,8 @@ export function createEvalProgress(stream: NodeJS.WriteStream): EvalProgress {
   let bar: cliProgress.SingleBar | null = null;
   const state = (outcome: SearchOutcome): string => {
     const took = (ends.at(-1) ?? 0) - (ends[0] ?? 0);
-    const left =
-      ends.length < ENOUGH ? "" : `about ${duration((took / (ends.length - 1)) * (total - done))} left, `;
+    const secondsLeft = ((took / (ends.length - 1)) * (total - done)) / 1000;
+    const left = ends.length < ENOUGH ? "" : `about ${formatSeconds(secondsLeft)} left, `;
     return `${right} of ${done - before} right, ${left}last: ${outcome.method}${outcome.budget === null ? "" : ` ${outcome.budget}`}, ${printable(outcome.problem)}`;
   };
   return {
@@ -59,9 +60,4 @@ export function createEvalProgress(stream: NodeJS.WriteStream): EvalProgress {
     },
     end: () => bar?.stop(),
   };
-}
-
-function duration(ms: number): string {
-  const minutes = Math.round(ms / 60_000);
-  return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
 }

@@ -2,7 +2,7 @@
 import { rm } from "node:fs/promises";
 import path from "node:path";
 import { Command, Option } from "commander";
-import { openRuntime, type Runtime } from "../compose.ts";
+import type { Runtime } from "../compose.ts";
 import { BENCHMARKS } from "../evaluation/benchmarks.ts";
 import { openDraws } from "../evaluation/draws.ts";
 import { filesOf, inFolder } from "../evaluation/folder.ts";
@@ -23,9 +23,8 @@ import { describeModels, describeSession, localParts } from "./eval-session.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { withWords } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { modelProgressView } from "./model-progress.ts";
 import { count, wholeNumber } from "./numbers.ts";
-import { printable } from "./printable.ts";
+import { openForCommand } from "./preparing.ts";
 import { PROBLEM_FILE } from "./problem-file.ts";
 
 /** The command. */
@@ -76,7 +75,15 @@ async function run(options: EvalOptions): Promise<void> {
   try {
     const { plan, set } = await preparePlan(options, signal);
     const problemsAtOnce = Math.min(options.concurrency, plan.problems.length * plan.seeds.length);
-    runtime = await open(options, problemsAtOnce, signal);
+    runtime = await openForCommand(
+      {
+        ...(options.model === undefined ? {} : { model: options.model }),
+        ...(options.ppm === undefined ? {} : { ppm: namedPpm(options.ppm) }),
+        reproducible: true,
+        problemsAtOnce,
+      },
+      signal,
+    );
     const opened = runtime;
     await writing(options.out, async () => {
       const end = await evaluateInto(options, plan, set, opened, signal);
@@ -138,26 +145,6 @@ function atLevels(
       ? "The problems do not say how hard they are: leave --level out."
       : `--level ${levels.join(",")} leaves no problem; there are the levels ${choice.levels.join(", ")}.`,
   );
-}
-
-async function open(options: EvalOptions, problemsAtOnce: number, signal: AbortSignal): Promise<Runtime> {
-  const download = modelProgressView(process.stderr);
-  try {
-    const opening = await openRuntime(
-      {
-        ...(options.model === undefined ? {} : { model: options.model }),
-        ...(options.ppm === undefined ? {} : { ppm: namedPpm(options.ppm) }),
-        reproducible: true,
-        problemsAtOnce,
-      },
-      signal,
-      { say: (line) => void process.stderr.write(printable(`${line}\n`)), download: download.onProgress },
-    );
-    if (opening.kind === "failed") throw new CommandFailure(EXIT.unavailable, opening.message);
-    return opening.runtime;
-  } finally {
-    download.stop();
-  }
 }
 
 async function evaluateInto(

@@ -3,6 +3,7 @@ import { percent } from "../evaluation/statistics.ts";
 import { STAGE_WORDS } from "../evolution/words.ts";
 import type { MetricsLine, RoundReport, TrainingReport } from "../protocol/evolution.ts";
 import type { EvolutionEvent } from "../protocol/run-output.ts";
+import { formatSeconds } from "../protocol/text.ts";
 import { printable } from "./printable.ts";
 
 /** One line for an event, or null for one that says nothing new: progress is told every tenth of the way. */
@@ -35,7 +36,7 @@ function metricsLine(line: MetricsLine): string | null {
     case "step": {
       const tenth = Math.max(1, Math.ceil(line.steps / 10));
       return line.step % tenth === 0 || line.step === line.steps
-        ? `  step ${line.step} of ${line.steps}, loss ${line.loss.toFixed(3)}, ${duration(line.secondsLeft)} left`
+        ? `  step ${line.step} of ${line.steps}, loss ${line.loss.toFixed(3)}, ${formatSeconds(line.secondsLeft)} left`
         : null;
     }
     case "evaluation":
@@ -70,7 +71,7 @@ export function reportText(report: RoundReport): string {
     `  ${sft.examples} solutions of ${sft.problems} problems; ${pairs.step} pairs of steps, ${pairs.answer} of solutions, ${pairs.person} by a person`,
     `  policy: ${trainingText(report.policy)}${report.policyGate === null ? "" : `; ${report.policyGate.why}`}`,
     `  PPM: ${trainingText(report.ppm)}${report.ppmGate === null ? "" : `; ${report.ppmGate.why}`}`,
-    `  ${duration(seconds.search)} searching, ${duration(seconds.training)} training, ${duration(seconds.gate)} comparing`,
+    `  ${formatSeconds(seconds.search)} searching, ${formatSeconds(seconds.training)} training, ${formatSeconds(seconds.gate)} comparing`,
   ];
   return printable(`${lines.join("\n")}\n`);
 }
@@ -99,9 +100,4 @@ function table(rows: readonly (readonly string[])[]): string[] {
       )
       .join("  "),
   );
-}
-
-function duration(seconds: number): string {
-  if (seconds < 90) return `${Math.round(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }

@@ -23,8 +23,8 @@ import { printable } from "./printable.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { withWords } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { modelProgressView } from "./model-progress.ts";
 import { wholeNumber } from "./numbers.ts";
+import { preparingView } from "./preparing.ts";
 import { PROBLEM_FILE } from "./problem-file.ts";
 import { quote } from "../evaluation/markdown-parts.ts";
 
@@ -142,7 +142,7 @@ async function start(
   continuation: Continuation = {},
 ): Promise<void> {
   const { signal, release } = interruptSignal();
-  const download = modelProgressView(process.stderr);
+  const view = preparingView(process.stderr);
   const tell = (line: RunLine): void => {
     if (flags.json === true) process.stdout.write(`${JSON.stringify(line)}\n`);
   };
@@ -151,12 +151,12 @@ async function start(
     const root =
       flags.resume === true
         ? await runToResume(flags.out)
-        : await begin(flags, await make({ signal, onProgress: download.onProgress }));
+        : await begin(flags, await make({ signal, onProgress: (progress) => view.download(progress) }));
     tell({ kind: "run", folder: root });
     // The one variable that everything which needs a Python asks.
     if (flags.python !== undefined) process.env["RSTAR_PYTHON"] = flags.python;
     runtime = await openEvolution(
-      { say: (line) => void process.stderr.write(printable(`${line}\n`)), download: download.onProgress },
+      view,
       // The trainer runs in a folder of its own.
       flags.launch === undefined ? undefined : path.resolve(flags.launch),
     );
@@ -202,7 +202,7 @@ async function start(
     }
     throw error;
   } finally {
-    download.stop();
+    view.stop();
     release();
     await runtime?.dispose();
   }

@@ -1,7 +1,7 @@
 /** `rstar solve FILE.md`: finds the problems, searches several side by side, prints the steps, writes them back if asked. */
 import { basename } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { defaultTraceFile, openRuntime, type Runtime } from "../compose.ts";
+import { defaultTraceFile, type Runtime } from "../compose.ts";
 import {
   PROFILES,
   profile,
@@ -26,8 +26,8 @@ import { modelsFrom, withEndpoint, type EndpointFlags } from "./endpoint.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { readProblems, withWords, writeSolution } from "./files.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { modelProgressView } from "./model-progress.ts";
 import { count, wholeNumber } from "./numbers.ts";
+import { openForCommand } from "./preparing.ts";
 import { printable } from "./printable.ts";
 import { createProgress } from "./progress.ts";
 import { paintFor, renderResult } from "./render.ts";
@@ -62,7 +62,11 @@ export function solveCommand(): Command {
     )
     .addOption(new Option("--strategy <name>", "how to search (default: the profile's)").choices(STRATEGIES))
     .addOption(new Option("--profile <name>", "a named set of settings").choices(PROFILES).default("default"))
-    .option("--budget <tokens>", "tokens the policy may generate for one problem", wholeNumber)
+    .option(
+      "--budget <tokens>",
+      "tokens the policy may generate for one problem; what is begun by then is finished",
+      wholeNumber,
+    )
     .option("--seed <n>", "the same seed gives the same search, bit by bit on a CPU", count)
     .option("--candidates <n>", "candidates drawn together, 1 to 64", wholeNumber)
     .option(
@@ -88,7 +92,9 @@ async function run(file: string, options: Options): Promise<void> {
   const progress = createProgress(process.stderr);
   let runtime: Runtime | null = null;
   try {
-    runtime = await open(options, signal);
+    // Whoever names a seed wants the same search again; without, single candidates are decoded twice as fast.
+    const reproducible = options.seed !== undefined;
+    runtime = await openForCommand({ ...modelsFrom(options), reproducible }, signal);
     const traces = await searchAll(file, picked, config, runtime, options, signal, progress);
     progress.close();
     summarise(traces, signal);
@@ -100,22 +106,6 @@ async function run(file: string, options: Options): Promise<void> {
     progress.close();
     release();
     await runtime?.dispose();
-  }
-}
-
-async function open(options: Options, signal: AbortSignal): Promise<Runtime> {
-  const download = modelProgressView(process.stderr);
-  try {
-    // Whoever names a seed wants the same search again; without, single candidates are decoded twice as fast.
-    const reproducible = options.seed !== undefined;
-    const opening = await openRuntime({ ...modelsFrom(options), reproducible }, signal, {
-      say: (line) => void process.stderr.write(printable(`${line}\n`)),
-      download: download.onProgress,
-    });
-    if (opening.kind === "failed") throw new CommandFailure(EXIT.unavailable, opening.message);
-    return opening.runtime;
-  } finally {
-    download.stop();
   }
 }
 

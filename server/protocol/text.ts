@@ -1,4 +1,4 @@
-/** Words and sizes for narrow places, in the editor and on the command line. */
+/** Words, sizes and times for narrow places, in the editor and on the command line. */
 
 /** The text, cut to so many characters with a mark where it goes on. */
 export function shorten(text: string, length: number): string {
@@ -9,6 +9,12 @@ export function shorten(text: string, length: number): string {
 export function firstWords(statement: string): string {
   const [paragraph = ""] = statement.trim().split(/\n\s*\n/u);
   return shorten(paragraph.replace(/\s+/gu, " "), 60);
+}
+
+/** A time for people: `45 s`, `3 min`, `1.6 h`. What has begun is never `0 s`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
 }
 
 /** A size for people, in decimal units: `491 MB`, `1.12 GB`. */
