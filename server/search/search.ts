@@ -67,7 +67,10 @@ export class Search {
     this.#emit = emit;
   }
 
-  /** Tokens that may still be generated. */
+  /**
+   * Tokens that may still be generated. They say what is begun: what was begun is written to its end, because a program
+   * that is cut off gives no answer for its tokens.
+   */
   get remaining(): number {
     return Math.max(0, this.config.budgetTokens + this.#tokensBefore - this.cost.generatedTokens);
   }
@@ -248,7 +251,7 @@ export class Search {
         seeds,
         sampling: { temperature, topP, topK, minP },
         stop,
-        maxTokens: Math.max(8, Math.min(maxTokens, this.remaining)),
+        maxTokens,
         onText: (candidate, text) =>
           this.#emit({
             kind: "draft",

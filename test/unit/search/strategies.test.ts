@@ -152,6 +152,17 @@ describe("self-consistency", () => {
     expect(trace.stop).toBe("settled");
     expect(trace.cost.generatedTokens).toBeLessThan(1000);
   });
+
+  it("lets what it began with few tokens left run to its end", async () => {
+    const policy = scriptedPolicy(noisy);
+    const changes = { strategy: "self-consistency", budgetTokens: 100, settleConfidence: 1 } as const;
+    const trace = await run(changes, noisy, null, { services: { policy } });
+    expect(trace.stop).toBe("budget");
+    const continuations = policy.requests.filter(({ stop }) => !stop.includes(MARK.endOfStep));
+    expect(new Set(continuations.map(({ maxTokens }) => maxTokens))).toEqual(
+      new Set([configOf(changes).maxContinuationTokens]),
+    );
+  });
 });
 
 describe.each([
