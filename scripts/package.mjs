@@ -72,7 +72,7 @@ function copy(from, to) {
     filter: (file) =>
       fs.statSync(file).isDirectory()
         ? path.basename(file) !== "node_modules"
-        : isLicence(file) || !LEFT_OUT.test(file),
+        : isLicence(file) || !LEFT_OUT.test(file.replaceAll("\\", "/")),
   });
 }
 
@@ -137,7 +137,10 @@ function copyConverter(folder) {
 }
 
 function execute(program, args) {
-  const run = spawnSync(program, args, { encoding: "utf8", shell: process.platform === "win32" });
+  // npm is a batch file on Windows, which only a shell starts; that takes the arguments as they are, spaces and all.
+  const isBatch = process.platform === "win32" && program === "npm";
+  const words = isBatch ? args.map((arg) => `"${arg}"`) : args;
+  const run = spawnSync(program, words, { encoding: "utf8", shell: isBatch });
   if (run.status !== 0) throw new Error(`${program} ${args.join(" ")}: ${run.error?.message ?? run.stderr}`);
 }
 

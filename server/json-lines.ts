@@ -1,12 +1,13 @@
 /** Files of records, one JSON object a line: appended durably, read back whole or named as unreadable. */
 import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import { type FileHandle, open, rename } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { pipeline as pipelined } from "node:stream/promises";
 import { createBrotliDecompress } from "node:zlib";
 import type * as z from "zod";
 import { jsonBy } from "./json.ts";
 import { linesOf } from "./protocol/lines.ts";
+import { moveTo } from "./replace-file.ts";
 
 /** Every line of a file, or of its compressed form (`.br`), in order; null for a line that is no record. */
 export async function* eachLine<T>(
@@ -38,7 +39,7 @@ export async function openLines<T>(file: string, schema: z.ZodType<T>): Promise<
   if (!existsSync(file) && existsSync(`${file}.br`)) {
     const unpacked = createWriteStream(`${file}.new`);
     await pipelined(createReadStream(`${file}.br`), createBrotliDecompress(), unpacked);
-    await rename(`${file}.new`, file);
+    await moveTo(`${file}.new`, file);
   }
   const handle = await open(file, "a+");
   await closeTornLine(handle);

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import lockfile from "proper-lockfile";
 import { codeOf } from "./errors.ts";
+import { whileHeld } from "./replace-file.ts";
 
 const POLL_MS = 200;
 /** A lock that was not touched for this long belongs to a process that is gone. */
@@ -80,11 +81,14 @@ async function ifFree<T>(
   const lost = new AbortController();
   let release: () => Promise<void>;
   try {
-    release = await lockfile.lock(file, {
-      ...lockOptions,
-      update: TOUCH_MS,
-      onCompromised: () => lost.abort(new LockLost("the lock was taken over")),
-    });
+    // On Windows a lock that is being given back is in the way for a moment.
+    release = await whileHeld(() =>
+      lockfile.lock(file, {
+        ...lockOptions,
+        update: TOUCH_MS,
+        onCompromised: () => lost.abort(new LockLost("the lock was taken over")),
+      }),
+    );
   } catch (error) {
     if (codeOf(error) !== "ELOCKED") throw error;
     return { kind: "locked" };

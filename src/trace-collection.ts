@@ -1,6 +1,7 @@
 /** What a person allows of the traces that their searches leave: whether they train, which files never do. */
 import * as vscode from "vscode";
 import type { ConsentState } from "../server/protocol/requests.ts";
+import { isSamePath } from "../server/protocol/paths.ts";
 import type { Parts } from "./parts.ts";
 import { activeDocument } from "./problem-lists.ts";
 
@@ -57,7 +58,10 @@ export async function manageTraces(parts: Parts): Promise<void> {
         : vscode.l10n.t("off: no trace trains a model"),
       run: async () => await (consent.agreed ? withdraw(parts) : agreeToCollecting(parts)),
     },
-    ...[...new Set([...(file === null ? [] : [file]), ...consent.optedOut])].map((path) => {
+    ...[
+      ...(file === null || consent.optedOut.some((other) => isSamePath(other, file)) ? [] : [file]),
+      ...consent.optedOut,
+    ].map((path) => {
       const isOut = consent.optedOut.includes(path);
       const name = vscode.workspace.asRelativePath(path);
       return {

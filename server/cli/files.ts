@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { access, readFile, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Command } from "commander";
-import writeFileAtomic from "write-file-atomic";
+import { writeFileAtomic } from "../replace-file.ts";
 import { decode, encode } from "../document/decode.ts";
 import { findAgain, findProblems, type Problem, type ProblemOptions } from "../document/problems.ts";
 import { applyEdit, insertSolution } from "../document/edit.ts";

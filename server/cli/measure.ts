@@ -2,7 +2,7 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { Command } from "commander";
-import writeFileAtomic from "write-file-atomic";
+import { writeFileAtomic } from "../replace-file.ts";
 import { openPpm } from "../compose.ts";
 import { eachRecord } from "../evaluation/records.ts";
 import { reliabilityPicture } from "../evaluation/reliability.ts";
@@ -11,9 +11,8 @@ import { SELECTION } from "../evolution/profiles.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { interruptSignal } from "./interrupt.ts";
-import { modelProgressView } from "./model-progress.ts";
+import { preparingView } from "./preparing.ts";
 import { readTraceFile } from "./trace-files.ts";
-import { printable } from "./printable.ts";
 
 /** The subcommand. */
 export function measureCommand(): Command {
@@ -31,14 +30,11 @@ export function measureCommand(): Command {
           `None of the ${traces.length} traces has a problem with a given answer and a trajectory that reached one; nothing was measured.`,
         );
       const { signal, release } = interruptSignal();
-      const download = modelProgressView(process.stderr);
+      const view = preparingView(process.stderr);
       try {
         const scores = new Map<string, Map<string, number>>();
         for (const id of ids) {
-          const opening = await openPpm(id, signal, {
-            say: (line) => void process.stderr.write(printable(`${line}\n`)),
-            download: download.onProgress,
-          });
+          const opening = await openPpm(id, signal, view);
           if (opening.kind === "failed") throw new CommandFailure(EXIT.unavailable, opening.message);
           try {
             const own = await scoreAll(problems, opening.ppm, signal, (done, all) => {
@@ -64,7 +60,7 @@ export function measureCommand(): Command {
         }
         process.stdout.write(ppmReportText(report));
       } finally {
-        download.stop();
+        view.stop();
         release();
       }
     });

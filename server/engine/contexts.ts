@@ -111,9 +111,12 @@ export class ModelContexts implements ContextSource {
   async #openOver(model: LlamaModel): Promise<OpenContext> {
     const { threads, llama } = this.#around;
     const onGpu = model.gpuLayers > 0;
-    const free = !onGpu ? await llama.getRamState() : await llama.getVramState();
+    const memory = !onGpu ? await llama.getRamState() : await llama.getVramState();
+    // What macOS calls free leaves out all that it gives back on demand, which is most.
+    const free =
+      process.platform === "darwin" && !onGpu ? Math.max(memory.free, memory.total / 2) : memory.free;
     const rowGroup = this.#around.reproducible && !onGpu ? CPU_ROW_GROUP : 1;
-    const size = sizes(model, this.#model, this.#options, free.free, rowGroup);
+    const size = sizes(model, this.#model, this.#options, free, rowGroup);
     const prefill = onGpu ? GPU_PREFILL : CPU_PREFILL;
     const batchSize = wholeGroups(size.lanes, rowGroup) + prefill.alone;
     const context = await this.#create(model, { ...size, batchSize });

@@ -96,7 +96,11 @@ function readSources(): CoreSources {
 function readSysctl(): string | null {
   for (const name of ["hw.perflevel0.physicalcpu", "hw.physicalcpu"]) {
     try {
-      return execFileSync("sysctl", ["-n", name], { encoding: "utf8", timeout: 2000 });
+      return execFileSync("sysctl", ["-n", name], {
+        encoding: "utf8",
+        timeout: 2000,
+        stdio: ["ignore", "pipe", "ignore"],
+      });
     } catch {
       continue; // Intel Macs have no performance levels.
     }

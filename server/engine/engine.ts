@@ -111,7 +111,7 @@ const LOG_LINES = 8;
 
 /** Opens the native library. Takes a fraction of a second; no model is loaded yet. Open one per process. */
 export async function openEngine(options: EngineOptions = {}): Promise<EngineOpening> {
-  const threads = options.threads ?? physicalCores();
+  const most = options.threads ?? physicalCores();
   const errors: string[] = [];
   const wanted = options.gpu ?? "auto";
   useGpuBinaries(options.binaries ?? {});
@@ -121,13 +121,16 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
       build: "never",
       skipDownload: true,
       progressLogs: false,
-      maxThreads: threads,
+      maxThreads: most,
       logLevel: LlamaLogLevel.error,
       logger: (_level, message) => {
         errors.push(message.trim());
         errors.splice(0, errors.length - LOG_LINES);
       },
     });
+    // Windows tells Node of logical processors only; llama.cpp counts those cores that are fit for this.
+    const isCounted = options.threads !== undefined || process.platform !== "win32";
+    const threads = isCounted ? most : Math.min(most, llama.cpuMathCores);
     const backend = await describe(llama, wanted, threads);
     const { widenIn, ...others } = options;
     const widen =

@@ -4,10 +4,11 @@
  * model is mostly made; with AVX2 alone it takes Q5_0 apart anew for every two columns of a batch.
  */
 import { existsSync } from "node:fs";
-import { type FileHandle, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm, stat, statfs } from "node:fs/promises";
 import path from "node:path";
 import type { GgufTensorInfo } from "node-llama-cpp";
 import { readHeader, tensorBytes } from "./gguf.ts";
+import { moveTo } from "../replace-file.ts";
 
 /** llama.cpp's numbers of the two types (ggml.h); both store 32 weights a block. */
 const Q5_0 = 6;
@@ -82,7 +83,7 @@ export async function widened(file: string): Promise<string> {
     const { bavail, bsize } = await statfs(path.dirname(copy));
     if (bavail * bsize < 2 * all + RESERVE_BYTES) return file;
     await write(file, unfinished, layout);
-    await rename(unfinished, copy);
+    await moveTo(unfinished, copy);
     return copy;
   } catch {
     // The model works without.

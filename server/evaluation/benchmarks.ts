@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeFileAtomic } from "../replace-file.ts";
 import * as z from "zod";
 import manifest from "./benchmarks.json" with { type: "json" };
 import { problemsHash, readProblems, type EvaluationProblem } from "./problems.ts";

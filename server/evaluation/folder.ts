@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeFileAtomic } from "../replace-file.ts";
 import * as z from "zod";
 import { jsonOf } from "../json.ts";
 import { codeOf } from "../errors.ts";

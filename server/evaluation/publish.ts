@@ -1,11 +1,11 @@
 /** Keeps evaluations for the public: compressed traces without the benchmarks' texts, and a page over all of them. */
 import { createWriteStream } from "node:fs";
-import { mkdir, readdir, rename } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { constants, createBrotliCompress } from "node:zlib";
-import writeFileAtomic from "write-file-atomic";
+import { moveTo, writeFileAtomic } from "../replace-file.ts";
 import { filesOf, readRun } from "./folder.ts";
 import { resultsPage, type PublishedRun } from "./markdown.ts";
 import { eachRecord, type EvaluationRecord } from "./records.ts";
@@ -32,7 +32,7 @@ export async function addResults(from: string, results: string, name: string): P
     compress,
     createWriteStream(`${target}.new`),
   );
-  await rename(`${target}.new`, target);
+  await moveTo(`${target}.new`, target);
   const sessions = reading.run.sessions.map((session) => ({
     ...session,
     command: session.command.map(withoutFolders),

@@ -1,6 +1,6 @@
 /** Writes a folder's reports from what its traces say: `report.json`, `report.md` and the pictures. */
 import path from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeFileAtomic } from "../replace-file.ts";
 import { filesOf, readRun } from "./folder.ts";
 import { toMarkdown, type Picture } from "./markdown.ts";
 import { drawPictures } from "./pictures.ts";

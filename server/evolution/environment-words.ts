@@ -67,6 +67,16 @@ export function missingPython(tried: readonly string[]): EnvironmentFailure {
       );
 }
 
+/** A machine that the packages have no builds for; null for all others. */
+export function noBuilds(platform: NodeJS.Platform, arch: NodeJS.Architecture): EnvironmentFailure | null {
+  if (platform !== "darwin" || arch !== "x64") return null;
+  return failure(
+    "environment",
+    "Training does not work on Macs with Intel processors: PyTorch has no builds for them any more. Train on another machine; the adapter that it makes can be used here. Nothing was changed.",
+    "",
+  );
+}
+
 /** `needed` and `free` in bytes. */
 export function noSpace(folder: string, needed: number, free: number, advice = ""): EnvironmentFailure {
   const message = `The environment for training needs ${formatBytes(needed)} in ${folder}, and ${formatBytes(free)} are free. Free some space, or choose another data folder with ${namesOn().dataFolder}. ${advice}`;
@@ -89,6 +99,12 @@ export function installFailure(folder: string, errors: string): EnvironmentFailu
     return failure(
       "no-network",
       "The packages for training could not be fetched: the network or the package index cannot be reached. Check the connection and try again. Nothing else was changed.",
+      errors,
+    );
+  if (/long path|WinError 206/iu.test(errors))
+    return failure(
+      "environment",
+      "Windows could not write the packages for training: their paths are too long. Allow long paths (LongPathsEnabled in Windows' registry; Microsoft's page on the maximum path length has it), or choose a data folder with a short path, such as C:\\rstar, and try again. Nothing else was changed.",
       errors,
     );
   return failure(

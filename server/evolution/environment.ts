@@ -14,6 +14,7 @@ import {
   failure,
   installFailure,
   missingPython,
+  noBuilds,
   noSpace,
   progressOf,
   succeeded,
@@ -118,6 +119,8 @@ async function make(
   signal: AbortSignal,
   say: (message: string) => void,
 ): Promise<TrainingEnvironment | EnvironmentFailure> {
+  const unsupported = noBuilds(process.platform, process.arch);
+  if (unsupported !== null) return unsupported;
   const variables = options.variables ?? process.env;
   const found = await findPython(signal, variables);
   if (found.kind === "missing") return missingPython(found.tried);

@@ -1,5 +1,5 @@
 /** A trained adapter as GGUF, written by the converter of the very llama.cpp in use. */
-import { access, mkdir, rename, rm, stat } from "node:fs/promises";
+import { access, mkdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { messageOf } from "../errors.ts";
 import { sha256OfFile } from "../models/checked-files.ts";
@@ -7,6 +7,7 @@ import { packageRoot } from "../models/manifest.ts";
 import { wordsOf } from "./environment-words.ts";
 import { trainerHome } from "./environment.ts";
 import { type ProgramEnd, runProgram } from "../models/program.ts";
+import { moveTo } from "../replace-file.ts";
 
 /** The source of llama.cpp: a git bundle and its release. */
 export interface ConverterSource {
@@ -69,7 +70,7 @@ export async function exportAdapter(request: ExportRequest, signal: AbortSignal)
     if (end.kind !== "ended" || end.code !== 0)
       return failed(`The adapter could not be converted to GGUF: ${wordsOf(end)}.`, wordsOf(end));
     const { size } = await stat(partial);
-    await rename(partial, request.out);
+    await moveTo(partial, request.out);
     return {
       kind: "exported",
       path: request.out,
@@ -112,7 +113,7 @@ async function converterFolder({ home, source }: ExportRequest, signal: AbortSig
       if (end.kind !== "ended" || end.code !== 0) return failed(end);
     }
     await rm(path.join(partial, ".git"), { recursive: true, force: true });
-    await rename(partial, folder).catch(async (error: unknown) => {
+    await moveTo(partial, folder).catch(async (error: unknown) => {
       // Another process was faster.
       if (!(await exists(path.join(folder, "convert_lora_to_gguf.py")))) throw error;
     });

@@ -3,13 +3,14 @@
  * it is needed.
  */
 import { existsSync } from "node:fs";
-import { readdir, readFile, realpath, rename, rm } from "node:fs/promises";
+import { readdir, readFile, realpath, rm } from "node:fs/promises";
 import path from "node:path";
 import { codeOf, messageOf } from "../errors.ts";
 import { isLocked, LockLost, tryWithLock } from "../lock.ts";
 import { describeSize, folderSize, patience, type FolderSize } from "../models/folder-size.ts";
 import { runProgram } from "../models/program.ts";
 import { runsFolder } from "./runs.ts";
+import { moveTo } from "../replace-file.ts";
 
 /** What came of deleting; the message says what to do. */
 export type SpaceOutcome =
@@ -156,7 +157,7 @@ const systemCommandLines: CommandLines = async (signal) => {
 async function discard(folder: string): Promise<void> {
   const removed = removedName(folder);
   await rm(removed, { recursive: true, force: true });
-  if (existsSync(folder)) await rename(folder, removed);
+  if (existsSync(folder)) await moveTo(folder, removed);
   await rm(removed, { recursive: true, force: true });
 }
 

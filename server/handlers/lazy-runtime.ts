@@ -100,6 +100,11 @@ export class LazyRuntime {
     }
   }
 
+  /** Frees everything that nobody uses. */
+  async closeUnused(): Promise<void> {
+    if (this.#users === 0) await this.close();
+  }
+
   /** Frees everything; what is being loaded is given up. */
   async close(): Promise<void> {
     clearTimeout(this.#idle);

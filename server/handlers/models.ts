@@ -123,6 +123,8 @@ export async function addModel(
 
 /** `rstar/models/remove` */
 export async function removeModel(session: Session, id: string): Promise<ModelOutcome> {
+  // One that is loaded keeps its file: Windows would not delete it, other systems not give back its space.
+  await session.runtime.closeUnused();
   const removal = await (await managerOf(session)).remove(id);
   switch (removal.kind) {
     case "removed":

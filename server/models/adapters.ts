@@ -2,9 +2,9 @@
  * The adapters that were trained on this machine: their files, their lineage, and which of them is in use. Files are
  * named by content and never changed, so a search that is running keeps the one it began with.
  */
-import { copyFile, mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { copyFile, mkdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { moveTo, writeFileAtomic } from "../replace-file.ts";
 import { parseJson } from "../json.ts";
 import { namesOn, surface, type Surface } from "../protocol/surface.ts";
 import { EVOLUTION_VERSION, Lineage, type GateReport, type LineageEntry } from "../protocol/evolution.ts";
@@ -83,7 +83,7 @@ export async function addAdapter(
       await rm(`${target}.part`, { force: true });
       return { kind: "changed-file", path: trained };
     }
-    await rename(`${target}.part`, target);
+    await moveTo(`${target}.part`, target);
     const entries = lineage.entries.filter(({ id }) => id !== entry.id);
     return { ...lineage, entries: [...entries, { ...entry, file }] };
   });

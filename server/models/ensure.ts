@@ -1,5 +1,5 @@
 /** Makes sure that one model file is on this machine and is the right one, fetching it when it is missing. */
-import { mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat, statfs } from "node:fs/promises";
 import path from "node:path";
 import { removeWidened } from "../engine/widened.ts";
 import { sha256OfFile, type CheckedFiles } from "./checked-files.ts";
@@ -11,6 +11,7 @@ import type { ModelFailure, ModelProgress, SourceFailure } from "./outcomes.ts";
 import { isLinkable, takeOwn } from "./own-file.ts";
 import { progressReporter, type PhaseReporter } from "./progress.ts";
 import { addressOf, isPartialOf, type FetchJob, type FetchOutcome, type Fetchers } from "./sources.ts";
+import { moveTo } from "../replace-file.ts";
 
 /** Room that must stay free: 5% for what a file system adds, and 200 MB so that the machine stays usable. */
 const RESERVE_SHARE = 0.05;
@@ -119,7 +120,7 @@ async function inspect(
 /** A file of our name with other content is not deleted: it may be someone's. Copies of it are ours. */
 async function setAside(file: string, context: EnsureContext): Promise<void> {
   const aside = `${file}.damaged`;
-  await rename(file, aside);
+  await moveTo(file, aside);
   // One that is in use goes when the model is loaded next.
   await removeWidened(file).catch(() => undefined);
   await context.checked.forget(file);
@@ -166,7 +167,7 @@ async function fetchFile(
       continue;
     }
     await flush(outcome.path);
-    await rename(outcome.path, file);
+    await moveTo(outcome.path, file);
     await context.checked.remember(file, sha256);
     await removePartials(file);
     return { kind: "present", path: file };

@@ -1,6 +1,6 @@
 /** The engine's binaries for GPUs: too large for the package, fetched on request with npm and checked by their hashes. */
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { GpuKind } from "../protocol/models.ts";
@@ -10,6 +10,7 @@ import packages from "./gpu-packages.json" with { type: "json" };
 import { withLock } from "../lock.ts";
 import { formatBytes } from "../protocol/text.ts";
 import { runProgram } from "./program.ts";
+import { moveTo } from "../replace-file.ts";
 
 /** A kind that there are binaries of for this platform. */
 export interface GpuSupport {
@@ -110,7 +111,7 @@ export async function fetchGpuSupport(
       );
       if (missing !== undefined)
         return { kind: "failed", message: `npm ended without ${missing.name}. Nothing was changed.` };
-      await rename(staging, folder);
+      await moveTo(staging, folder);
       return { kind: "done", bytes: total };
     } finally {
       await rm(staging, { recursive: true, force: true });

@@ -26,6 +26,7 @@ import {
 } from "./listing.ts";
 import { codeOf } from "../errors.ts";
 import { tryWithLock } from "../lock.ts";
+import { isHeld } from "../replace-file.ts";
 import { writeFailure } from "./write-failure.ts";
 import { isDerived, packageRoot, type BaseEntry, type Manifest, type ManifestEntry } from "./manifest.ts";
 import {
@@ -226,7 +227,7 @@ class Manager implements ModelManager {
         });
         if (removal.kind === "locked") return notRemoved({ kind: "in-use", id, path: file });
       } catch (error) {
-        if (codeOf(error) === "EBUSY") return notRemoved({ kind: "in-use", id, path: file });
+        if (isHeld(error)) return notRemoved({ kind: "in-use", id, path: file });
         const failure = writeFailure(error, path.dirname(file), 0);
         if (failure === null) throw error;
         return notRemoved(failure);

@@ -1,7 +1,7 @@
 /** The list of the user's own models, `<home>/models.json`: read and checked, changed under a lock, written whole. */
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeFileAtomic } from "../replace-file.ts";
 import * as z from "zod";
 import { parseJson } from "../json.ts";
 import { codeOf } from "../errors.ts";

@@ -9,7 +9,8 @@ export type PythonSearch =
   | { readonly kind: "missing"; readonly tried: readonly string[] };
 
 /**
- * Looks for Python 3.11 or newer: the program that `RSTAR_PYTHON` names, else `python3`, `python`, `py -3`.
+ * Looks for Python 3.11 or newer: the program that `RSTAR_PYTHON` names, else `python3`, `python`, `py -3`,
+ * on Windows the other way round.
  * @throws the signal's reason when it is aborted.
  */
 export async function findPython(
@@ -17,7 +18,7 @@ export async function findPython(
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<PythonSearch> {
   const own = environment["RSTAR_PYTHON"];
-  const commands = own !== undefined && own !== "" ? [[own]] : [["python3"], ["python"], ["py", "-3"]];
+  const commands = own !== undefined && own !== "" ? [[own]] : usualCommands(process.platform);
   const tried: string[] = [];
   for (const command of commands) {
     const version = await versionOf(command, signal, environment);
@@ -27,6 +28,12 @@ export async function findPython(
     else return { kind: "found", command, version };
   }
   return { kind: "missing", tried };
+}
+
+/** On Windows `python3` is mostly the Microsoft Store's, which keeps what it writes below AppData to itself. */
+function usualCommands(platform: NodeJS.Platform): readonly (readonly string[])[] {
+  const commands = [["python3"], ["python"], ["py", "-3"]];
+  return platform === "win32" ? commands.reverse() : commands;
 }
 
 function isEnough(version: string): boolean {

@@ -7,12 +7,27 @@ export function expandHome(written: string, home: string = homedir()): string {
   return /^~(?:$|[/\\])/u.test(written) ? path.join(home, written.slice(1)) : written;
 }
 
-/** Whether two paths name the same place, as far as their texts say: Windows does not tell case apart. */
+/** Whether two paths name the same place, as far as their texts say. */
 export function isSamePath(
   one: string,
   other: string,
   platform: NodeJS.Platform = process.platform,
 ): boolean {
-  const [a, b] = [path.resolve(one), path.resolve(other)];
-  return platform === "win32" ? a.toLowerCase() === b.toLowerCase() : a === b;
+  return isSameName(path.resolve(one), path.resolve(other), platform);
+}
+
+/**
+ * Whether two names are one: Windows and macOS do not tell case apart (macOS can be set up to), and macOS not whether an
+ * accent is part of its letter, as an editor writes it, or stands after it, as a shell completes it.
+ */
+export function isSameName(
+  one: string,
+  other: string,
+  platform: NodeJS.Platform = process.platform,
+): boolean {
+  const [a, b] = [one, other].map((name) => {
+    if (platform === "win32") return name.toLowerCase();
+    return platform === "darwin" ? name.normalize("NFC").toLowerCase() : name;
+  });
+  return a === b;
 }

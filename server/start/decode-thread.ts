@@ -12,6 +12,8 @@ const SMALL = 2;
  * first moves between cores, both are often put on the same one, where they wait for each other: 38 ms instead of 23 for
  * one token of the 0.5B. With more cores there is room, and on a GPU the reading of many logits wants several threads.
  *
+ * On Windows it changes nothing: libuv reads there what the process was started with.
+ *
  * Not in the language server: access to files waits for the batch under way, and a search that is killed there should
  * be on disk as it was shown.
  */

@@ -1,12 +1,12 @@
 /** Whether traces of solved documents may train models: off until the person agrees, and never for files they opt out. */
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import writeFileAtomic from "write-file-atomic";
+import { writeFileAtomic } from "../replace-file.ts";
 import * as z from "zod";
 import { parseJson } from "../json.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { UNSTOPPED, withLock } from "../lock.ts";
-import { isSamePath } from "../protocol/paths.ts";
+import { isSameName, isSamePath } from "../protocol/paths.ts";
 import type { Trace } from "../protocol/trace.ts";
 
 /** `consent.json` in the folder of the traces. */
@@ -96,7 +96,9 @@ export function trainingMark(reading: ConsentReading, file: string): NonNullable
  */
 export function isOptedOut({ optedOut }: Consent, trace: Trace): boolean {
   const source = trace.problem.source?.replace(/#\d+$/u, "");
-  return source !== undefined && optedOut.some((file) => path.basename(file) === path.basename(source));
+  return (
+    source !== undefined && optedOut.some((file) => isSameName(path.basename(file), path.basename(source)))
+  );
 }
 
 function consentFile(folder: string): string {

@@ -1,6 +1,6 @@
 /** The trace store: append-only JSON lines, checked on write and on read; a bad line is reported, never dropped. */
 import { createReadStream, existsSync } from "node:fs";
-import { mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, realpath, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { jsonOf } from "../json.ts";
 import { closeTornLine } from "../json-lines.ts";
@@ -9,6 +9,7 @@ import { LockLost, UNSTOPPED, withLock } from "../lock.ts";
 import { linesOf } from "../protocol/lines.ts";
 import { Trace, TRACE_VERSION, type TraceSummary, summarise } from "../protocol/trace.ts";
 import type { BadLine, TraceFilter, TraceStore } from "../services.ts";
+import { moveTo } from "../replace-file.ts";
 
 /** In larger pieces than Node's own a large file is read in half the time. */
 const PIECE = { highWaterMark: 2 ** 20 };
@@ -121,7 +122,7 @@ async function removeLines(
       await handle.close();
     }
     signal.throwIfAborted();
-    if (removed > 0) await rename(partial, target);
+    if (removed > 0) await moveTo(partial, target);
   } finally {
     await rm(partial, { force: true });
   }

@@ -63,6 +63,7 @@ const OPEN = [
   "server/errors.ts",
   "server/json.ts",
   "server/json-lines.ts",
+  "server/replace-file.ts",
 ];
 
 /** Packages that only these rooms may import. */

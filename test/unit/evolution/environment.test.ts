@@ -7,6 +7,7 @@ import { type EnvironmentOptions, prepareEnvironment } from "../../../server/evo
 import {
   cudaAdvice,
   installFailure,
+  noBuilds,
   missingPython,
   noSpace,
   progressOf,
@@ -213,7 +214,14 @@ describe("what pip says", () => {
     ["[Errno 28] No space left on device", "no-space"],
     ["NewConnectionError: Failed to establish a new connection", "no-network"],
     ["ERROR: No matching distribution found for torch==2.13.0", "environment"],
+    ["OSError: [WinError 206] The filename or extension is too long", "environment"],
   ])("becomes a reason: %s", (errors, reason) => {
     expect(installFailure("/data", errors)).toMatchObject({ reason, log: errors });
   });
+});
+
+it("is not tried where PyTorch has no builds", () => {
+  expect(noBuilds("darwin", "x64")?.message).toContain("Intel");
+  expect(noBuilds("darwin", "arm64")).toBeNull();
+  expect(noBuilds("win32", "x64")).toBeNull();
 });

@@ -1,0 +1,45 @@
+/** Replaces files and folders, also where something has them open for a moment. */
+import { rename } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import writeWhole from "write-file-atomic";
+import { codeOf } from "./errors.ts";
+
+/** What Windows says where a reader or a virus scanner has open what is to be replaced; elsewhere these stay what they are. */
+const HELD = new Set(["EPERM", "EACCES", "EBUSY"]);
+const PATIENCE_MS = 2_000;
+
+/** Whether it may only be that another program has the file open, or is deleting it. Never so but on Windows. */
+export function isHeld(error: unknown, platform: NodeJS.Platform = process.platform): boolean {
+  return codeOf(error) === "EBUSY" || (platform === "win32" && HELD.has(codeOf(error)));
+}
+
+/** Does `work`, on Windows again and again for two seconds while another program is in its way. @throws what `work` throws. */
+export async function whileHeld<T>(
+  work: () => Promise<T>,
+  platform: NodeJS.Platform = process.platform,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  const end = performance.now() + patienceMs;
+  for (let wait = 10; ; wait *= 2) {
+    try {
+      return await work();
+    } catch (error) {
+      if (platform !== "win32" || !isHeld(error, platform) || performance.now() > end) throw error;
+    }
+    await delay(wait);
+  }
+}
+
+/** Writes a file whole or not at all. @throws the file system's errors. */
+export async function writeFileAtomic(...parts: Parameters<typeof writeWhole>): Promise<void> {
+  await whileHeld(async () => {
+    await writeWhole(...parts);
+  });
+}
+
+/** Gives a file or folder its name, in the place of what had it. @throws the file system's errors. */
+export async function moveTo(from: string, to: string): Promise<void> {
+  await whileHeld(async () => {
+    await rename(from, to);
+  });
+}
