@@ -2,7 +2,7 @@
  * Bundles `test/bench/<name>/main.ts` and runs it: `node scripts/bench.mjs engine --help`. Benchmarks measure ratios
  * within one run, on a machine with nothing else to do; they are no tests and assert nothing.
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,8 +37,13 @@ await esbuild.build({
   entryPoints: ["server/start/cli.ts"],
   outfile: start,
 });
-const { status } = spawnSync(process.execPath, ["--enable-source-maps", start, ...args], {
+const child = spawn(process.execPath, ["--enable-source-maps", start, ...args], {
   cwd: ROOT,
   stdio: "inherit",
 });
-process.exitCode = status ?? 1;
+// It ends in its own time and keeps what it has. Ctrl-C reaches it from the terminal anyway.
+process.on("SIGINT", () => {});
+for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill("SIGTERM"));
+child.on("exit", (code) => {
+  process.exitCode = code ?? 1;
+});

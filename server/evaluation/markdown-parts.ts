@@ -1,4 +1,5 @@
-/** Tables and figures as reports write them. Pure. */
+/** Tables, figures and notices as reports write them. Pure. */
+import type { Session } from "./settings.ts";
 
 /** A table; all columns but the first are aligned to the right. */
 export function table(head: readonly string[], body: readonly (readonly string[])[]): string {
@@ -28,4 +29,18 @@ export function chance(p: number): string {
 /** A word of a command as a shell reads it back. */
 export function quote(word: string): string {
   return /^[\w./:=,@%+-]+$/u.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** What a reader must know before the table where sessions of different programs or machines made the rows. */
+export function mixedNotice(sessions: readonly Session[]): string[] {
+  const programs = new Set(sessions.map(({ version, commit }) => `${version} ${commit ?? ""}`)).size;
+  const machines = new Set(sessions.map(({ machine, engine }) => `${machine} ${engine}`)).size;
+  const mixed = [
+    ...(programs > 1 ? [`${programs} commits of the program`] : []),
+    ...(machines > 1 ? [`${machines} machines`] : []),
+  ];
+  if (mixed.length === 0) return [];
+  return [
+    `**Mixed:** ${mixed.join(" and ")} took part, one after another; what each did is listed below. Processors of different kinds round differently, which changes some searches: rows and seeds that were searched on different ones differ by that too.`,
+  ];
 }

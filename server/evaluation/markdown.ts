@@ -1,5 +1,5 @@
 /** `report.md`: the report for people, with the losing rows left in and everything needed to run it again. */
-import { chance, interval, points, quote, table } from "./markdown-parts.ts";
+import { chance, interval, mixedNotice, points, quote, table } from "./markdown-parts.ts";
 import type { EvaluationReport, ReportRow } from "./report-schema.ts";
 import type { EvaluationSettings } from "./settings.ts";
 import { percent } from "./statistics.ts";
@@ -58,12 +58,6 @@ function sharedDraws({ settings, measured }: EvaluationReport): string[] {
 /** What a reader must know before the table: that searches are missing or failed, and that machines or programs differ. */
 function notices({ complete, rows, measured }: EvaluationReport): string[] {
   const missing = rows.reduce((sum, row) => sum + row.missing, 0);
-  const programs = new Set(measured.sessions.map(({ version, commit }) => `${version} ${commit ?? ""}`)).size;
-  const machines = new Set(measured.sessions.map(({ machine, engine }) => `${machine} ${engine}`)).size;
-  const mixed = [
-    ...(programs > 1 ? [`${programs} commits of the program`] : []),
-    ...(machines > 1 ? [`${machines} machines`] : []),
-  ];
   return [
     ...(complete
       ? []
@@ -71,11 +65,7 @@ function notices({ complete, rows, measured }: EvaluationReport): string[] {
           `**Not complete:** ${missing} searches are still to do. Rows and seeds may stand on different problems (how many is in brackets); comparisons never do.`,
         ]),
     ...failures(rows),
-    ...(mixed.length === 0
-      ? []
-      : [
-          `**Mixed:** ${mixed.join(" and ")} took part, one after another; what each did is listed below. Processors of different kinds round differently, which changes some searches: rows and seeds that were searched on different ones differ by that too.`,
-        ]),
+    ...mixedNotice(measured.sessions),
   ];
 }
 

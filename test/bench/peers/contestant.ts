@@ -16,7 +16,7 @@ export interface Contestant {
   /**
    * One attempt at a problem. The reference answer is not used. When the signal is aborted it ends what it left behind
    * and hands in what it cost until then, without an answer.
-   * @throws when the contestant's programs fail.
+   * @throws when the contestant's programs failed and do not tell what it cost.
    */
   solve(problem: EvaluationProblem, signal: AbortSignal): Promise<Attempt>;
 }
@@ -29,6 +29,8 @@ export interface Attempt {
   readonly generatedTokens: number;
   /** Prompt tokens that had to be computed. */
   readonly promptTokens: number;
+  /** Why the contestant's programs failed; the costs are those until then. */
+  readonly failure?: string;
   /** What it was read from (a trace, a response, samples), to be looked at. JSON. */
   readonly raw: unknown;
 }

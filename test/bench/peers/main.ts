@@ -2,7 +2,7 @@
  * `npm run bench:peers -- --set gsm8k --limit 100 --out FOLDER`: our engine beside OptiLLM and plain sampling over
  * llama-server, on the same model file and problems, in turn. The same command goes on with a folder that it began.
  */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { problemsFor } from "../../../server/cli/eval-problems.ts";
 import { describeModels, describeSession, localParts } from "../../../server/cli/eval-session.ts";
@@ -10,6 +10,7 @@ import { interruptSignal } from "../../../server/cli/interrupt.ts";
 import { openPython, openRuntime, type Runtime } from "../../../server/compose.ts";
 import { llamaCppSource } from "../../../server/engine/converter-source.ts";
 import { eachLine, openLines } from "../../../server/json-lines.ts";
+import { tryWithLock } from "../../../server/lock.ts";
 import { readMethod } from "../../../server/evaluation/methods.ts";
 import { withoutFolders } from "../../../server/evaluation/publish.ts";
 import { problemsHash, slice, type EvaluationProblem } from "../../../server/evaluation/problems.ts";
@@ -53,11 +54,24 @@ if (out === undefined) throw new Error("Name the folder for the results with --o
 
 /** Tokens of llama-server's KV cache, shared by its slots. */
 const CONTEXT_TOKENS = 16_384;
+/**
+ * What its cache in main memory may take, in MiB. All prompts of an attempt fit in; its default of 8 GiB would fill up over
+ * the problems and count as every rival's memory.
+ */
+const CACHE_MIB = 256;
 
 const { signal, release } = interruptSignal();
-if (!options["report-only"]) await measureInto(out);
+if (!options["report-only"]) await measureAlone(out);
 await writeReport(out);
 release();
+
+/** Two that measure side by side would measure each other. */
+async function measureAlone(folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  const attempt = await tryWithLock(filesOf(folder).run, signal, () => measureInto(folder));
+  if (attempt.kind === "locked")
+    throw new Error(`Another process is measuring into ${folder}. Wait for it or choose another --out.`);
+}
 
 async function measureInto(folder: string): Promise<void> {
   const { set, all } = await problemsFor(
@@ -108,6 +122,8 @@ async function openModel(model: string | undefined, python: ReturnType<typeof op
       ...(model === undefined ? {} : { model }),
       ...(options.ppm === undefined ? {} : { ppm: options.ppm === "none" ? null : options.ppm }),
       gpu: false,
+      // Loading again after the rivals' turns would count as ours.
+      idleUnloadMs: Infinity,
       python,
     },
     signal,
@@ -123,6 +139,7 @@ function startServer(runtime: Runtime): Promise<LlamaServer> {
     throw new Error("The rivals have no adapter: name a model without one with --model.");
   return startLlamaServer(models.policy.path, backend.threads, [
     ...["--parallel", options.samples, "--kv-unified", "-c", String(CONTEXT_TOKENS), "--metrics", "--jinja"],
+    ...["--cache-ram", String(CACHE_MIB)],
   ]);
 }
 
@@ -192,7 +209,7 @@ async function measure({ folder, set, problems, runtime, contestants }: Measurem
     limitSeconds: Number(options["limit-seconds"]),
     contestants: contestants.map(({ name, side, settings: about }) => ({ name, side, settings: about })),
     programs: {
-      "llama-server": `${(await llamaCppSource()).release} (-c ${CONTEXT_TOKENS} --kv-unified --parallel ${options.samples})`,
+      "llama-server": `${(await llamaCppSource()).release} (-c ${CONTEXT_TOKENS} --kv-unified --parallel ${options.samples} --cache-ram ${CACHE_MIB})`,
       OptiLLM: OPTILLM.replace("optillm==", ""),
       "node-llama-cpp": backend.version,
     },

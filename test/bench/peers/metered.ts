@@ -23,8 +23,8 @@ function valueOf(metrics: string, name: string): number {
   return Number(value);
 }
 
-/** What is done about an attempt that was aborted. */
-export interface AfterAbort {
+/** What is done about an attempt that was aborted or failed. */
+export interface AfterEnd {
   /** Ends what the attempt left behind besides its request. */
   readonly reset?: () => Promise<void>;
   /** How long the server may go on with it, in ms. Default 30 s. */
@@ -32,21 +32,20 @@ export interface AfterAbort {
 }
 
 /**
- * Does the work and charges it with what the server counted meanwhile. An abort leaves no answer, but the costs: what
- * goes on is ended and waited for first, because the next attempt would be charged with it.
+ * Does the work and charges it with what the server counted meanwhile. An abort or a failure leaves no answer, but the
+ * costs: what goes on is ended and waited for first, because the next attempt would be charged with it.
  */
 export async function metered(
   serverUrl: string,
   work: () => Promise<Pick<Attempt, "answer" | "raw">>,
   signal: AbortSignal,
-  { reset, idleWithinMs = 30_000 }: AfterAbort = {},
+  { reset, idleWithinMs = 30_000 }: AfterEnd = {},
 ): Promise<Attempt> {
   const before = parseCounters(await metricsOf(serverUrl));
   const found = await work().catch(async (error: unknown) => {
-    if (!signal.aborted) throw error;
     await reset?.();
     await untilIdle(serverUrl, idleWithinMs);
-    return { answer: null, raw: null };
+    return { answer: null, raw: null, ...(signal.aborted ? {} : { failure: String(error) }) };
   });
   const after = parseCounters(await metricsOf(serverUrl));
   return {

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { freePort } from "../../support/free-port.ts";
+import { isAlive } from "../support/alive.ts";
 import { postJson } from "../support/post-json.ts";
 import { benchPython } from "../support/python-environment.ts";
 import { chatAnswer, CHAT_INSTRUCTION, type Contestant } from "./contestant.ts";
@@ -162,9 +163,4 @@ export class OptiLlm {
 /** Its rstar asks for "The final answer is" and is less sure of an answer in another form. */
 function asksItself(approach: Approach): boolean {
   return approach === "rstar";
-}
-
-/** One that a signal ended has no exit code. */
-function isAlive({ exitCode, signalCode }: ChildProcess): boolean {
-  return exitCode === null && signalCode === null;
 }

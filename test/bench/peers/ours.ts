@@ -38,13 +38,13 @@ export function ourContestant(
         { id: `${method.name}/${problem.id}`, createdAt: new Date().toISOString(), source: problem.id },
         signal,
       );
-      if (trace.stop === "failed") throw new Error(trace.failure ?? "the search failed");
       const chosen = trace.chosen === null ? undefined : trace.nodes[trace.chosen];
       return {
         answer: chosen?.answer ?? null,
         generatedTokens: trace.cost.generatedTokens,
         promptTokens: trace.cost.evaluatedTokens,
         raw: trace,
+        ...(trace.stop === "failed" ? { failure: trace.failure ?? "the search failed" } : {}),
       };
     },
   };

@@ -1,8 +1,8 @@
 /** What a comparison leaves on disk: `comparison.json`, what it is of, and a line of `turns.jsonl` for each attempt. */
 import { readFile, mkdir } from "node:fs/promises";
 import path from "node:path";
-import writeFileAtomic from "write-file-atomic";
 import * as z from "zod";
+import { writeFileAtomic } from "../../../server/replace-file.ts";
 import { Session } from "../../../server/evaluation/settings.ts";
 
 /** The version of both files. */

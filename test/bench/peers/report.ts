@@ -1,5 +1,12 @@
 /** The comparison's report: a function of `comparison.json` and the turns. Pure. */
-import { chance, interval, points, quote, table } from "../../../server/evaluation/markdown-parts.ts";
+import {
+  chance,
+  interval,
+  mixedNotice,
+  points,
+  quote,
+  table,
+} from "../../../server/evaluation/markdown-parts.ts";
 import {
   bootstrapMean,
   holm,
@@ -10,6 +17,7 @@ import {
   type Interval,
   type PairedCounts,
 } from "../../../server/evaluation/statistics.ts";
+import type { GradingMode } from "../../../server/services.ts";
 import { median } from "../support/statistics.ts";
 import type { PeerRun, PeerSettings, Turn } from "./records.ts";
 import { turnName } from "./run.ts";
@@ -19,7 +27,7 @@ const BOOTSTRAP_SEED = 1;
 
 /** `report.json`. Means are over problems. */
 export interface PeerReport {
-  readonly version: 1;
+  readonly version: 2;
   readonly settings: PeerSettings;
   readonly sessions: PeerRun["sessions"];
   /** Problems that every contestant has attempted: the report is about these only. */
@@ -46,14 +54,25 @@ export interface PeerRow {
 export interface PeerComparison {
   readonly ours: string;
   readonly rival: string;
+  readonly strict: PairedAccuracy;
+  /** The lenient grader also reads a bare value in a sentence, which chat models write more often than programs print. */
+  readonly lenient: PairedAccuracy;
+  /**
+   * Our mean seconds for a problem, divided by theirs, over the problems that both attempted on the same kind of machine;
+   * null where there is none.
+   */
+  readonly secondsRatio: number | null;
+}
+
+/** Two contestants on the same problems, graded in one mode. */
+export interface PairedAccuracy {
   readonly counts: PairedCounts;
-  /** Strict accuracy, ours less theirs. */
+  /** Accuracy, ours less theirs. */
   readonly difference: number;
   readonly interval: Interval;
   readonly mcNemar: number;
+  /** Corrected for all comparisons of the mode. */
   readonly holm: number;
-  /** Our mean seconds for a problem, divided by theirs. */
-  readonly secondsRatio: number;
 }
 
 /** The report on the problems that all contestants have attempted; null when there is none yet. */
@@ -71,35 +90,58 @@ export function reportOf(
   const pairs = rows
     .filter(({ side }) => side === "ours")
     .flatMap((ours) => rows.filter(({ side }) => side === "rival").map((rival) => ({ ours, rival })));
-  const compared = pairs.map(({ ours, rival }) => {
-    const [own, other] = [turnsOf(ours.name).map(isRight), turnsOf(rival.name).map(isRight)];
-    const differences = own.map((right, index) => Number(right) - Number(other[index] ?? false));
-    const counts = pairedCounts(own, other);
+  const turnPairs = pairs.map(({ ours, rival }) => [turnsOf(ours.name), turnsOf(rival.name)] as const);
+  const [strict, lenient] = [paired(turnPairs, "strict"), paired(turnPairs, "lenient")];
+  return {
+    version: 2,
+    ...{ settings, sessions, rows },
+    problems: problems.length,
+    comparisons: pairs.flatMap(({ ours, rival }, index) => {
+      const [inStrict, inLenient, turnPair] = [strict[index], lenient[index], turnPairs[index]];
+      if (inStrict === undefined || inLenient === undefined || turnPair === undefined) return [];
+      const secondsRatio = secondsRatioOf(...turnPair, sessions);
+      return [{ ours: ours.name, rival: rival.name, strict: inStrict, lenient: inLenient, secondsRatio }];
+    }),
+  };
+}
+
+function paired(
+  turnPairs: readonly (readonly [readonly Turn[], readonly Turn[]])[],
+  mode: GradingMode,
+): PairedAccuracy[] {
+  const compared = turnPairs.map(([ours, rivals]) => {
+    const [own, other] = [ours, rivals].map((turns) => turns.map((taken) => taken[mode] === "equal"));
+    const differences = (own ?? []).map((right, index) => Number(right) - Number(other?.[index] ?? false));
+    const counts = pairedCounts(own ?? [], other ?? []);
     return {
-      ours: ours.name,
-      rival: rival.name,
       counts,
       difference: mean(differences),
       interval: bootstrapMean(differences, BOOTSTRAP_SEED),
       mcNemar: mcNemarExact(counts),
-      secondsRatio: ours.seconds.mean / rival.seconds.mean,
     };
   });
   const adjusted = holm(compared.map(({ mcNemar }) => mcNemar));
-  return {
-    version: 1,
-    ...{ settings, sessions, rows },
-    problems: problems.length,
-    comparisons: compared.map((each, index) => ({ ...each, holm: adjusted[index] ?? 1 })),
-  };
+  return compared.map((each, index) => ({ ...each, holm: adjusted[index] ?? 1 }));
 }
 
-function isRight(taken: Turn): boolean {
-  return taken.strict === "equal";
+/** Where a comparison went on elsewhere, a faster machine must not count for one side alone. */
+function secondsRatioOf(
+  ours: readonly Turn[],
+  rivals: readonly Turn[],
+  sessions: PeerRun["sessions"],
+): number | null {
+  const machine = (taken: Turn | undefined): string | undefined =>
+    taken === undefined ? undefined : sessions[taken.session]?.machine;
+  const same = ours.flatMap((taken, index) => {
+    const rival = rivals[index];
+    return rival !== undefined && machine(taken) === machine(rival) ? [[taken, rival] as const] : [];
+  });
+  if (same.length === 0) return null;
+  return mean(same.map(([{ seconds }]) => seconds)) / mean(same.map(([, { seconds }]) => seconds));
 }
 
 function rowOf(name: string, side: PeerRow["side"], turns: readonly Turn[]): PeerRow {
-  const right = turns.map((taken) => Number(isRight(taken)));
+  const right = turns.map(({ strict }) => Number(strict === "equal"));
   const seconds = turns.map((taken) => taken.seconds);
   const peaks = turns.flatMap(({ peakBytes }) => peakBytes ?? []);
   return {
@@ -117,7 +159,7 @@ function rowOf(name: string, side: PeerRow["side"], turns: readonly Turn[]): Pee
 
 /** The report for people. */
 export function peerMarkdown(report: PeerReport): string {
-  const { settings, rows, comparisons, problems } = report;
+  const { settings, sessions, rows, comparisons, problems } = report;
   const wanted = settings.problems.length;
   return [
     `# Side by side: ${settings.set}, ${problems} problems`,
@@ -131,7 +173,8 @@ export function peerMarkdown(report: PeerReport): string {
           `**Small:** with ${problems} problems only very large differences can be told from chance (15 points need about 85 problems, 8 points about 300). This shows that the comparison runs, not who is better.`,
         ]
       : []),
-    "The same model, problems and grader (where the processor is faster so, ours computes with the same weights stored in another form, which is said below); one attempt after another on the same processor, problem by problem, each problem with another contestant first. Strict accuracy with its 95% bootstrap interval over problems. Tokens are all that the model generated, counted by the engine or by llama-server itself. Seconds are wall time, one problem at a time; every engine keeps its prompt cache, and all rivals share llama-server's. Memory is the sum of the peaks of the processes at work, the model file's pages included; where several of ours have a model of their own, one process holds all of them.",
+    ...mixedNotice(sessions),
+    "The same model, problems and grader (where the processor is faster so, ours computes with the same weights stored in another form, which is said below); one attempt after another on the same processor, problem by problem, in an order in which everyone follows everyone else equally often. Strict accuracy with its 95% bootstrap interval over problems. Tokens are all that the model generated, counted by the engine or by llama-server itself. Seconds are wall time, one problem at a time; every engine keeps its prompt cache, and all rivals share llama-server's. What a contestant generated before its program failed counts too. Memory is the sum of the peaks of the processes at work, the model file's pages included; where several of ours have a model of their own, one process holds all of them.",
     table(
       [
         "",
@@ -158,17 +201,12 @@ export function peerMarkdown(report: PeerReport): string {
     ),
     ...endings(rows, settings.limitSeconds),
     "## Ours and theirs on the same problems",
-    "McNemar's exact test (right by ours alone : by theirs alone), with Holm's correction for all comparisons; our seconds for a problem as a share of theirs.",
+    "Strict, then lenient, which also reads the value in a sentence and so charges nobody for the form of an answer: a win is one where it stands in both. McNemar's exact test (right by ours alone : by theirs alone), with Holm's correction for all comparisons of a mode; our seconds for a problem as a share of theirs.",
     table(
-      ["ours", "rival", "difference", "95%", "McNemar", "Holm", "seconds"],
-      comparisons.map((pair) => [
-        pair.ours,
-        pair.rival,
-        points(pair.difference),
-        `${points(pair.interval[0])} … ${points(pair.interval[1])}`,
-        `${pair.counts.onlyFirst}:${pair.counts.onlySecond}, ${chance(pair.mcNemar)}`,
-        chance(pair.holm),
-        percent(pair.secondsRatio),
+      ["ours", "rival", ...PAIR_HEAD, ...PAIR_HEAD.map((each) => `lenient ${each}`), "seconds"],
+      comparisons.map(({ ours, rival, strict, lenient, secondsRatio }) => [
+        ...[ours, rival, ...pairCells(strict), ...pairCells(lenient)],
+        secondsRatio === null ? "no problem on one machine" : percent(secondsRatio),
       ]),
     ),
     "## Settings",
@@ -177,6 +215,23 @@ export function peerMarkdown(report: PeerReport): string {
     whatWasRun(report),
     "",
   ].join("\n\n");
+}
+
+const PAIR_HEAD = ["difference", "95%", "McNemar", "Holm"];
+
+function pairCells({
+  counts,
+  difference,
+  interval: [low, high],
+  mcNemar,
+  holm: corrected,
+}: PairedAccuracy): string[] {
+  return [
+    points(difference),
+    `${points(low)} … ${points(high)}`,
+    `${counts.onlyFirst}:${counts.onlySecond}, ${chance(mcNemar)}`,
+    chance(corrected),
+  ];
 }
 
 function endings(rows: readonly PeerRow[], limitSeconds: number): string[] {

@@ -30,10 +30,17 @@ export function isDone(taken: Turn | undefined): boolean {
   return taken !== undefined && taken.end.kind !== "failed";
 }
 
-/** The contestants in the order of a problem: each one begins equally often, and follows every other one's cache. */
+/**
+ * The contestants in the order of a problem, by rows of a Williams square (Williams 1949, Designs balanced for the
+ * estimation of residual effects of treatments): over all rows each one has every place, and follows every other one, so
+ * finds its cache, equally often. An even number has as many rows, an odd one twice as many.
+ */
 export function orderAt<T>(contestants: readonly T[], index: number): T[] {
-  const first = contestants.length === 0 ? 0 : index % contestants.length;
-  return [...contestants.slice(first), ...contestants.slice(0, first)];
+  const n = contestants.length;
+  // 0, 1, n-1, 2, n-2, …: neighbours differ by something else each time.
+  const zigzag = contestants.map((_, place) => (place % 2 === 1 ? (place + 1) / 2 : (n - place / 2) % n));
+  const row = zigzag.flatMap((place) => contestants[(place + index) % n] ?? []);
+  return n % 2 === 1 && Math.floor(index / n) % 2 === 1 ? row.reverse() : row;
 }
 
 /**
@@ -64,6 +71,10 @@ export async function compare(
     }
 }
 
+function failed(reason: string): Turn["end"] {
+  return { kind: "failed", reason: reason.slice(0, 500) };
+}
+
 /** One attempt, measured and graded; null when the signal cut it short. */
 async function takeTurn(
   problem: EvaluationProblem,
@@ -88,8 +99,9 @@ async function takeTurn(
   try {
     attempt = await contestant.solve(problem, AbortSignal.any([signal, limit]));
     if (limit.aborted) end = { kind: "out-of-time" };
+    else if (attempt.failure !== undefined) end = failed(attempt.failure);
   } catch (error) {
-    end = { kind: "failed", reason: String(error).slice(0, 500) };
+    end = failed(String(error));
   }
   if (isStopped()) return null;
   const { seconds, peakBytes } = atLimit[0] ?? measure();

@@ -1,7 +1,7 @@
 /** Plain parallel sampling on llama-server, as a short script would do it: n chat answers at once and a majority vote. */
 import * as z from "zod";
 import { extractAnswer, lastBoxed } from "../../../server/grading/extract.ts";
-import { answerKey } from "../../../server/grading/fast.ts";
+import { answerKey, prepare } from "../../../server/grading/fast.ts";
 import { profile } from "../../../server/search/config.ts";
 import { plainValue } from "../../../server/search/final-answer.ts";
 import { printedBy } from "../../../server/search/pieces.ts";
@@ -97,12 +97,15 @@ function contestant(
   };
 }
 
-/** The commonest answer, the earliest of equals; answers are the same when they are the same numbers or texts. */
+/**
+ * The commonest answer, the earliest of equals; answers are the same when they are the same numbers or texts, whatever
+ * the unit or the words around a number.
+ */
 export function majority(answers: readonly (string | null)[]): string | null {
   const votes = new Map<string, { readonly answer: string; count: number }>();
   for (const answer of answers) {
     if (answer === null) continue;
-    const key = answerKey(answer) ?? answer.replaceAll(/\s/gu, "");
+    const key = answerKey(prepare(answer, "lenient")) ?? answer.replaceAll(/\s/gu, "");
     const group = votes.get(key) ?? { answer, count: 0 };
     group.count++;
     votes.set(key, group);

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { freePort } from "../../support/free-port.ts";
+import { isAlive } from "./alive.ts";
 import { llamaTool } from "./llama-tools.ts";
 
 /** A running `llama-server`. */
@@ -48,7 +49,7 @@ export async function startLlamaServer(
   });
   const url = `http://127.0.0.1:${port}`;
   for (let attempt = 0; ; attempt++) {
-    if (child.exitCode !== null || attempt > 600) {
+    if (!isAlive(child) || attempt > 600) {
       child.kill();
       throw new Error(`llama-server did not start:\n${log.join("").slice(-2000)}`);
     }
@@ -66,7 +67,7 @@ export async function startLlamaServer(
       return Array.isArray(answer) ? (answer as readonly Completion[]) : [answer as Completion];
     },
     async stop() {
-      if (child.exitCode !== null) return;
+      if (!isAlive(child)) return;
       const ended = once(child, "exit");
       child.kill();
       await ended;

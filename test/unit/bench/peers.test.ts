@@ -13,7 +13,7 @@ import { chatAnswer, type Contestant } from "../../bench/peers/contestant.ts";
 import { metered, parseCounters } from "../../bench/peers/metered.ts";
 import { openRun, readRun, type PeerRun, type Turn } from "../../bench/peers/records.ts";
 import { peerMarkdown, reportOf } from "../../bench/peers/report.ts";
-import { compare, orderAt, turnName, type PeerOptions } from "../../bench/peers/run.ts";
+import { compare, isDone, orderAt, turnName, type PeerOptions } from "../../bench/peers/run.ts";
 import { chatTexts, lastProgram, majority, printedAnswer } from "../../bench/peers/sampling.ts";
 import { parentOf, peakOf } from "../../bench/support/memory.ts";
 
@@ -61,6 +61,17 @@ function options(keep: (taken: Turn) => void, limitMs = 60_000): PeerOptions {
   };
 }
 
+const session: Session = {
+  startedAt: "2026-01-01T00:00:00.000Z",
+  version: "0",
+  commit: null,
+  command: ["npm"],
+  concurrency: 1,
+  threads: 2,
+  machine: "m",
+  engine: "e",
+};
+
 /** A comparison of two. */
 const run: PeerRun = {
   version: 1,
@@ -87,12 +98,58 @@ const wrong = contestant("wrong", "rival", () => Promise.resolve("7"));
 const never = new AbortController().signal;
 
 describe("turns", () => {
-  it("go problem by problem, each with another contestant first", async () => {
+  it("go problem by problem, in another order each time", async () => {
     const order: string[] = [];
     const kept = options(({ problem, contestant: name }) => order.push(`${problem} ${name}`));
     await compare(PROBLEMS, [right, wrong], new Map(), kept, never);
     expect(order).toEqual(["p1 right", "p1 wrong", "p2 wrong", "p2 right", "p3 right", "p3 wrong"]);
-    expect(orderAt(["a", "b", "c"], 4)).toEqual(["b", "c", "a"]);
+  });
+
+  it.each([1, 2, 3, 8, 9])(
+    "of %d contestants: everyone takes every place and follows everyone else equally often",
+    (n) => {
+      const all = Array.from({ length: n }, (_, contestant) => contestant);
+      const rows = Array.from({ length: n % 2 === 0 ? n : 2 * n }, (_, row) => orderAt(all, row));
+      const places = rows.flatMap((row) => row.map((contestant, place) => `${contestant} at ${place}`));
+      const follows = rows.flatMap((row) =>
+        row.slice(1).map((contestant, place) => `${row[place]} ${contestant}`),
+      );
+      for (const [told, different] of [
+        [places, n * n],
+        [follows, n * (n - 1)],
+      ] as const) {
+        const counts = new Map<string, number>();
+        for (const each of told) counts.set(each, (counts.get(each) ?? 0) + 1);
+        expect(counts.size).toBe(different);
+        expect(new Set(counts.values()).size).toBe(different === 0 ? 0 : 1);
+      }
+      expect(orderAt(all, rows.length)).toEqual(rows[0]);
+    },
+  );
+
+  it("cost what they took until their program failed, and are taken again", async () => {
+    const broken: Contestant = {
+      ...right,
+      solve: () =>
+        Promise.resolve({
+          answer: null,
+          generatedTokens: 40,
+          promptTokens: 8,
+          raw: null,
+          failure: "HTTP 500",
+        }),
+    };
+    const done = new Map<string, Turn>();
+    await compare(
+      PROBLEMS.slice(0, 1),
+      [broken],
+      done,
+      options(() => undefined),
+      never,
+    );
+    const [taken] = done.values();
+    expect(taken).toMatchObject({ end: { kind: "failed", reason: "HTTP 500" }, generatedTokens: 40 });
+    expect(isDone(taken)).toBe(false);
   });
 
   it("begin when the contestant is ready: its start is neither in its time nor in its memory", async () => {
@@ -231,10 +288,14 @@ describe("the report", () => {
       {
         ours: "right",
         rival: "wrong",
-        counts: { both: 0, onlyFirst: 2, onlySecond: 0, neither: 0 },
-        difference: 1,
-        interval: [1, 1],
-        mcNemar: 0.5,
+        strict: {
+          counts: { both: 0, onlyFirst: 2, onlySecond: 0, neither: 0 },
+          difference: 1,
+          interval: [1, 1],
+          mcNemar: 0.5,
+          holm: 0.5,
+        },
+        lenient: { difference: 1 },
         secondsRatio: 1,
       },
     ]);
@@ -244,23 +305,45 @@ describe("the report", () => {
     expect(text).toContain("- **wrong**: as documented");
   });
 
+  it("compares leniently too, and seconds on one machine only", () => {
+    const taken = (contestant: string, problem: string, more: Partial<Turn>): [string, Turn] => [
+      turnName({ contestant, problem }),
+      {
+        ...{ version: 1, contestant, problem, session: 0, begun: "2026-01-01T00:00:00.000Z", seconds: 2 },
+        ...{
+          generatedTokens: 1,
+          promptTokens: 1,
+          peakBytes: null,
+          answer: "1",
+          strict: "equal",
+          lenient: "equal",
+        },
+        ...{ end: { kind: "done" }, raw: null },
+        ...more,
+      },
+    ];
+    const turns = new Map([
+      taken("right", "p1", {}),
+      taken("wrong", "p1", { strict: "different", seconds: 4 }),
+      taken("right", "p2", { seconds: 1, session: 1 }),
+      taken("wrong", "p2", { seconds: 100 }),
+    ]);
+    const sessions = ["m", "n"].map((machine) => ({ ...session, machine }));
+    const report = reportOf({ ...run, sessions }, turns);
+    expect(report?.comparisons[0]).toMatchObject({
+      strict: { counts: { onlyFirst: 1 } },
+      lenient: { counts: { onlyFirst: 0, both: 2 } },
+      secondsRatio: 0.5,
+    });
+    expect(report === null ? "" : peerMarkdown(report)).toContain("**Mixed:** 2 machines");
+  });
+
   it("does not exist before a problem has been attempted by all", () => {
     expect(reportOf(run, new Map())).toBeNull();
   });
 });
 
 describe("the folder", () => {
-  const session: Session = {
-    startedAt: "2026-01-01T00:00:00.000Z",
-    version: "0",
-    commit: null,
-    command: ["npm"],
-    concurrency: 1,
-    threads: 2,
-    machine: "m",
-    engine: "e",
-  };
-
   it("goes on with what it holds, whatever the order of the fields, and with nothing else", async () => {
     const folder = await mkdtemp(path.join(os.tmpdir(), "rstar-peers-"));
     try {
@@ -280,6 +363,7 @@ describe("plain sampling", () => {
     expect(majority(["3", "1/2", "0.5", null, "4"])).toBe("1/2");
     expect(majority(["x + 1", "4", "x+1"])).toBe("x + 1");
     expect(majority(["2", "1"])).toBe("2");
+    expect(majority(["1", "$18", "18 dollars", "x = 18"])).toBe("$18");
     expect(majority([null])).toBeNull();
   });
 
@@ -371,6 +455,15 @@ describe("measurements", () => {
       });
       expect(order).toEqual(["reset after 1"]);
       expect(attempt).toEqual({ answer: null, raw: null, generatedTokens: 3, promptTokens: 0 });
+    });
+
+    it("the costs of one that fails are read too", async () => {
+      const server = await busyServer(2);
+      const fail = (): Promise<never> => Promise.reject(new Error("HTTP 500"));
+      expect(await metered(server.url, fail, never)).toEqual({
+        ...{ answer: null, raw: null, failure: "Error: HTTP 500" },
+        ...{ generatedTokens: 2, promptTokens: 0 },
+      });
     });
 
     it("a server that does not end is not waited for for ever", async () => {
