@@ -9,11 +9,13 @@ import { overridden } from "../evolution/overrides.ts";
 import { readTrainingProblems, type TrainingProblem } from "../evolution/problems.ts";
 import { paperRounds, SELECTION, settingsOf, smallRounds } from "../evolution/profiles.ts";
 import type { NewRun } from "../evolution/rounds.ts";
+import { runFolder } from "../evolution/run-folder.ts";
+import { eachLine } from "../json-lines.ts";
 import { readLineage } from "../models/adapters.ts";
 import { describeFailure, type ModelProgress } from "../models/outcomes.ts";
 import type { EvolutionSettings, TrainingProfile } from "../protocol/evolution.ts";
 import { namesOn } from "../protocol/surface.ts";
-import type { Trace } from "../protocol/trace.ts";
+import { Trace } from "../protocol/trace.ts";
 import { isOptedOut, readConsent, trainingMark, type Consent } from "../traces/consent.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
 import { problemLines } from "./problem-file.ts";
@@ -126,6 +128,22 @@ async function earlierTraces(files: readonly string[]): Promise<readonly Trace[]
   const left = traces.length - allowed.length;
   if (left > 0) process.stderr.write(`${left} traces are of files that are opted out and are left out.\n`);
   return allowed;
+}
+
+/**
+ * A run trains on copies of what it was begun with: a file that was left out since is still in them.
+ * @throws CommandFailure where one is.
+ */
+export async function refuseOptedOut(root: string): Promise<void> {
+  const { traces } = runFolder(root).round(1);
+  const consent = await ownConsent();
+  if (consent.optedOut.length === 0 || !existsSync(traces)) return;
+  for await (const { record } of eachLine(traces, Trace))
+    if (record !== null && isOptedOut(consent, record))
+      throw new CommandFailure(
+        EXIT.input,
+        `The run in ${root} was begun with searches of a file that you left out of training since (${record.problem.source ?? ""}). Begin a new one, which leaves them out; nothing was changed.`,
+      );
 }
 
 /** The plans of the rounds asked for. */

@@ -2,9 +2,16 @@
 import path from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { openEvolution, type EvolutionRuntime } from "../compose.ts";
-import { beginRun, continueRun, type Continuation, type NewRun } from "../evolution/rounds.ts";
-import { newestUnfinished, runsFolder } from "../evolution/runs.ts";
+import {
+  beginRun,
+  continueRun,
+  RUNNING_ELSEWHERE,
+  type Continuation,
+  type NewRun,
+} from "../evolution/rounds.ts";
+import { isRunning, newestUnfinished, runsFolder } from "../evolution/runs.ts";
 import { summaryOf } from "../evolution/words.ts";
+import { tryWithLock } from "../lock.ts";
 import { dataHome } from "../models/home.ts";
 import { TRAINING_PROFILES } from "../protocol/evolution.ts";
 import type { EvolutionEvent, RunLine } from "../protocol/run-output.ts";
@@ -12,6 +19,7 @@ import { ServiceUnavailable } from "../services.ts";
 import {
   newEvolution,
   newFinetune,
+  refuseOptedOut,
   roundsFrom,
   type CommonOptions,
   type EvolveFlags,
@@ -148,10 +156,12 @@ async function start(
   };
   let runtime: EvolutionRuntime | null = null;
   try {
+    if (flags.resume !== true) await refuseBeside(signal);
     const root =
       flags.resume === true
         ? await runToResume(flags.out)
         : await begin(flags, await make({ signal, onProgress: (progress) => view.download(progress) }));
+    if (flags.resume === true) await refuseOptedOut(root);
     tell({ kind: "run", folder: root });
     // The one variable that everything which needs a Python asks.
     if (flags.python !== undefined) process.env["RSTAR_PYTHON"] = flags.python;
@@ -206,6 +216,18 @@ async function start(
     release();
     await runtime?.dispose();
   }
+}
+
+/**
+ * Before anything is written: the folder of a run that never was would be taken for the one that is running.
+ * @throws CommandFailure where one is.
+ */
+async function refuseBeside(signal: AbortSignal): Promise<void> {
+  const home = dataHome();
+  if (!(await isRunning(home))) return;
+  // The lock of one that was killed is waited for.
+  const attempt = await tryWithLock(runsFolder(home), signal, () => Promise.resolve());
+  if (attempt.kind === "locked") throw new CommandFailure(EXIT.unavailable, RUNNING_ELSEWHERE);
 }
 
 async function begin(flags: CommonOptions, run: NewRun): Promise<string> {

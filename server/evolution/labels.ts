@@ -55,7 +55,7 @@ export function labelProblem(traces: readonly Trace[], rule: AgreementRule | nul
   const groups = new Map<string, number>();
   const names = new Map(traces.map((trace) => [trace, answerNames(trace)]));
   let all = 0;
-  for (const trace of traces) {
+  for (const trace of independent(traces)) {
     for (const node of trace.nodes) {
       const key = names.get(trace)?.get(node.id);
       if (key === undefined || isRefused(trace, node)) continue;
@@ -74,6 +74,23 @@ export function labelProblem(traces: readonly Trace[], rule: AgreementRule | nul
       return name === undefined ? "unknown" : name === first[0] ? "right" : "wrong";
     },
   };
+}
+
+/**
+ * One trace for each policy and seed, the one with the most trajectories: a seed draws the same candidates again whatever
+ * searches with it, and greedy the same under any seed. Copies of one solution are no agreement.
+ */
+function independent(traces: readonly Trace[]): readonly Trace[] {
+  const most = new Map<string, Trace>();
+  for (const trace of traces) {
+    const { policy } = trace.models;
+    const { seed, strategy } = trace.settings;
+    const key = JSON.stringify([policy.sha256, policy.adapter?.sha256, strategy === "greedy" ? null : seed]);
+    const before = most.get(key);
+    if (before === undefined || before.trajectories.finished < trace.trajectories.finished)
+      most.set(key, trace);
+  }
+  return [...most.values()];
 }
 
 /**

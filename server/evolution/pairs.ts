@@ -4,7 +4,7 @@
  * What a person preferred in the editor is a pair too. Pure.
  */
 import { TRAINING_VERSION, type PairSide, type PreferencePair } from "../protocol/training.ts";
-import type { Trace, TraceNode } from "../protocol/trace.ts";
+import type { Preference, Trace, TraceNode } from "../protocol/trace.ts";
 import { pathTo as nodesTo, programOf } from "../protocol/trace-path.ts";
 import { piecesOf } from "../search/pieces.ts";
 import { promptFor } from "../search/prompt.ts";
@@ -145,7 +145,13 @@ function sideOf({ node, q }: Candidate, parent: ProblemNode | null): PairSide {
  * Choices that name one step only, or steps that were never comparable, make none.
  */
 export function personPairs(problem: Problem, trace: Trace): PreferencePair[] {
-  return (trace.preferences ?? []).flatMap((choice, index): PreferencePair[] => {
+  const choices = trace.preferences ?? [];
+  const isSameChoice = (one: Preference, other: Preference): boolean =>
+    (one.preferred === other.preferred && one.rejected === other.rejected) ||
+    (one.preferred === other.rejected && one.rejected === other.preferred);
+  return choices.flatMap((choice, index): PreferencePair[] => {
+    // Who changed their mind said the last of it: as in the search.
+    if (choices.some((later, at) => at > index && isSameChoice(later, choice))) return [];
     const [positive, negative] = [choice.preferred, choice.rejected].map((id) =>
       id === null ? undefined : trace.nodes[id],
     );

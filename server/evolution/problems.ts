@@ -74,6 +74,8 @@ export function problemsHash(problems: readonly TrainingProblem[]): string {
   return hash.digest("hex");
 }
 
+const HELD_OUT_SEED = 1;
+
 /** A split of the problems, in their own order. */
 export interface Split {
   readonly train: readonly TrainingProblem[];
@@ -81,15 +83,16 @@ export interface Split {
 }
 
 /**
- * Holds a share of the problems out: those that come first by a hash of their texts and the seed. Where the file grows
+ * Holds a share of the problems out: those that come first by a hash of their texts, whatever the seed of
+ * the run: under another one, most of them would have trained what is in use. Where the file grows
  * from run to run, nearly all that was held out still is (of 1,000 problems that become 1,500, about 98 of 100); the few
  * others have trained what is in use, which a newcomer then has to beat there too. Rounded up, so that any share holds
  * out one at least; of a single problem none.
  */
-export function split(problems: readonly TrainingProblem[], share: number, seed: number): Split {
+export function split(problems: readonly TrainingProblem[], share: number): Split {
   const wanted = Math.min(Math.ceil(problems.length * share), problems.length - 1);
   const order = problems
-    .map((problem) => ({ problem, rank: hashOf(seed, problem.problem) }))
+    .map((problem) => ({ problem, rank: hashOf(HELD_OUT_SEED, problem.problem) }))
     .sort((a, b) => (a.rank < b.rank ? -1 : 1));
   const held = new Set(order.slice(0, Math.max(0, wanted)).map(({ problem }) => problem));
   return {

@@ -76,7 +76,7 @@ export async function beginRun(
       kind: "failed",
       message: `${root} holds a run already. Resume it, or name another folder; nothing was changed.`,
     };
-  const { train, held } = split(problems, settings.heldOutShare, settings.seed);
+  const { train, held } = split(problems, settings.heldOutShare);
   const at = now.toISOString();
   const state: RunState = {
     version: EVOLUTION_VERSION,
@@ -122,6 +122,10 @@ export interface Continuation {
   readonly microBatchSize?: number;
 }
 
+/** Why nothing is begun beside a run. */
+export const RUNNING_ELSEWHERE =
+  "Another fine-tuning or evolution is running with this data folder. Wait for it or stop it, then try again; nothing was changed.";
+
 /** Goes on with the run in a folder, from wherever it stands, to its end, a stop or a failure. */
 export async function continueRun(
   root: string,
@@ -146,8 +150,7 @@ export async function continueRun(
     if (attempt.kind === "done") return attempt.value;
     return {
       kind: "failed",
-      message:
-        "Another fine-tuning or evolution is running with this data folder. Wait for it or stop it, then try again; nothing was changed.",
+      message: RUNNING_ELSEWHERE,
     };
   } catch (error) {
     if (signal.aborted || error instanceof LockLost) return { kind: "stopped", state: state.value };

@@ -3,8 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { newEvolution, newFinetune, type EvolveFlags } from "../../../server/cli/evolution-options.ts";
+import {
+  newEvolution,
+  newFinetune,
+  refuseOptedOut,
+  type EvolveFlags,
+} from "../../../server/cli/evolution-options.ts";
 import { defaultTraceFile } from "../../../server/compose.ts";
+import { runFolder } from "../../../server/evolution/run-folder.ts";
 import { MARK } from "../../../server/search/grammar.ts";
 import { solve } from "../../../server/search/solve.ts";
 import { changeConsent, decide, optOut } from "../../../server/traces/consent.ts";
@@ -100,4 +106,24 @@ it("trains on the problems of a Markdown file, unless that is opted out", async 
   expect(run.problems).toEqual([{ id: "problem-1", problem: "What is 1 + 1?", answer: "2" }]);
   await changeConsent(path.dirname(defaultTraceFile()), (consent) => optOut(consent, problems, true));
   await expect(newEvolution(flags, fetching)).rejects.toThrow(/opted out.*rstar traces opt-out FILE --undo/u);
+});
+
+it("does not go on with a run that was begun with searches of a file that was left out since", async () => {
+  const root = path.join(home, "run");
+  const policy = scriptedPolicy(() => ({ text: "print(42)", stop: MARK.endOfCode }));
+  await createTraceStore(runFolder(root).round(1).traces).append(
+    await solve(
+      { id: "p", text: "What is 42?", reference: "42" },
+      configOf({ strategy: "greedy" }),
+      fakeServices(policy),
+      { ...STAMP, source: "notes.md#1", training: "agreed" },
+      new AbortController().signal,
+    ),
+  );
+  await refuseOptedOut(root);
+  const folder = path.dirname(defaultTraceFile());
+  await changeConsent(folder, (consent) => optOut(consent, "other.md", true));
+  await refuseOptedOut(root);
+  await changeConsent(folder, (consent) => optOut(consent, "notes.md", true));
+  await expect(refuseOptedOut(root)).rejects.toThrow("notes.md#1");
 });

@@ -110,6 +110,19 @@ describe("problems without a given answer", () => {
     expect(torn.report.leftOut).toEqual([{ reason: "solutions disagree", traces: 1 }]);
   });
 
+  it("do not take what a seed drew twice for agreement", async () => {
+    const open = { ...problemOf(1), reference: null };
+    const trace = await search({ ...world, answers: 2 }, open, 1);
+    const found = trace.nodes.reduce((sum, node) => sum + (node.kind === "answer" ? node.visits : 0), 0);
+    const rule = { count: found + 1, share: 0 };
+    const again = { ...trace, id: "again", settings: { ...trace.settings, strategy: "mcts" } };
+    expect(labelProblem([trace, again], rule).kind).toBe("none");
+    const other = { ...again, settings: { ...trace.settings, seed: 2 } };
+    expect(labelProblem([trace, other], { ...rule, count: 1 }).kind).toBe("labels");
+    const [leading = 0] = trace.votes.map(({ count }) => count);
+    expect(labelProblem([trace, other], { ...rule, count: 2 * leading }).kind).toBe("labels");
+  });
+
   it("count no answer below a step that a person rejected", async () => {
     const trace = await search({ ...world, answers: 2 }, { ...problemOf(1), reference: null }, 1);
     const rule = { count: 1, share: 0 };

@@ -265,7 +265,7 @@ describe("what can go wrong", () => {
 
   it("problems longer than the context are left out of the search and count as not right in the comparison", async () => {
     const problems = toyProblems(20);
-    const { train, held } = split(problems, toySettings().heldOutShare, toySettings().seed);
+    const { train, held } = split(problems, toySettings().heldOutShare);
     const long = [...train.slice(0, 6), ...held.slice(0, 1)];
     const run = await begin({ rounds: toySettings().rounds.slice(0, 1) }, { problems });
     const services = toyServices(run.home, fakeTrainer());

@@ -215,6 +215,11 @@ describe("preference pairs", () => {
     expect(pair?.positive.pieces).toEqual(piecesOf([second]).map(({ text }) => text));
     expect(pair?.negative.pieces).toEqual(piecesOf([first]).map(({ text }) => text));
     expect(selectTrainingData([chosen(first.id, null)], { ...RULES, agreement: null }).pairs).toEqual([]);
+    // Of a changed mind the last word.
+    const changed = chosen(first.id, second.id);
+    const preferences = [...(changed.preferences ?? []), ...(chosen(second.id, first.id).preferences ?? [])];
+    const { pairs } = selectTrainingData([{ ...changed, preferences }], { ...RULES, agreement: null });
+    expect(pairs.map(({ positive }) => positive.node)).toEqual([second.id]);
   });
 });
 

@@ -22,9 +22,16 @@ class StopRequest:
         self._asked.set()
 
     def listen(self, *, standard_input: bool) -> None:
-        """Hear SIGTERM and SIGINT; with `standard_input` also a line there, or its end when the parent died."""
+        """Hear SIGTERM, SIGINT and the terminal's end.
+
+        With `standard_input` also a line there, or its end when the parent died.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        # Windows has none; under `nohup` it is ignored, and stays so.
+        hangup = getattr(signal, "SIGHUP", None)
+        if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+            signal.signal(hangup, self._on_signal)
         if standard_input:
             threading.Thread(target=self._read, daemon=True).start()
 

@@ -83,16 +83,17 @@ class Training:
             while self._step < self._steps and self._make_step(model, optimizer):
                 self._seconds = time.monotonic() - started
                 if self._step % self._job.checkpoint_every == 0 and self._step < self._steps:
-                    self._evaluate(model)
+                    # First, because an evaluation takes longer than whoever asks for a stop waits.
                     self._save(model, optimizer)
+                    self._evaluate(model)
         finally:
             self._seconds = time.monotonic() - started
         if self._step < self._steps:
             if self._step > 0:
                 self._save(model, optimizer)
             return self._outcome("stopped", None)
-        self._evaluate(model)
         self._save(model, optimizer)
+        self._evaluate(model)
         return self._outcome("trained", self._write_adapter(model))
 
     # ---------------------------------------------------------------- preparing
