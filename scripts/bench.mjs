@@ -39,11 +39,20 @@ await esbuild.build({
 });
 const child = spawn(process.execPath, ["--enable-source-maps", start, ...args], {
   cwd: ROOT,
-  stdio: "inherit",
+  // The channel stops it when this process is gone, whatever ended it (server/cli/interrupt.ts).
+  stdio: ["inherit", "inherit", "inherit", "ipc"],
 });
 // It ends in its own time and keeps what it has. Ctrl-C reaches it from the terminal anyway.
 process.on("SIGINT", () => {});
-for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill("SIGTERM"));
+process.on("SIGTERM", () => {
+  if (child.connected) child.send("stop");
+  // Not every benchmark listens.
+  setTimeout(() => child.kill(), 120_000).unref();
+});
+child.on("error", (error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});
 child.on("exit", (code) => {
   process.exitCode = code ?? 1;
 });

@@ -54,6 +54,7 @@ const COPIED = [
   "server/evolution/trainer/configs",
   "server/evolution/trainer/requirements.txt",
   "server/evolution/trainer/requirements-torch.txt",
+  "server/evolution/trainer/requirements-torch-windows.txt",
 ];
 
 /**

@@ -46,10 +46,7 @@ function checkNode() {
 function findPython() {
   const own = process.env.RSTAR_PYTHON;
   const tried = [];
-  const usual = [["python3"], ["python"], ["py", "-3"]];
-  // There `python3` is mostly the Microsoft Store's, which keeps what it writes below AppData to itself.
-  if (process.platform === "win32") usual.reverse();
-  for (const command of own ? [[own]] : usual) {
+  for (const command of own ? [[own]] : [["python3"], ["python"], ["py", "-3"]]) {
     const [program, ...args] = command;
     const probe = spawnSync(
       program,

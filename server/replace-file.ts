@@ -8,7 +8,7 @@ import { codeOf } from "./errors.ts";
 const HELD = new Set(["EPERM", "EACCES", "EBUSY"]);
 const PATIENCE_MS = 2_000;
 
-/** Whether it may only be that another program has the file open, or is deleting it. Never so but on Windows. */
+/** Whether another program may have the file open, or be deleting it. Windows says so by codes that also mean a missing right. */
 export function isHeld(error: unknown, platform: NodeJS.Platform = process.platform): boolean {
   return codeOf(error) === "EBUSY" || (platform === "win32" && HELD.has(codeOf(error)));
 }

@@ -12,6 +12,7 @@ import { formatBytes } from "./protocol/text.ts";
 import { EMPTY_STATE } from "./services.ts";
 import { createTraceStore } from "./traces/store.ts";
 import { version } from "./version.ts";
+import { usableMemory } from "./usable-memory.ts";
 
 /** The report, and whether engine and sandbox work. */
 export interface SetupReport {
@@ -31,7 +32,7 @@ export async function setupReport(
   };
   out(`rStar Math ${version}, Node ${process.version}, ${platform()} ${release()} ${process.arch}`);
   out(
-    `Processor: ${cpus()[0]?.model ?? "unknown"}, ${cpus().length} logical; memory ${formatBytes(totalmem())}, ${formatBytes(freemem())} free`,
+    `Processor: ${cpus()[0]?.model ?? "unknown"}, ${cpus().length} logical; memory ${formatBytes(totalmem())}, ${formatBytes(usableMemory({ free: freemem(), total: totalmem() }))} free`,
   );
   const home = dataHome(folder);
   out(`Data folder: ${home}${process.env["RSTAR_HOME"] === undefined ? "" : " (RSTAR_HOME)"}`);

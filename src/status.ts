@@ -136,7 +136,10 @@ export class Status implements vscode.Disposable {
         ? []
         : [vscode.l10n.t("best {0} ({1} agree)", shorten(best.answer, 24), best.support)]),
       ...speed,
-      ...(only.rate === null ? [] : [vscode.l10n.t("at most {0}", formatSeconds(only.rate.secondsLeft))]),
+      // At the end of its budget it finishes what is begun: then nothing is said.
+      ...(only.rate === null || only.rate.secondsLeft === 0
+        ? []
+        : [vscode.l10n.t("at most {0}", formatSeconds(only.rate.secondsLeft))]),
     ].join(" · ");
   }
 

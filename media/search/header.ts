@@ -300,7 +300,10 @@ function standing({ tree, trace, running, rate }: ViewModel): (HTMLElement | nul
       ? null
       : fact(
           t("Speed"),
-          t("{0} tokens/s, at most {1} left", whole(rate.tokensPerSecond), duration(rate.secondsLeft)),
+          // At the end of its budget it finishes what is begun.
+          rate.secondsLeft === 0
+            ? t("{0} tokens/s", whole(rate.tokensPerSecond))
+            : t("{0} tokens/s, at most {1} left", whole(rate.tokensPerSecond), duration(rate.secondsLeft)),
         ),
   ];
 }

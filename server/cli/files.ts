@@ -3,7 +3,8 @@ import { constants } from "node:fs";
 import { access, readFile, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Command } from "commander";
-import { writeFileAtomic } from "../replace-file.ts";
+import writeWhole from "write-file-atomic";
+import { whileHeld } from "../replace-file.ts";
 import { decode, encode } from "../document/decode.ts";
 import { findAgain, findProblems, type Problem, type ProblemOptions } from "../document/problems.ts";
 import { applyEdit, insertSolution } from "../document/edit.ts";
@@ -66,14 +67,16 @@ export async function writeSolution(
   const real = await realpath(file);
   if (!(await isWritable(dirname(real)))) return aside(`The folder of ${file} cannot be written`);
   try {
-    return await withLock(real, UNSTOPPED, async (): Promise<Written> => {
+    // All of it again while another program is in the way: that may be an editor that saves what the person wrote.
+    const write = async (): Promise<Written> => {
       const { text, bom } = await readText(file);
       const now = findAgain(findProblems(text, options).problems, problem);
       if (now === undefined) return aside(`Problem ${problem.index} of ${file} was changed meanwhile`);
       const edited = applyEdit(text, insertSolution(text, now, solution));
-      await writeFileAtomic(file, Buffer.from(encode(edited, bom)));
+      await writeWhole(file, Buffer.from(encode(edited, bom)));
       return { kind: "written", message: `Written below the problem in ${file}.` };
-    });
+    };
+    return await withLock(real, UNSTOPPED, () => whileHeld(write));
   } catch (error) {
     if (error instanceof CommandFailure) return aside(error.message);
     if (error instanceof Error && "code" in error)

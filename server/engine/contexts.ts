@@ -10,6 +10,7 @@ import { NativeBackend, nativeParts } from "./native-backend.ts";
 import { PublicBackend } from "./public-backend.ts";
 import type { ThreadGovernor } from "./thread-governor.ts";
 import { PrefixTokenizer, type Vocabulary } from "./tokenizer.ts";
+import { usableMemory } from "../usable-memory.ts";
 
 /** How a context is sized. */
 export interface ContextOptions {
@@ -112,9 +113,7 @@ export class ModelContexts implements ContextSource {
     const { threads, llama } = this.#around;
     const onGpu = model.gpuLayers > 0;
     const memory = !onGpu ? await llama.getRamState() : await llama.getVramState();
-    // What macOS calls free leaves out all that it gives back on demand, which is most.
-    const free =
-      process.platform === "darwin" && !onGpu ? Math.max(memory.free, memory.total / 2) : memory.free;
+    const free = onGpu ? memory.free : usableMemory(memory);
     const rowGroup = this.#around.reproducible && !onGpu ? CPU_ROW_GROUP : 1;
     const size = sizes(model, this.#model, this.#options, free, rowGroup);
     const prefill = onGpu ? GPU_PREFILL : CPU_PREFILL;

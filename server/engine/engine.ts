@@ -128,9 +128,9 @@ export async function openEngine(options: EngineOptions = {}): Promise<EngineOpe
         errors.splice(0, errors.length - LOG_LINES);
       },
     });
-    // Windows tells Node of logical processors only; llama.cpp counts those cores that are fit for this.
-    const isCounted = options.threads !== undefined || process.platform !== "win32";
-    const threads = isCounted ? most : Math.min(most, llama.cpuMathCores);
+    // Windows tells Node of logical processors only; llama.cpp counts cores.
+    const isGiven = options.threads !== undefined;
+    const threads = isGiven || process.platform !== "win32" ? most : Math.min(most, llama.cpuMathCores);
     const backend = await describe(llama, wanted, threads);
     const { widenIn, ...others } = options;
     const widen =

@@ -41,6 +41,6 @@ export function mixedNotice(sessions: readonly Session[]): string[] {
   ];
   if (mixed.length === 0) return [];
   return [
-    `**Mixed:** ${mixed.join(" and ")} took part, one after another; what each did is listed below. Processors of different kinds round differently, which changes some searches: rows and seeds that were searched on different ones differ by that too.`,
+    `**Mixed:** ${mixed.join(" and ")} took part, one after another; they are listed below. Processors of different kinds round differently, which changes some searches: rows and seeds that were searched on different ones differ by that too.`,
   ];
 }

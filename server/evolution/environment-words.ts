@@ -67,12 +67,12 @@ export function missingPython(tried: readonly string[]): EnvironmentFailure {
       );
 }
 
-/** A machine that the packages have no builds for; null for all others. */
-export function noBuilds(platform: NodeJS.Platform, arch: NodeJS.Architecture): EnvironmentFailure | null {
-  if (platform !== "darwin" || arch !== "x64") return null;
+/** A Python that PyTorch has no builds for; null for all others. */
+export function noBuilds(platform: NodeJS.Platform, machine: string): EnvironmentFailure | null {
+  if (platform !== "darwin" || machine !== "x86_64") return null;
   return failure(
     "environment",
-    "Training does not work on Macs with Intel processors: PyTorch has no builds for them any more. Train on another machine; the adapter that it makes can be used here. Nothing was changed.",
+    `This Python is made for Macs with Intel processors, and PyTorch has no builds for them any more. On a Mac with Apple's chips name another one with ${namesOn().python}; else train on another machine: the adapter that it makes can be used here. Nothing was changed.`,
     "",
   );
 }

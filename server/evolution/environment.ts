@@ -44,6 +44,8 @@ export interface EnvironmentOptions {
   readonly home: string;
   /** Stands for the process's own in tests; `RSTAR_PYTHON` and `RSTAR_TORCH_INDEX` are read from it. */
   readonly variables?: NodeJS.ProcessEnv;
+  /** Stands for the system's in tests. */
+  readonly platform?: NodeJS.Platform;
   /** Free bytes at a path; asked of the system by default. */
   readonly freeBytes?: (folder: string) => Promise<number>;
 }
@@ -79,9 +81,8 @@ async function findOrMake(
   signal: AbortSignal,
   say: (message: string) => void,
 ): Promise<TrainingEnvironment | EnvironmentFailure> {
-  const lists = ["requirements-torch.txt", "requirements.txt"].map((name) =>
-    path.join(trainerPackage(), name),
-  );
+  const torch = process.platform === "win32" ? "requirements-torch-windows.txt" : "requirements-torch.txt";
+  const lists = [torch, "requirements.txt"].map((name) => path.join(trainerPackage(), name));
   const texts = await Promise.all(lists.map((file) => readFile(file, "utf8")));
   const key = createHash("sha256").update(texts.join("\n")).digest("hex").slice(0, 12);
   const folder = path.join(trainerHome(options.home), `python-${key}`);
@@ -119,11 +120,11 @@ async function make(
   signal: AbortSignal,
   say: (message: string) => void,
 ): Promise<TrainingEnvironment | EnvironmentFailure> {
-  const unsupported = noBuilds(process.platform, process.arch);
-  if (unsupported !== null) return unsupported;
   const variables = options.variables ?? process.env;
   const found = await findPython(signal, variables);
   if (found.kind === "missing") return missingPython(found.tried);
+  const unsupported = noBuilds(options.platform ?? process.platform, found.machine);
+  if (unsupported !== null) return unsupported;
   // What an earlier try left behind is in the way of this one.
   await rm(path.join(folder, "venv"), { recursive: true, force: true });
   const free = await (options.freeBytes ?? freeBytesOf)(folder);

@@ -100,9 +100,12 @@ export class LazyRuntime {
     }
   }
 
-  /** Frees everything that nobody uses. */
-  async closeUnused(): Promise<void> {
-    if (this.#users === 0) await this.close();
+  /** Frees everything unless somebody uses it; whether it did. */
+  async closeUnused(): Promise<boolean> {
+    if (this.#users > 0) return false;
+    await this.close();
+    this.#unloaded();
+    return true;
   }
 
   /** Frees everything; what is being loaded is given up. */

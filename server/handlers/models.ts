@@ -123,9 +123,11 @@ export async function addModel(
 
 /** `rstar/models/remove` */
 export async function removeModel(session: Session, id: string): Promise<ModelOutcome> {
-  // One that is loaded keeps its file: Windows would not delete it, other systems not give back its space.
-  await session.runtime.closeUnused();
-  const removal = await (await managerOf(session)).remove(id);
+  const manager = await managerOf(session);
+  let removal = await manager.remove(id);
+  // Windows does not delete the file of a model that is loaded, also while nobody uses it.
+  if (removal.kind === "failed" && removal.reason.kind === "in-use" && (await session.runtime.closeUnused()))
+    removal = await manager.remove(id);
   switch (removal.kind) {
     case "removed":
       return { kind: "done", id, message: `The files of ${id} were deleted.` };

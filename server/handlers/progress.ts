@@ -3,6 +3,7 @@ import type { WorkDoneProgressReporter } from "vscode-languageserver";
 import { ProgressType } from "vscode-languageserver";
 import type { SearchProgress } from "../protocol/events.ts";
 import type { SearchRate, SolveProgress } from "../protocol/solving.ts";
+import { formatSeconds } from "../protocol/text.ts";
 import type { Session } from "./session.ts";
 
 type Token = string | number;
@@ -56,7 +57,7 @@ export function progressText(progress: SearchProgress, rate: SearchRate | null):
     progress.rejected === 0 ? "" : `${progress.rejected} of ${progress.candidates} candidates rejected`,
     best === null ? "" : `best ${best.answer} (${best.support} agree)`,
     rate === null ? "" : `${rate.tokensPerSecond.toFixed(0)} tokens/s`,
-    rate === null ? "" : `${Math.ceil(rate.secondsLeft)} s left at most`,
+    rate === null || rate.secondsLeft === 0 ? "" : `${formatSeconds(rate.secondsLeft)} left at most`,
   ]
     .filter((part) => part !== "")
     .join(", ");

@@ -1,5 +1,6 @@
 /** What a model would take of this machine, before anything is downloaded: memory, and speed from the memory's speed. */
 import { freemem, totalmem } from "node:os";
+import { usableMemory } from "../usable-memory.ts";
 
 /** KV state of policy and PPM at most; work space and two Python interpreters. */
 const KV_BYTES = 1e9;
@@ -25,7 +26,7 @@ export interface ModelEstimate {
 export function estimateModel(
   bytes: number,
   bytesPerSecond: number,
-  freeBytes = usableMemory(),
+  freeBytes = usableMemory({ free: freemem(), total: totalmem() }),
 ): ModelEstimate {
   const memoryBytes = bytes + KV_BYTES + WORK_BYTES;
   return {
@@ -34,14 +35,6 @@ export function estimateModel(
     tokensPerSecond: Math.max(0.1, Math.round((10 * DECODING_SHARE * bytesPerSecond) / bytes) / 10),
     basis: `estimated from this machine's memory speed (${(bytesPerSecond / 1e9).toFixed(1)} GB/s) for the processor alone; a GPU is faster, and candidates drawn together are several times faster`,
   };
-}
-
-/**
- * Bytes of memory that a program can have. What macOS calls free leaves out all that it gives back on demand, which is
- * most: there it is taken to be half of the memory at least.
- */
-function usableMemory(): number {
-  return process.platform === "darwin" ? Math.max(freemem(), totalmem() / 2) : freemem();
 }
 
 /** Bytes read and written a second when copying more than caches hold. Takes about 50 ms. */

@@ -11,7 +11,7 @@ export function firstWords(statement: string): string {
   return shorten(paragraph.replace(/\s+/gu, " "), 60);
 }
 
-/** A time for people: `45 s`, `3 min`, `1.6 h`. What has begun is never `0 s`. */
+/** A time for people: `45 s`, `3 min`, `1.6 h`. Only nothing at all is `0 s`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 90) return `${Math.ceil(seconds)} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;

@@ -73,13 +73,18 @@ export function optOut(consent: Consent, file: string, isOut: boolean): Consent 
  * Leaves files out by their new names too, where they or a folder above them were renamed: absolute paths. Their traces
  * know them by the old ones, which stay. The same object where that changes nothing.
  */
-export function renameOptedOut(consent: Consent, from: string, to: string): Consent {
-  const [before, after] = [path.resolve(from), path.resolve(to)];
+export function renameOptedOut(
+  consent: Consent,
+  from: string,
+  to: string,
+  platform: NodeJS.Platform = process.platform,
+): Consent {
+  const before = path.resolve(from).split(path.sep);
   const added = consent.optedOut
-    .filter((file) => isSamePath(file.slice(0, before.length), before))
-    .filter((file) => file.length === before.length || file.charAt(before.length) === path.sep)
-    .map((file) => `${after}${file.slice(before.length)}`)
-    .filter((file) => !consent.optedOut.some((other) => isSamePath(other, file)));
+    .map((file) => file.split(path.sep))
+    .filter((names) => before.every((name, at) => isSameName(names[at] ?? "", name, platform)))
+    .map((names) => path.join(path.resolve(to), ...names.slice(before.length)))
+    .filter((file) => !consent.optedOut.some((other) => isSamePath(other, file, platform)));
   return added.length === 0 ? consent : { ...consent, optedOut: [...consent.optedOut, ...added] };
 }
 
@@ -94,10 +99,15 @@ export function trainingMark(reading: ConsentReading, file: string): NonNullable
  * Whether a stored trace is of a file that is opted out by now. Traces know their file by its name only, so another
  * file of the same name is left out with it.
  */
-export function isOptedOut({ optedOut }: Consent, trace: Trace): boolean {
+export function isOptedOut(
+  { optedOut }: Consent,
+  trace: Trace,
+  platform: NodeJS.Platform = process.platform,
+): boolean {
   const source = trace.problem.source?.replace(/#\d+$/u, "");
   return (
-    source !== undefined && optedOut.some((file) => isSameName(path.basename(file), path.basename(source)))
+    source !== undefined &&
+    optedOut.some((file) => isSameName(path.basename(file), path.basename(source), platform))
   );
 }
 

@@ -209,6 +209,7 @@ const EXPECTED = [
   "server/evolution/trainer/configs/deepspeed-zero2.yaml",
   "server/evolution/trainer/configs/deepspeed-zero3.yaml",
   "server/evolution/trainer/configs/fsdp.yaml",
+  "server/evolution/trainer/requirements-torch-windows.txt",
   "server/evolution/trainer/requirements-torch.txt",
   "server/evolution/trainer/requirements.txt",
 ];

@@ -64,6 +64,7 @@ const OPEN = [
   "server/json.ts",
   "server/json-lines.ts",
   "server/replace-file.ts",
+  "server/usable-memory.ts",
 ];
 
 /** Packages that only these rooms may import. */

@@ -29,8 +29,8 @@ export interface Attempt {
   readonly generatedTokens: number;
   /** Prompt tokens that had to be computed. */
   readonly promptTokens: number;
-  /** Why the contestant's programs failed; the costs are those until then. */
-  readonly failure?: string;
+  /** Why the contestant's programs failed, and after how many seconds; the costs are those until then. */
+  readonly failure?: { readonly reason: string; readonly seconds: number };
   /** What it was read from (a trace, a response, samples), to be looked at. JSON. */
   readonly raw: unknown;
 }

@@ -55,12 +55,12 @@ if (out === undefined) throw new Error("Name the folder for the results with --o
 /** Tokens of llama-server's KV cache, shared by its slots. */
 const CONTEXT_TOKENS = 16_384;
 /**
- * What its cache in main memory may take, in MiB. All prompts of an attempt fit in; its default of 8 GiB would fill up over
+ * What its cache in main memory may take, in MiB. All prompts of an attempt by a small model fit in; its default of 8 GiB would fill up over
  * the problems and count as every rival's memory.
  */
 const CACHE_MIB = 256;
 
-const { signal, release } = interruptSignal();
+const { signal: stopped, release } = interruptSignal();
 if (!options["report-only"]) await measureAlone(out);
 await writeReport(out);
 release();
@@ -68,12 +68,12 @@ release();
 /** Two that measure side by side would measure each other. */
 async function measureAlone(folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  const attempt = await tryWithLock(filesOf(folder).run, signal, () => measureInto(folder));
+  const attempt = await tryWithLock(filesOf(folder).run, stopped, (signal) => measureInto(folder, signal));
   if (attempt.kind === "locked")
     throw new Error(`Another process is measuring into ${folder}. Wait for it or choose another --out.`);
 }
 
-async function measureInto(folder: string): Promise<void> {
+async function measureInto(folder: string, signal: AbortSignal): Promise<void> {
   const { set, all } = await problemsFor(
     {
       ...(options.problems === undefined ? {} : { problems: options.problems }),
@@ -91,7 +91,7 @@ async function measureInto(folder: string): Promise<void> {
   const python = openPython();
   const opened: Runtime[] = [];
   const open = async (model: string | undefined): Promise<Runtime> => {
-    const runtime = await openModel(model, python);
+    const runtime = await openModel(model, python, signal);
     opened.push(runtime);
     return runtime;
   };
@@ -105,7 +105,7 @@ async function measureInto(folder: string): Promise<void> {
         ...(await ourSide(runtime, open, rivalPrograms)),
         ...rivalSide(server, optillm, rivalPrograms, python.sandbox),
       ];
-      await measure({ folder, set, problems, runtime, contestants });
+      await measure({ folder, set, problems, runtime, contestants }, signal);
     } finally {
       await optillm.stop();
       await server.stop();
@@ -116,7 +116,11 @@ async function measureInto(folder: string): Promise<void> {
   }
 }
 
-async function openModel(model: string | undefined, python: ReturnType<typeof openPython>): Promise<Runtime> {
+async function openModel(
+  model: string | undefined,
+  python: ReturnType<typeof openPython>,
+  signal: AbortSignal,
+): Promise<Runtime> {
   const opening = await openRuntime(
     {
       ...(model === undefined ? {} : { model }),
@@ -195,7 +199,10 @@ interface Measurement {
   readonly contestants: readonly Contestant[];
 }
 
-async function measure({ folder, set, problems, runtime, contestants }: Measurement): Promise<void> {
+async function measure(
+  { folder, set, problems, runtime, contestants }: Measurement,
+  signal: AbortSignal,
+): Promise<void> {
   const { backend, models } = localParts(runtime);
   const { policy, ppm } = await describeModels(models, signal);
   const settings: PeerSettings = {

@@ -42,10 +42,17 @@ export async function metered(
   { reset, idleWithinMs = 30_000 }: AfterEnd = {},
 ): Promise<Attempt> {
   const before = parseCounters(await metricsOf(serverUrl));
+  const begun = performance.now();
   const found = await work().catch(async (error: unknown) => {
-    await reset?.();
-    await untilIdle(serverUrl, idleWithinMs);
-    return { answer: null, raw: null, ...(signal.aborted ? {} : { failure: String(error) }) };
+    const failure = { reason: String(error), seconds: (performance.now() - begun) / 1000 };
+    try {
+      await reset?.();
+      await untilIdle(serverUrl, idleWithinMs);
+    } catch {
+      // Of a server that is gone nothing can be read any more; what is to be told is why the work failed.
+      throw error;
+    }
+    return { answer: null, raw: null, ...(signal.aborted ? {} : { failure }) };
   });
   const after = parseCounters(await metricsOf(serverUrl));
   return {

@@ -44,7 +44,9 @@ export function ourContestant(
         generatedTokens: trace.cost.generatedTokens,
         promptTokens: trace.cost.evaluatedTokens,
         raw: trace,
-        ...(trace.stop === "failed" ? { failure: trace.failure ?? "the search failed" } : {}),
+        ...(trace.stop === "failed"
+          ? { failure: { reason: trace.failure ?? "the search failed", seconds: trace.ms.total / 1000 } }
+          : {}),
       };
     },
   };

@@ -130,8 +130,10 @@ function secondsRatioOf(
   rivals: readonly Turn[],
   sessions: PeerRun["sessions"],
 ): number | null {
-  const machine = (taken: Turn | undefined): string | undefined =>
-    taken === undefined ? undefined : sessions[taken.session]?.machine;
+  const machine = ({ session }: Turn): string => {
+    const on = sessions[session];
+    return on === undefined ? "" : `${on.machine} ${on.engine}`;
+  };
   const same = ours.flatMap((taken, index) => {
     const rival = rivals[index];
     return rival !== undefined && machine(taken) === machine(rival) ? [[taken, rival] as const] : [];
@@ -174,7 +176,7 @@ export function peerMarkdown(report: PeerReport): string {
         ]
       : []),
     ...mixedNotice(sessions),
-    "The same model, problems and grader (where the processor is faster so, ours computes with the same weights stored in another form, which is said below); one attempt after another on the same processor, problem by problem, in an order in which everyone follows everyone else equally often. Strict accuracy with its 95% bootstrap interval over problems. Tokens are all that the model generated, counted by the engine or by llama-server itself. Seconds are wall time, one problem at a time; every engine keeps its prompt cache, and all rivals share llama-server's. What a contestant generated before its program failed counts too. Memory is the sum of the peaks of the processes at work, the model file's pages included; where several of ours have a model of their own, one process holds all of them.",
+    "The same model, problems and grader (where the processor is faster so, ours computes with the same weights stored in another form, which is said below); one attempt after another on the same processor, problem by problem, in an order in which everyone follows everyone else about equally often. Strict accuracy with its 95% bootstrap interval over problems. Tokens are all that the model generated, counted by the engine or by llama-server itself. Seconds are wall time, one problem at a time; every engine keeps its prompt cache, and all rivals share llama-server's. What a contestant generated before its program failed counts too. Memory is the sum of the peaks of the processes at work, the model file's pages included; where several of ours have a model of their own, one process holds all of them.",
     table(
       [
         "",

@@ -99,12 +99,14 @@ async function takeTurn(
   try {
     attempt = await contestant.solve(problem, AbortSignal.any([signal, limit]));
     if (limit.aborted) end = { kind: "out-of-time" };
-    else if (attempt.failure !== undefined) end = failed(attempt.failure);
+    else if (attempt.failure !== undefined) end = failed(attempt.failure.reason);
   } catch (error) {
     end = failed(String(error));
   }
   if (isStopped()) return null;
-  const { seconds, peakBytes } = atLimit[0] ?? measure();
+  const measured = atLimit[0] ?? measure();
+  // What is done about a failure is not the attempt's time either.
+  const seconds = attempt.failure?.seconds ?? measured.seconds;
   if (end.kind === "out-of-time") attempt = { ...attempt, answer: null };
   const verdict = async (mode: GradingMode): Promise<Turn["strict"]> => {
     if (attempt.answer === null) return "no-answer";
@@ -116,7 +118,7 @@ async function takeTurn(
       problem: problem.id,
       session: options.session,
       begun: new Date(begun).toISOString(),
-      ...{ seconds, peakBytes, end, answer: attempt.answer },
+      ...{ seconds, peakBytes: measured.peakBytes, end, answer: attempt.answer },
       generatedTokens: attempt.generatedTokens,
       promptTokens: attempt.promptTokens,
       strict: await verdict("strict"),

@@ -136,7 +136,7 @@ describe("turns", () => {
           generatedTokens: 40,
           promptTokens: 8,
           raw: null,
-          failure: "HTTP 500",
+          failure: { reason: "HTTP 500", seconds: 3 },
         }),
     };
     const done = new Map<string, Turn>();
@@ -148,7 +148,11 @@ describe("turns", () => {
       never,
     );
     const [taken] = done.values();
-    expect(taken).toMatchObject({ end: { kind: "failed", reason: "HTTP 500" }, generatedTokens: 40 });
+    expect(taken).toMatchObject({
+      end: { kind: "failed", reason: "HTTP 500" },
+      generatedTokens: 40,
+      seconds: 3,
+    });
     expect(isDone(taken)).toBe(false);
   });
 
@@ -461,7 +465,8 @@ describe("measurements", () => {
       const server = await busyServer(2);
       const fail = (): Promise<never> => Promise.reject(new Error("HTTP 500"));
       expect(await metered(server.url, fail, never)).toEqual({
-        ...{ answer: null, raw: null, failure: "Error: HTTP 500" },
+        ...{ answer: null, raw: null },
+        failure: { reason: "Error: HTTP 500", seconds: expect.any(Number) as number },
         ...{ generatedTokens: 2, promptTokens: 0 },
       });
     });

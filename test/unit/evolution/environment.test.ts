@@ -7,7 +7,6 @@ import { type EnvironmentOptions, prepareEnvironment } from "../../../server/evo
 import {
   cudaAdvice,
   installFailure,
-  noBuilds,
   missingPython,
   noSpace,
   progressOf,
@@ -214,14 +213,22 @@ describe("what pip says", () => {
     ["[Errno 28] No space left on device", "no-space"],
     ["NewConnectionError: Failed to establish a new connection", "no-network"],
     ["ERROR: No matching distribution found for torch==2.13.0", "environment"],
-    ["OSError: [WinError 206] The filename or extension is too long", "environment"],
   ])("becomes a reason: %s", (errors, reason) => {
     expect(installFailure("/data", errors)).toMatchObject({ reason, log: errors });
   });
 });
 
-it("is not tried where PyTorch has no builds", () => {
-  expect(noBuilds("darwin", "x64")?.message).toContain("Intel");
-  expect(noBuilds("darwin", "arm64")).toBeNull();
-  expect(noBuilds("win32", "x64")).toBeNull();
+it("says what to do about paths that are too long", () => {
+  const { message } = installFailure(
+    "/data",
+    "OSError: [WinError 206] The filename or extension is too long",
+  );
+  expect(message).toContain("Allow long paths");
+});
+
+it("is not tried with a Python that PyTorch has no builds for", async () => {
+  const python = fakePython("3.11.7", "*version_info*) echo 3.11.7; echo x86_64 ;;");
+  const failed = await prepareEnvironment(options(python, { platform: "darwin" }), forever, () => undefined);
+  expect(failed).toMatchObject({ kind: "failed", message: expect.stringContaining("Intel") as string });
+  expect(calls(/-m venv/u)).toEqual([]);
 });

@@ -51,6 +51,9 @@ test("a file that is opted out later takes the traces that it left before with i
   const none = { version: 1 as const, agreed: true, decidedAt: null, optedOut: [] };
   expect(isOptedOut(none, trace)).toBe(false);
   expect(isOptedOut(optOut(none, "folder/notes.md", true), trace)).toBe(true);
+  const other = optOut(none, "folder/Notes.md", true);
+  expect(isOptedOut(other, trace, "linux")).toBe(false);
+  expect(isOptedOut(other, trace, "darwin")).toBe(true);
 });
 
 test("a file that is renamed, or a folder above it, is left out by both names", () => {
@@ -69,6 +72,14 @@ test("a file that is renamed, or a folder above it, is left out by both names", 
     ["/school/maths/sums.md", "/school/notes.md"],
   ] as const)
     expect(renameOptedOut(both, path.resolve(from), path.resolve(to))).toBe(both);
+});
+
+test("a file is found by its old name however its accents are written", () => {
+  const none = { version: 1 as const, agreed: true, decidedAt: null, optedOut: [] };
+  const out = optOut(none, path.resolve("/U\u0308bung/sums.md"), true);
+  const [from, to] = [path.resolve("/\u00dcbung"), path.resolve("/past")];
+  expect(renameOptedOut(out, from, to, "darwin").optedOut[1]).toBe(path.resolve("/past/sums.md"));
+  expect(renameOptedOut(out, from, to, "linux")).toBe(out);
 });
 
 test("a decision that cannot be read counts as none and is left as it is", async () => {
