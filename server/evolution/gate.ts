@@ -6,7 +6,7 @@
 import * as z from "zod";
 import { eachLine, openLines } from "../json-lines.ts";
 import { mcNemarExact, pairedCounts } from "../evaluation/statistics.ts";
-import { chooseAdapter, describeNoLineage, setGate } from "../models/adapters.ts";
+import { chooseAdapter, describeNoLineage, inUse, readLineage, setGate } from "../models/adapters.ts";
 import type { GateReport, RunState, Stage } from "../protocol/evolution.ts";
 import { profile, type SearchConfig } from "../search/config.ts";
 import { createTraceStore } from "../traces/store.ts";
@@ -66,7 +66,7 @@ export async function gateStage(context: RunContext, state: RunState, role: Role
   const { services, signal, problems } = context;
   const trained = role === "policy" ? state.policy : state.ppm;
   if (trained?.kind !== "adapter") return { kind: "done", changes: {} };
-  const incumbent = state.adopted[role];
+  const incumbent = await incumbentOf(services.home, role, trained.adapter, state.adopted[role]);
   const policy = state.adopted.policy ?? state.settings.base;
   const sides: Record<"challenger" | "incumbent", SearchModels> =
     role === "policy"
@@ -78,7 +78,9 @@ export async function gateStage(context: RunContext, state: RunState, role: Role
   const results: Record<string, readonly boolean[]> = {};
   const drawn: DrawnCandidates = new Map();
   for (const [name, models] of Object.entries(sides)) {
-    const tried = await tryHeldOut(context, state, role, models, drawn);
+    // The incumbent weighs the very same trajectories: one side's searches say all there is.
+    const isKept = role === "ppm" && name === "challenger";
+    const tried = await tryHeldOut(context, state, role, models, drawn, isKept);
     if (tried.kind !== "results") return tried;
     results[name] = tried.right;
   }
@@ -108,9 +110,27 @@ export async function gateStage(context: RunContext, state: RunState, role: Role
     kind: "done",
     changes: {
       ...(role === "policy" ? { policyGate: report } : { ppmGate: report }),
-      adopted: report.adopted ? { ...state.adopted, [role]: trained.adapter } : state.adopted,
+      adopted: { ...state.adopted, [role]: report.adopted ? trained.adapter : incumbent },
     },
   };
+}
+
+/**
+ * What the newcomer would take the place of: what is in use now, which another run or a person may have chosen since this
+ * one began; where nobody chose anything, what was in use then.
+ */
+async function incumbentOf(
+  home: string,
+  role: Role,
+  challenger: string,
+  before: string | null,
+): Promise<string | null> {
+  const reading = await readLineage(home);
+  if (reading.kind !== "lineage") return before;
+  const base = reading.lineage.entries.find(({ id }) => id === challenger)?.base;
+  const used = base === undefined ? undefined : inUse(reading.lineage, role, base.sha256);
+  // The newcomer itself, where this was killed after it was chosen and before that was written down.
+  return used === undefined || used === challenger ? before : used;
 }
 
 type Tried =
@@ -123,6 +143,7 @@ async function tryHeldOut(
   role: Role,
   models: SearchModels,
   drawn: DrawnCandidates,
+  isKept: boolean,
 ): Promise<Tried> {
   const { folder, problems, services, signal, emit } = context;
   const stage: Stage = role === "policy" ? "gate-policy" : "gate-ppm";
@@ -149,11 +170,7 @@ async function tryHeldOut(
     // Both sides of a PPM's comparison have the same policy; those of a policy's share nothing.
     const search =
       role === "ppm" ? { ...open.services, policy: replaying(open.services.policy, drawn) } : open.services;
-    // The incumbent weighs the very same trajectories: one side's searches say all there is.
-    const kept =
-      role === "ppm" && models.ppm !== state.adopted.ppm
-        ? createTraceStore(folder.round(state.round).heldOutTraces)
-        : null;
+    const kept = isKept ? createTraceStore(folder.round(state.round).heldOutTraces) : null;
     const trouble: string[] = [];
     const attempts = await openLines(folder.heldOut, Attempt);
     const halt = new AbortController();

@@ -1,12 +1,14 @@
 /** Rounds: what each stage hands on, the gate and the lineage. */
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { earlierSearches } from "../../../server/evolution/earlier.ts";
 import { split } from "../../../server/evolution/problems.ts";
 import { readSelection, runFolder } from "../../../server/evolution/run-folder.ts";
+import { addAdapter, chooseAdapter } from "../../../server/models/adapters.ts";
 import { createTraceStore } from "../../../server/traces/store.ts";
 import { fakeTrainer } from "../../support/fake-trainer.ts";
+import { AT, trainedEntry } from "../models/adapter-entry.ts";
 import { BASE_SHA, toySettings } from "./worlds.ts";
 import { never, PROBLEMS, type Run, begin, lineageOf, harvest } from "./toy-run.ts";
 
@@ -238,6 +240,24 @@ describe("a run", () => {
       policyGate: { incumbent: "shipped", adopted: false },
     });
     expect(outcome.reports[1]?.searchedBy.policy).toBe("shipped");
+  });
+
+  it("has to beat what a person or another run put to use since", async () => {
+    const run = await begin({ gateLevel: 0 });
+    const file = path.join(run.home, "other.gguf");
+    const content = Buffer.from("other");
+    writeFileSync(file, content);
+    const base = { id: "base", sha256: BASE_SHA };
+    const [signal, choice] = [
+      new AbortController().signal,
+      { role: "policy", baseSha256: BASE_SHA } as const,
+    ];
+    await addAdapter(run.home, file, trainedEntry("other", content, { base }), signal);
+    await chooseAdapter(run.home, { ...choice, adapter: "other" }, "by hand", AT, signal);
+    const outcome = await run.go();
+    if (outcome.kind !== "finished") throw new Error(JSON.stringify(outcome));
+    expect(outcome.reports[0]?.policyGate).toMatchObject({ incumbent: "other", adopted: false });
+    expect(outcome.reports[1]?.searchedBy.policy).toBe("other");
   });
 
   it("keeps an adapter aside that is not better, and says why", async () => {
