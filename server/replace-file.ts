@@ -4,13 +4,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import writeWhole from "write-file-atomic";
 import { codeOf } from "./errors.ts";
 
-/** What Windows says where a reader or a virus scanner has open what is to be replaced; elsewhere these stay what they are. */
-const HELD = new Set(["EPERM", "EACCES", "EBUSY"]);
+/** What Windows also says where a reader or a virus scanner has open what is to be replaced. */
+const NO_RIGHT = new Set(["EPERM", "EACCES"]);
 const PATIENCE_MS = 2_000;
 
 /** Whether another program may have the file open, or be deleting it. Windows says so by codes that also mean a missing right. */
 export function isHeld(error: unknown, platform: NodeJS.Platform = process.platform): boolean {
-  return codeOf(error) === "EBUSY" || (platform === "win32" && HELD.has(codeOf(error)));
+  return codeOf(error) === "EBUSY" || (platform === "win32" && NO_RIGHT.has(codeOf(error)));
 }
 
 /** Does `work`, on Windows again and again for two seconds while another program is in its way. @throws what `work` throws. */
@@ -32,14 +32,10 @@ export async function whileHeld<T>(
 
 /** Writes a file whole or not at all. @throws the file system's errors. */
 export async function writeFileAtomic(...parts: Parameters<typeof writeWhole>): Promise<void> {
-  await whileHeld(async () => {
-    await writeWhole(...parts);
-  });
+  await whileHeld(() => writeWhole(...parts));
 }
 
 /** Gives a file or folder its name, in the place of what had it. @throws the file system's errors. */
 export async function moveTo(from: string, to: string): Promise<void> {
-  await whileHeld(async () => {
-    await rename(from, to);
-  });
+  await whileHeld(() => rename(from, to));
 }

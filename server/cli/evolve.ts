@@ -156,12 +156,12 @@ async function start(
   };
   let runtime: EvolutionRuntime | null = null;
   try {
-    if (flags.resume !== true) await refuseBeside(signal);
     const root =
       flags.resume === true
         ? await runToResume(flags.out)
-        : await begin(flags, await make({ signal, onProgress: (progress) => view.download(progress) }));
-    if (flags.resume === true) await refuseOptedOut(root);
+        : await begin(flags, signal, () =>
+            make({ signal, onProgress: (progress) => view.download(progress) }),
+          );
     tell({ kind: "run", folder: root });
     // The one variable that everything which needs a Python asks.
     if (flags.python !== undefined) process.env["RSTAR_PYTHON"] = flags.python;
@@ -230,7 +230,13 @@ async function refuseBeside(signal: AbortSignal): Promise<void> {
   if (attempt.kind === "locked") throw new CommandFailure(EXIT.unavailable, RUNNING_ELSEWHERE);
 }
 
-async function begin(flags: CommonOptions, run: NewRun): Promise<string> {
+async function begin(
+  flags: CommonOptions,
+  signal: AbortSignal,
+  make: () => Promise<NewRun>,
+): Promise<string> {
+  await refuseBeside(signal);
+  const run = await make();
   const root = path.resolve(flags.out ?? path.join(runsFolder(dataHome()), run.id));
   const begun = await beginRun(root, { ...run, command: commandText(process.argv.slice(2)) }, new Date());
   if (begun.kind === "failed") throw new CommandFailure(EXIT.input, begun.message);
@@ -245,13 +251,14 @@ export function commandText(args: readonly string[]): string {
 
 /** The run named, or the newest one that is not finished. */
 async function runToResume(out: string | undefined): Promise<string> {
-  if (out !== undefined) return path.resolve(out);
-  const newest = await newestUnfinished(dataHome());
-  if (newest !== null) return newest;
-  throw new CommandFailure(
-    EXIT.input,
-    `There is no unfinished run in ${runsFolder(dataHome())}; name its folder with --out.`,
-  );
+  const root = out === undefined ? await newestUnfinished(dataHome()) : path.resolve(out);
+  if (root === null)
+    throw new CommandFailure(
+      EXIT.input,
+      `There is no unfinished run in ${runsFolder(dataHome())}; name its folder with --out.`,
+    );
+  await refuseOptedOut(root);
+  return root;
 }
 
 function wholeNumbers(text: string): number[] {

@@ -31,10 +31,15 @@ export function quote(word: string): string {
   return /^[\w./:=,@%+-]+$/u.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/** What computed: sessions that differ in it differ in speed and rounding. */
+export function machineOf({ machine, engine }: Session): string {
+  return `${machine} ${engine}`;
+}
+
 /** What a reader must know before the table where sessions of different programs or machines made the rows. */
 export function mixedNotice(sessions: readonly Session[]): string[] {
   const programs = new Set(sessions.map(({ version, commit }) => `${version} ${commit ?? ""}`)).size;
-  const machines = new Set(sessions.map(({ machine, engine }) => `${machine} ${engine}`)).size;
+  const machines = new Set(sessions.map(machineOf)).size;
   const mixed = [
     ...(programs > 1 ? [`${programs} commits of the program`] : []),
     ...(machines > 1 ? [`${machines} machines`] : []),

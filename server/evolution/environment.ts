@@ -81,7 +81,8 @@ async function findOrMake(
   signal: AbortSignal,
   say: (message: string) => void,
 ): Promise<TrainingEnvironment | EnvironmentFailure> {
-  const torch = process.platform === "win32" ? "requirements-torch-windows.txt" : "requirements-torch.txt";
+  const { platform = process.platform } = options;
+  const torch = platform === "win32" ? "requirements-torch-windows.txt" : "requirements-torch.txt";
   const lists = [torch, "requirements.txt"].map((name) => path.join(trainerPackage(), name));
   const texts = await Promise.all(lists.map((file) => readFile(file, "utf8")));
   const key = createHash("sha256").update(texts.join("\n")).digest("hex").slice(0, 12);

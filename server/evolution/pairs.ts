@@ -146,12 +146,12 @@ function sideOf({ node, q }: Candidate, parent: ProblemNode | null): PairSide {
  */
 export function personPairs(problem: Problem, trace: Trace): PreferencePair[] {
   const choices = trace.preferences ?? [];
-  const isSameChoice = (one: Preference, other: Preference): boolean =>
-    (one.preferred === other.preferred && one.rejected === other.rejected) ||
-    (one.preferred === other.rejected && one.rejected === other.preferred);
+  const between = ({ preferred, rejected }: Preference): string =>
+    [preferred, rejected].map(String).sort().join();
+  // Who changed their mind said the last of it: as in the search.
+  const last = new Map(choices.map((choice, index) => [between(choice), index]));
   return choices.flatMap((choice, index): PreferencePair[] => {
-    // Who changed their mind said the last of it: as in the search.
-    if (choices.some((later, at) => at > index && isSameChoice(later, choice))) return [];
+    if (last.get(between(choice)) !== index) return [];
     const [positive, negative] = [choice.preferred, choice.rejected].map((id) =>
       id === null ? undefined : trace.nodes[id],
     );

@@ -74,6 +74,7 @@ export function problemsHash(problems: readonly TrainingProblem[]): string {
   return hash.digest("hex");
 }
 
+/** Of all runs: it orders the problems for holding out. */
 const HELD_OUT_SEED = 1;
 
 /** A split of the problems, in their own order. */
@@ -83,8 +84,8 @@ export interface Split {
 }
 
 /**
- * Holds a share of the problems out: those that come first by a hash of their texts, whatever the seed of
- * the run: under another one, most of them would have trained what is in use. Where the file grows
+ * Holds a share of the problems out: those that come first by a hash of their texts. The run's own seed has no part in
+ * it: under another one, most of them would have trained what is in use. Where the file grows
  * from run to run, nearly all that was held out still is (of 1,000 problems that become 1,500, about 98 of 100); the few
  * others have trained what is in use, which a newcomer then has to beat there too. Rounded up, so that any share holds
  * out one at least; of a single problem none.

@@ -55,8 +55,8 @@ if (out === undefined) throw new Error("Name the folder for the results with --o
 /** Tokens of llama-server's KV cache, shared by its slots. */
 const CONTEXT_TOKENS = 16_384;
 /**
- * What its cache in main memory may take, in MiB. All prompts of an attempt by a small model fit in; its default of 8 GiB would fill up over
- * the problems and count as every rival's memory.
+ * What its cache in main memory may take, in MiB. All prompts of an attempt by a small model fit in; its default of 8 GiB
+ * would fill up over the problems and count as every rival's memory.
  */
 const CACHE_MIB = 256;
 

@@ -2,6 +2,7 @@
 import {
   chance,
   interval,
+  machineOf,
   mixedNotice,
   points,
   quote,
@@ -132,7 +133,7 @@ function secondsRatioOf(
 ): number | null {
   const machine = ({ session }: Turn): string => {
     const on = sessions[session];
-    return on === undefined ? "" : `${on.machine} ${on.engine}`;
+    return on === undefined ? "" : machineOf(on);
   };
   const same = ours.flatMap((taken, index) => {
     const rival = rivals[index];
