@@ -2,7 +2,8 @@
  * The interfaces through which search, commands and evolution see the outside: models, Python, graders, storage.
  * `server/compose.ts` builds the real ones; the tests build fakes.
  */
-import type { Trace, TraceSummary } from "./protocol/trace.ts";
+import type { Place } from "./protocol/lines.ts";
+import type { Trace } from "./protocol/trace.ts";
 import type { MetricsLine, TrainingJob, TrainingResult } from "./protocol/training.ts";
 
 /* ------------------------------------------------------------------ models */
@@ -219,11 +220,15 @@ export interface TraceStore {
   query(
     filter?: TraceFilter,
   ): Promise<{ readonly traces: readonly Trace[]; readonly bad: readonly BadLine[] }>;
+  /** The same, but of each trace only what `of` takes from it: a large store is never in memory whole. */
+  read<T>(
+    of: (trace: Trace, place: Place) => T,
+    filter?: TraceFilter,
+  ): Promise<{ readonly traces: readonly T[]; readonly bad: readonly BadLine[] }>;
+  /** The trace at a place. @throws Error where something else stands there by now. */
+  at(place: Place): Promise<Trace>;
   /** Deletes what the predicate picks (null stands for a line that cannot be read) and says how many lines went. */
   remove(isPicked: (trace: Trace | null) => boolean): Promise<number>;
-  summaries(
-    filter?: TraceFilter,
-  ): Promise<{ readonly traces: readonly TraceSummary[]; readonly bad: readonly BadLine[] }>;
 }
 
 export interface TraceFilter {

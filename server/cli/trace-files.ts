@@ -3,7 +3,6 @@ import { createReadStream, existsSync } from "node:fs";
 import { pipeline } from "node:stream";
 import { createBrotliDecompress } from "node:zlib";
 import { messageOf } from "../errors.ts";
-import { linesOf } from "../protocol/lines.ts";
 import type { Trace } from "../protocol/trace.ts";
 import { createTraceStore, readTraces, type ReadTraces } from "../traces/store.ts";
 import { CommandFailure, EXIT } from "./exit.ts";
@@ -30,7 +29,7 @@ export async function readTraceFile(file: string): Promise<readonly Trace[]> {
 async function readCompressed(file: string): Promise<ReadTraces<Trace>> {
   const bytes = pipeline(createReadStream(file), createBrotliDecompress(), () => undefined);
   try {
-    return await readTraces(linesOf(bytes), (trace) => trace);
+    return await readTraces(bytes, (trace) => trace);
   } catch (error) {
     const why = messageOf(error);
     throw new CommandFailure(EXIT.input, `${file} cannot be decompressed: ${why}. Nothing was begun.`);

@@ -9,7 +9,7 @@ import { CommandFailure, EXIT } from "./exit.ts";
 import { defaultTraceFile } from "../compose.ts";
 import { createTraceStore } from "../traces/store.ts";
 import type { BadLine } from "../services.ts";
-import type { Trace } from "../protocol/trace.ts";
+import { summarise, type Trace } from "../protocol/trace.ts";
 
 /** The command with its subcommands. */
 export function tracesCommand(): Command {
@@ -19,7 +19,7 @@ export function tracesCommand(): Command {
     .description("One line per stored search, oldest first.")
     .option("--json", "as JSON lines")
     .action(async (options: { json?: boolean }) => {
-      const { traces, bad } = await createTraceStore(defaultTraceFile()).summaries();
+      const { traces, bad } = await createTraceStore(defaultTraceFile()).read(summarise);
       reportBad(bad);
       for (const trace of traces)
         process.stdout.write(

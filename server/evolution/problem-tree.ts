@@ -77,19 +77,21 @@ export interface ProblemTree {
  * Without the searches that another one went on from: a trace holds all nodes of the one that it continues, and each
  * would count again with every continuation. Of several that went on from the same search the newest stays.
  */
-export function withoutContinued(traces: readonly Trace[]): readonly Trace[] {
+export function withoutContinued<T extends Pick<Trace, "id" | "createdAt" | "continues">>(
+  traces: readonly T[],
+): readonly T[] {
   const byId = new Map(traces.map((trace) => [trace.id, trace]));
-  const beginningOf = (trace: Trace): string => {
+  const beginningOf = (trace: T): string => {
     // A file from elsewhere may name traces that go on from each other.
     const seen = new Set<string>();
     let id = trace.id;
-    for (let at: Trace | undefined = trace; at !== undefined && !seen.has(id); at = byId.get(id)) {
+    for (let at: T | undefined = trace; at !== undefined && !seen.has(id); at = byId.get(id)) {
       seen.add(id);
       id = at.continues ?? id;
     }
     return id;
   };
-  const newest = new Map<string, Trace>();
+  const newest = new Map<string, T>();
   for (const trace of traces) {
     const beginning = beginningOf(trace);
     const other = newest.get(beginning);

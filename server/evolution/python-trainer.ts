@@ -287,7 +287,7 @@ class Run {
         file,
         "--bases",
         bases,
-        ...(training && !launched ? ["--stop-on-input"] : []),
+        ...(training ? ["--stop-on-input"] : []),
       ],
       this.#signal,
       {
@@ -301,7 +301,7 @@ class Run {
           OMP_WAIT_POLICY: process.env["OMP_WAIT_POLICY"] ?? "passive",
         },
         // Only a training has something to keep.
-        ...(training ? { graceMs: GRACE_MS } : {}),
+        ...(training ? { graceMs: GRACE_MS, isLauncher: launched } : {}),
         onLine: (line) => {
           const heard = parseLine(line);
           if (heard?.kind === "result") results.push(heard.result);

@@ -35,7 +35,7 @@ import {
   type RunFolder,
 } from "./run-folder.ts";
 import { runsFolder } from "./runs.ts";
-import { rungsReport, searchStage } from "./search-stage.ts";
+import { recordOf, rungsReport, searchStage } from "./search-stage.ts";
 import { selectStage } from "./select-stage.ts";
 import { jobOf, trainStage } from "./train-stage.ts";
 
@@ -295,7 +295,7 @@ async function reportOf(context: RunContext, state: RunState): Promise<RoundRepo
   const selection = await readSelection(own);
   if (plan === undefined || selection.kind !== "read" || state.policy === null || state.ppm === null)
     throw new Error(`round ${state.round} ended without all its stages`);
-  const { traces } = await createTraceStore(own.traces).query();
+  const { traces: searches } = await createTraceStore(own.traces).read(recordOf);
   const sum = (stages: readonly Stage[]): number =>
     stages.reduce((seconds, stage) => seconds + (state.seconds[stage] ?? 0), 0);
   return {
@@ -305,9 +305,9 @@ async function reportOf(context: RunContext, state: RunState): Promise<RoundRepo
     endedAt: context.services.now().toISOString(),
     plan,
     searchedBy: searchedBy(state),
-    problems: new Set(traces.map(({ problem }) => problem.id)).size,
-    rungs: state.settings.traces === "given" ? [] : rungsReport(state.id, state.round, plan, traces),
-    generatedTokens: traces.reduce((tokens, { cost }) => tokens + cost.generatedTokens, 0),
+    problems: new Set(searches.map(({ problemId }) => problemId)).size,
+    rungs: state.settings.traces === "given" ? [] : rungsReport(state.id, state.round, plan, searches),
+    generatedTokens: searches.reduce((tokens, search) => tokens + search.generatedTokens, 0),
     selection: selection.value,
     policy: state.policy,
     ppm: state.ppm,

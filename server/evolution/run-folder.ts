@@ -1,8 +1,8 @@
 /** The folder of a run: where each file is, and reading and writing them so that a kill at any point leaves them whole. */
 import { existsSync } from "node:fs";
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { writeFileAtomic } from "../replace-file.ts";
+import { moveTo, writeFileAtomic } from "../replace-file.ts";
 import * as z from "zod";
 import { messageOf } from "../errors.ts";
 import { parseJson } from "../json.ts";
@@ -29,6 +29,8 @@ export interface RoundFolder {
   readonly selection: string;
   readonly report: string;
   readonly data: (role: "policy" | "ppm", part: "train" | "held") => string;
+  /** What was selected, before it is known which problems are for the curves; deleted then. */
+  readonly selected: string;
   /** The trainer's output folder, and what came of it. */
   readonly training: (role: "policy" | "ppm") => string;
   readonly result: (role: "policy" | "ppm") => string;
@@ -48,6 +50,7 @@ export function runFolder(root: string): RunFolder {
         heldOutTraces: path.join(own, "held-out.traces.jsonl"),
         selection: path.join(own, "selection.json"),
         report: path.join(own, "report.json"),
+        selected: path.join(own, "selected.jsonl"),
         data: (role, part) => path.join(own, `${role === "policy" ? "sft" : "pairs"}.${part}.jsonl`),
         training: (role) => path.join(own, role),
         result: (role) => path.join(own, role, "result.json"),
@@ -126,7 +129,21 @@ export async function writeJson(file: string, value: unknown): Promise<void> {
   await writeWhole(file, `${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Writes one JSON object a line. */
-export async function writeLines(file: string, values: readonly unknown[]): Promise<void> {
-  await writeWhole(file, values.map((value) => `${JSON.stringify(value)}\n`).join(""));
+/** Writes one JSON object a line, as they come, and the file whole or not at all; its folder is made. */
+export async function writeLines(
+  file: string,
+  values: Iterable<unknown> | AsyncIterable<unknown>,
+): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  const partial = `${file}.new`;
+  try {
+    await writeFile(partial, linesFrom(values), { flush: true });
+    await moveTo(partial, file);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+async function* linesFrom(values: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<string> {
+  for await (const value of values) yield `${JSON.stringify(value)}\n`;
 }

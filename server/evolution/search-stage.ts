@@ -60,10 +60,10 @@ export async function searchStage(context: RunContext, state: RunState): Promise
   const plan = settings.rounds[round - 1];
   if (plan === undefined) throw new Error(`round ${round} has no plan`);
   const store = createTraceStore(folder.round(round).traces);
-  const stored = await store.query();
+  const stored = await store.read(recordOf);
   for (const { line, reason } of stored.bad)
     emit({ kind: "note", message: `${folder.round(round).traces}:${line}: ${reason}` });
-  const solved = new Map(stored.traces.map((trace) => [trace.id, isSolved(trace)]));
+  const solved = new Map(stored.traces.map((search) => [search.id, search.isSolved]));
 
   const models = searchModels(state);
   if (plan.annotation === "ppm-augmented" && models.ppm === null)
@@ -114,15 +114,34 @@ export async function searchStage(context: RunContext, state: RunState): Promise
   return signal.aborted ? { kind: "stopped" } : { kind: "done", changes: {} };
 }
 
+/** What the round's report says of a search. */
+export interface SearchRecord {
+  readonly id: string;
+  readonly problemId: string;
+  readonly isSolved: boolean;
+  readonly generatedTokens: number;
+}
+
+/** What is reported of a stored search. */
+export function recordOf(trace: Trace): SearchRecord {
+  const { id, problem, cost } = trace;
+  return {
+    id,
+    problemId: problem.id,
+    isSolved: isSolved(trace),
+    generatedTokens: cost.generatedTokens,
+  };
+}
+
 /** How the ladder went: searches and first solutions by rung. */
 export function rungsReport(
   runId: string,
   round: number,
   plan: RoundPlan,
-  traces: readonly Trace[],
+  searches: readonly SearchRecord[],
 ): { rollouts: number; searched: number; solved: number }[] {
   return rungsOf(plan).map((rollouts, rung) => {
-    const own = traces.filter((trace) => trace.id === traceIdOf(runId, round, rung, trace.problem.id));
-    return { rollouts, searched: own.length, solved: own.filter(isSolved).length };
+    const own = searches.filter(({ id, problemId }) => id === traceIdOf(runId, round, rung, problemId));
+    return { rollouts, searched: own.length, solved: own.filter((search) => search.isSolved).length };
   });
 }

@@ -2,7 +2,8 @@
 import type { Coverage, Difficulty, SelectionReport } from "../protocol/evolution.ts";
 import type { Trace } from "../protocol/trace.ts";
 import type { PreferencePair, SftExample } from "../protocol/training.ts";
-import { fingerprint, isEvaluationProblem, type EvaluationProblems } from "./decontamination.ts";
+import { sha256 } from "../search/solve.ts";
+import { isEvaluationProblem, type EvaluationProblems } from "./decontamination.ts";
 import { labelProblem, type AgreementRule } from "./labels.ts";
 import { isMixed, personPairs, searchPairs, type PairRule } from "./pairs.ts";
 import { mergeTraces, type ProblemTree, withoutContinued } from "./problem-tree.ts";
@@ -27,69 +28,119 @@ export interface SelectionRules {
   readonly groupsOf: (problemId: string) => readonly string[];
 }
 
-/** What was selected, in the order of the problems' first traces. */
-export interface Selection {
-  readonly sft: readonly SftExample[];
-  readonly pairs: readonly PreferencePair[];
-  readonly report: SelectionReport;
+/** What is known of a trace before those of its problem are read together. */
+export interface TraceHead extends Pick<Trace, "id" | "createdAt" | "continues"> {
+  readonly problemId: string;
+  /** SHA-256 of the problem's text. */
+  readonly text: string;
+  /** Why it may not train at all; null when it may. */
+  readonly refusal: string | null;
 }
 
-/** Selects. Every trace is either used or counted under the reason why it is left out. */
-export function selectTrainingData(traces: readonly Trace[], rules: SelectionRules): Selection {
-  const leftOut = new Map<string, number>();
-  const leaveOut = (reason: string, count = 1): void => {
-    leftOut.set(reason, (leftOut.get(reason) ?? 0) + count);
-  };
-  const admitted = traces.filter((trace) => {
-    const reason = refusalOf(trace, rules);
-    if (reason !== null) leaveOut(reason);
-    return reason === null;
-  });
-  const sft: SftExample[] = [];
-  const pairs: PreferencePair[] = [];
-  const coverage = new CoverageTable();
-  const trajectories = { all: 0, right: 0 };
-  let used = 0;
-  const last = withoutContinued(admitted);
-  if (last.length < admitted.length)
-    leaveOut("a later search went on from it", admitted.length - last.length);
-  for (const [id, own] of byProblem(last)) {
-    const first = own[0];
-    if (first === undefined) continue;
+/** The head of a trace. */
+export function headOf(trace: Trace, rules: SelectionRules): TraceHead {
+  const { id, createdAt, continues, problem } = trace;
+  const refusal = refusalOf(trace, rules);
+  return { id, createdAt, continues, problemId: problem.id, text: sha256(problem.text), refusal };
+}
+
+/** A problem whose traces are to be read together. */
+export interface TracedProblem<T extends TraceHead> {
+  readonly id: string;
+  readonly traces: readonly T[];
+}
+
+/** What one problem gives to train on. */
+export interface Selected {
+  readonly sft: readonly SftExample[];
+  readonly pairs: readonly PreferencePair[];
+}
+
+const NOTHING: Selected = { sft: [], pairs: [] };
+
+/**
+ * A selection in two steps, because the traces of a whole round do not fit into memory: which belong together is decided
+ * by their heads, and then one problem after the other is read. Every trace is either used or counted under the reason
+ * why it is left out.
+ */
+export class TrainingSelection<T extends TraceHead> {
+  readonly #rules: SelectionRules;
+  readonly #leftOut = new Map<string, number>();
+  readonly #coverage = new CoverageTable();
+  readonly #trajectories = { all: 0, right: 0 };
+  readonly #sft = { examples: 0, problems: 0 };
+  readonly #pairs = { step: 0, answer: 0, person: 0, problems: 0 };
+  readonly #traces: number;
+  #used = 0;
+  /** The problems, in the order of their first traces. */
+  readonly problems: readonly TracedProblem<T>[];
+
+  constructor(heads: readonly T[], rules: SelectionRules) {
+    this.#rules = rules;
+    this.#traces = heads.length;
+    for (const { refusal } of heads) if (refusal !== null) this.#leaveOut(refusal);
+    const admitted = heads.filter(({ refusal }) => refusal === null);
+    const last = withoutContinued(admitted);
+    if (last.length < admitted.length)
+      this.#leaveOut("a later search went on from it", admitted.length - last.length);
+    this.problems = byProblem(last);
+  }
+
+  /** Selects from all traces of one of the problems. */
+  select(id: string, traces: readonly Trace[]): Selected {
+    const [first] = traces;
+    if (first === undefined) return NOTHING;
+    const rules = this.#rules;
     const problem = { id, text: first.problem.text };
-    const byPerson = own.flatMap((trace) => personPairs(problem, trace));
-    const labelling = labelProblem(own, rules.agreement);
-    const tree = labelling.kind === "labels" ? mergeTraces(own, labelling.of) : null;
+    const byPerson = traces.flatMap((trace) => personPairs(problem, trace));
+    const labelling = labelProblem(traces, rules.agreement);
+    const tree = labelling.kind === "labels" ? mergeTraces(traces, labelling.of) : null;
     const refusal =
       labelling.kind === "none" ? labelling.reason : tree === null ? null : noise(id, tree, rules);
     if (refusal !== null && byPerson.length === 0) {
-      leaveOut(refusal, own.length);
-      continue;
+      this.#leaveOut(refusal, traces.length);
+      return NOTHING;
     }
-    used += own.length;
-    pairs.push(...byPerson);
-    if (tree === null || refusal !== null) continue;
-    trajectories.all += tree.root.right + tree.root.wrong;
-    trajectories.right += tree.root.right;
-    coverage.count(rules.groupsOf(id), difficultyOf(tree));
-    sft.push(...sftExamples(problem, tree, rules.sft));
-    pairs.push(...searchPairs(problem, tree, rules.pairs));
+    this.#used += traces.length;
+    if (tree === null || refusal !== null) return this.#count({ sft: [], pairs: byPerson });
+    this.#trajectories.all += tree.root.right + tree.root.wrong;
+    this.#trajectories.right += tree.root.right;
+    this.#coverage.count(rules.groupsOf(id), difficultyOf(tree));
+    return this.#count({
+      sft: sftExamples(problem, tree, rules.sft),
+      pairs: [...byPerson, ...searchPairs(problem, tree, rules.pairs)],
+    });
   }
-  const report: SelectionReport = {
-    traces: traces.length,
-    used,
-    leftOut: [...leftOut].map(([reason, count]) => ({ reason, traces: count })),
-    trajectories,
-    coverage: coverage.rows(),
-    sft: { examples: sft.length, problems: problemsIn(sft) },
-    pairs: {
-      step: pairs.filter(({ level, origin }) => level === "step" && origin === "search").length,
-      answer: pairs.filter(({ level }) => level === "answer").length,
-      person: pairs.filter(({ origin }) => origin === "person").length,
-      problems: problemsIn(pairs),
-    },
-  };
-  return { sft, pairs, report };
+
+  /** What was selected so far and what was left out. */
+  report(): SelectionReport {
+    return {
+      traces: this.#traces,
+      used: this.#used,
+      leftOut: [...this.#leftOut].map(([reason, count]) => ({ reason, traces: count })),
+      trajectories: { ...this.#trajectories },
+      coverage: this.#coverage.rows(),
+      sft: { ...this.#sft },
+      pairs: { ...this.#pairs },
+    };
+  }
+
+  #leaveOut(reason: string, count = 1): void {
+    this.#leftOut.set(reason, (this.#leftOut.get(reason) ?? 0) + count);
+  }
+
+  #count(selected: Selected): Selected {
+    const { sft, pairs } = selected;
+    this.#sft.examples += sft.length;
+    if (sft.length > 0) this.#sft.problems++;
+    if (pairs.length > 0) this.#pairs.problems++;
+    for (const { level, origin } of pairs) {
+      if (level === "answer") this.#pairs.answer++;
+      else if (origin === "search") this.#pairs.step++;
+      if (origin === "person") this.#pairs.person++;
+    }
+    return selected;
+  }
 }
 
 /**
@@ -125,26 +176,22 @@ function noise(id: string, { root }: ProblemTree, rules: SelectionRules): string
 }
 
 /** Traces of the same problem, whatever id each was searched under: the text is what makes it one. */
-function byProblem(traces: readonly Trace[]): Map<string, Trace[]> {
-  const groups = new Map<string, { readonly id: string; readonly traces: Trace[] }>();
+function byProblem<T extends TraceHead>(traces: readonly T[]): TracedProblem<T>[] {
+  const groups = new Map<string, { readonly id: string; readonly traces: T[] }>();
   const taken = new Set<string>();
   for (const trace of traces) {
-    const { id, text } = trace.problem;
+    const { problemId, text } = trace;
     const group = groups.get(text);
     if (group !== undefined) {
       group.traces.push(trace);
       continue;
     }
     // Two problems under one id stay two.
-    const own = taken.has(id) ? `${id}~${fingerprint(text)}` : id;
-    taken.add(own);
-    groups.set(text, { id: own, traces: [trace] });
+    const id = taken.has(problemId) ? `${problemId}~${text.slice(0, 16)}` : problemId;
+    taken.add(id);
+    groups.set(text, { id, traces: [trace] });
   }
-  return new Map([...groups.values()].map((group) => [group.id, group.traces]));
-}
-
-function problemsIn(lines: readonly { readonly problemId: string }[]): number {
-  return new Set(lines.map(({ problemId }) => problemId)).size;
+  return [...groups.values()];
 }
 
 /** Counts problems by group; the last row is all of them. */

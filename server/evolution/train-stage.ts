@@ -1,8 +1,8 @@
 /** Trains one adapter of a round, always from the base, and puts it into the lineage, in use by nobody yet. */
 import { createHash } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { createReadStream, existsSync, statSync } from "node:fs";
 import type { LineageEntry, RunState, TrainingReport } from "../protocol/evolution.ts";
+import { linesOf } from "../protocol/lines.ts";
 import { TRAINING_VERSION, type TrainingJob, type TrainingResult } from "../protocol/training.ts";
 import { addAdapter, describeNoLineage } from "../models/adapters.ts";
 import type { BaseResolution, RunContext, StageEnd } from "./context.ts";
@@ -51,8 +51,8 @@ export function jobOf(
 export async function trainStage(context: RunContext, state: RunState, role: Role): Promise<StageEnd> {
   const { folder, services, signal, emit } = context;
   const own = folder.round(state.round);
-  const lines = await linesOf(own.data(role, "train"));
-  if (lines.length === 0)
+  const data = await aboutData(own.data(role, "train"));
+  if (data.examples === 0)
     return ended(role, { kind: "skipped", why: "no two steps could be told apart: no pairs to train on" });
   const base = await services.resolveBase(state.settings.base, signal);
   if (base.kind === "failed") return base;
@@ -77,14 +77,14 @@ export async function trainStage(context: RunContext, state: RunState, role: Rol
           reason: "bad-base",
           message: `The trained adapter says it fits another base (SHA-256 ${result.adapter.baseSha256}); it was kept in ${own.training(role)} and not used.`,
         });
-      const entry = await entryOf(context, state, job, result, lines);
+      const entry = await entryOf(context, state, job, result, data);
       const added = await addAdapter(services.home, result.adapter.path, entry, signal);
       if (added.kind !== "lineage") return { kind: "failed", message: describeNoLineage(added) };
       const { steps, loss, held, seconds, parity } = result;
       return ended(role, {
         kind: "adapter",
         adapter: entry.id,
-        examples: lines.length,
+        examples: data.examples,
         ...{ steps, loss, held, seconds, parity },
       });
     }
@@ -166,9 +166,21 @@ async function startOf(
   };
 }
 
-async function linesOf(file: string): Promise<string[]> {
-  if (!existsSync(file)) return [];
-  return (await readFile(file, "utf8")).split("\n").filter((line) => line !== "");
+/** What the lineage says of a data set. */
+type AboutData = Omit<LineageEntry["data"], "traces">;
+
+async function aboutData(file: string): Promise<AboutData> {
+  const hash = createHash("sha256");
+  const problems = new Set<string>();
+  let examples = 0;
+  if (existsSync(file))
+    for await (const line of linesOf(createReadStream(file))) {
+      if (line === "") continue;
+      examples++;
+      hash.update(`${line}\n`);
+      problems.add((JSON.parse(line) as { problemId: string }).problemId);
+    }
+  return { examples, problems: problems.size, sha256: hash.digest("hex") };
 }
 
 async function entryOf(
@@ -176,11 +188,10 @@ async function entryOf(
   state: RunState,
   job: TrainingJob,
   result: Extract<TrainingResult, { kind: "adapter" }>,
-  lines: readonly string[],
+  data: AboutData,
 ): Promise<Omit<LineageEntry, "file">> {
   const { settings, round } = state;
   const selection = await readSelection(folder.round(round));
-  const problems = new Set(lines.map((line) => (JSON.parse(line) as { problemId: string }).problemId));
   const role = job.kind === "sft" ? "policy" : "ppm";
   return {
     id: adapterId(state, role),
@@ -193,14 +204,7 @@ async function entryOf(
     ppm: job.ppm,
     run: { id: state.id, round },
     startedFrom: job.startFrom === null ? null : adapterId(state, "policy"),
-    data: {
-      examples: lines.length,
-      problems: problems.size,
-      traces: selection.kind === "read" ? selection.value.used : 0,
-      sha256: createHash("sha256")
-        .update(lines.map((line) => `${line}\n`).join(""))
-        .digest("hex"),
-    },
+    data: { ...data, traces: selection.kind === "read" ? selection.value.used : 0 },
     settings: {
       profile: settings.profile,
       loss: job.loss,

@@ -30,16 +30,16 @@ export async function listTraces(
   session: Session,
   problemHash: string | undefined,
 ): Promise<ResultOf<typeof REQUESTS.traces>> {
-  const { store } = await session.library.files();
-  const { traces, bad } = await store.summaries();
+  const { library } = session;
+  await library.refresh();
+  const traces = problemHash === undefined ? library.all : library.searchesOf(problemHash);
   return {
     traces: traces
-      .filter((trace) => problemHash === undefined || trace.problemId === problemHash)
       .toReversed()
       .map(({ id, createdAt, problem, strategy, answer, graded, nodes, generatedTokens }) => ({
         ...{ id, createdAt, problem, strategy, answer, graded, nodes, generatedTokens },
       })),
-    unreadable: bad.length,
+    unreadable: library.unreadable,
   };
 }
 

@@ -17,6 +17,7 @@ export class TraceLibrary {
   #newest: ReadonlyMap<string, TraceSummary> = new Map();
   #answered: ReadonlyMap<string, TraceSummary> = new Map();
   #summaries: ReadonlyMap<string, TraceSummary> = new Map();
+  #unreadable = 0;
   #revision = "";
 
   /** `recovered` hears which searches a killed process had left behind. */
@@ -100,9 +101,19 @@ export class TraceLibrary {
     return this.#answered;
   }
 
+  /** All stored searches, oldest first, as last read. */
+  get all(): readonly TraceSummary[] {
+    return [...this.#summaries.values()];
+  }
+
+  /** How many lines of the store cannot be read, as last read. */
+  get unreadable(): number {
+    return this.#unreadable;
+  }
+
   /** All stored searches of a problem, oldest first, as last read. */
   searchesOf(problemId: string): readonly TraceSummary[] {
-    return [...this.#summaries.values()].filter((summary) => summary.problemId === problemId);
+    return this.all.filter((summary) => summary.problemId === problemId);
   }
 
   /** A stored search by its id, as last read. */
@@ -115,12 +126,13 @@ export class TraceLibrary {
     const files = await this.files();
     const revision = await files.revision();
     if (revision === this.#revision) return false;
-    const { traces } = await files.store.summaries();
+    const { traces, bad } = await files.store.read(summarise);
     const byProblem = (summaries: readonly TraceSummary[]): ReadonlyMap<string, TraceSummary> =>
       new Map(summaries.map((summary) => [summary.problemId, summary]));
     this.#newest = byProblem(traces);
     this.#answered = byProblem(traces.filter(({ answer }) => answer !== null));
     this.#summaries = new Map(traces.map((summary) => [summary.id, summary]));
+    this.#unreadable = bad.length;
     this.#revision = revision;
     return true;
   }

@@ -14,6 +14,11 @@ export interface ProgramOptions {
    * this long, in milliseconds, to end by itself. Without it, it is killed at once.
    */
   readonly graceMs?: number;
+  /**
+   * It only starts others, which share its standard input, and gives them less time than `graceMs` once it is sent
+   * SIGTERM: so the line asks everywhere, and SIGTERM comes when `graceMs` is over.
+   */
+  readonly isLauncher?: boolean;
   /** It starts programs of its own that are to end with it. On Windows a shell starts it: npm is a script there. */
   readonly isGroup?: boolean;
 }
@@ -24,6 +29,9 @@ export type ProgramEnd =
   /** By a signal that was not ours. */
   | { readonly kind: "killed"; readonly signal: string; readonly errors: string }
   | { readonly kind: "not-started"; readonly detail: string };
+
+/** A launcher that was sent SIGTERM has this long: `accelerate launch` kills what it started after half a minute. */
+const LAUNCHER_MS = 45_000;
 
 /** How much of standard error is kept, in characters. */
 const ERRORS_KEPT = 8_000;
@@ -38,7 +46,7 @@ export function runProgram(
   signal: AbortSignal,
   options: ProgramOptions = {},
 ): Promise<ProgramEnd> {
-  const { cwd, environment, onLine, graceMs, isGroup = false } = options;
+  const { cwd, environment, onLine, graceMs, isLauncher = false, isGroup = false } = options;
   const isWindows = process.platform === "win32";
   const [program = "", ...args] = command;
   return new Promise((resolve, reject) => {
@@ -62,15 +70,19 @@ export function runProgram(
       isKilled = true;
       kill(child, isGroup);
     };
+    const endLauncher = (): void => {
+      child.kill("SIGTERM");
+      timer = setTimeout(end, LAUNCHER_MS);
+    };
     const onAbort = (): void => {
       if (graceMs === undefined) {
         end();
         return;
       }
-      if (!isWindows) child.kill("SIGTERM");
+      if (!isWindows && !isLauncher) child.kill("SIGTERM");
       // The program may be gone already: it then ends as it would have.
       else child.stdin?.on("error", () => undefined).write("stop\n");
-      timer = setTimeout(end, graceMs);
+      timer = setTimeout(isWindows || !isLauncher ? end : endLauncher, graceMs);
     };
     signal.addEventListener("abort", onAbort, { once: true });
     const settle = (ended: ProgramEnd): void => {

@@ -25,16 +25,39 @@ export function onLines(
   });
 }
 
+/** Where a line is in its file, in bytes, without its line feed. */
+export interface Place {
+  readonly start: number;
+  readonly bytes: number;
+}
+
 /** Every line of a file in order, the last one too where nothing ends it. A carriage return stays in its line. */
 export async function* linesOf(input: Readable): AsyncGenerator<string> {
-  const unfinished: string[] = [];
-  for await (const chunk of input.setEncoding("utf8") as AsyncIterable<string>) {
-    const [first = "", ...others] = chunk.split("\n");
-    unfinished.push(first);
-    for (const next of others) {
-      yield unfinished.splice(0).join("");
-      unfinished.push(next);
-    }
-  }
-  yield unfinished.join("");
+  for await (const { line } of placedLinesOf(input)) yield line;
 }
+
+/** The same lines with their places. */
+export async function* placedLinesOf(
+  input: Readable,
+): AsyncGenerator<{ readonly line: string; readonly place: Place }> {
+  const unfinished: Buffer[] = [];
+  let start = 0;
+  const finish = (end: Buffer): { readonly line: string; readonly place: Place } => {
+    const line = Buffer.concat([...unfinished.splice(0), end]);
+    const place = { start, bytes: line.length };
+    start += line.length + 1;
+    return { line: line.toString("utf8"), place };
+  };
+  for await (const chunk of input as AsyncIterable<Buffer>) {
+    let begin = 0;
+    // No character of several bytes has this one in it.
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, begin)) {
+      yield finish(chunk.subarray(begin, end));
+      begin = end + 1;
+    }
+    unfinished.push(chunk.subarray(begin));
+  }
+  yield finish(Buffer.alloc(0));
+}
+
+const LINE_FEED = 0x0a;

@@ -2,12 +2,13 @@
 import { createReadStream, existsSync } from "node:fs";
 import { mkdir, open, realpath, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import type { Readable } from "node:stream";
 import { jsonOf } from "../json.ts";
 import { closeTornLine } from "../json-lines.ts";
 import { codeOf } from "../errors.ts";
 import { LockLost, UNSTOPPED, withLock } from "../lock.ts";
-import { linesOf } from "../protocol/lines.ts";
-import { Trace, TRACE_VERSION, type TraceSummary, summarise } from "../protocol/trace.ts";
+import { linesOf, type Place, placedLinesOf } from "../protocol/lines.ts";
+import { Trace, TRACE_VERSION } from "../protocol/trace.ts";
 import type { BadLine, TraceFilter, TraceStore } from "../services.ts";
 import { moveTo } from "../replace-file.ts";
 
@@ -20,9 +21,12 @@ const PIECE = { highWaterMark: 2 ** 20 };
  * single bad line. It is read and rewritten line by line: a large one would not fit into one text.
  */
 export function createTraceStore(file: string): TraceStore {
-  const read = async <T>(of: (trace: Trace) => T, filter: TraceFilter = {}): Promise<ReadTraces<T>> => {
+  const read = async <T>(
+    of: (trace: Trace, place: Place) => T,
+    filter: TraceFilter = {},
+  ): Promise<ReadTraces<T>> => {
     try {
-      return await readTraces(linesOf(createReadStream(file, PIECE)), of, filter);
+      return await readTraces(createReadStream(file, PIECE), of, filter);
     } catch (error) {
       if (codeOf(error) === "ENOENT") return { traces: [], bad: [] };
       throw error;
@@ -57,7 +61,8 @@ export function createTraceStore(file: string): TraceStore {
         }
     },
     query: (filter) => read((trace) => trace, filter),
-    summaries: (filter) => read<TraceSummary>(summarise, filter),
+    read,
+    at: (place) => readAt(file, place),
   };
 }
 
@@ -69,26 +74,38 @@ export interface ReadTraces<T> {
 
 /** Reads the lines of a store, and keeps of each trace that passes only what `of` takes from it. */
 export async function readTraces<T>(
-  lines: AsyncIterable<string>,
-  of: (trace: Trace) => T,
+  input: Readable,
+  of: (trace: Trace, place: Place) => T,
   filter: TraceFilter = {},
 ): Promise<ReadTraces<T>> {
   const { id = "", exactId } = filter;
   const named = exactId ?? id;
   const read: ReadTraces<T> = { traces: [], bad: [] };
   let number = 0;
-  for await (const line of lines) {
+  for await (const { line, place } of placedLinesOf(input)) {
     number++;
     // A trace names its own id, so other lines need not be parsed.
     if (line === "" || !line.includes(named)) continue;
     const parsed = parseTraceLine(line);
     if (parsed.kind !== "trace") read.bad.push({ line: number, reason: parsed.reason });
     else if (exactId === undefined ? parsed.trace.id.startsWith(id) : parsed.trace.id === exactId) {
-      read.traces.push(of(parsed.trace));
+      read.traces.push(of(parsed.trace, place));
       if (exactId !== undefined) break;
     }
   }
   return read;
+}
+
+async function readAt(file: string, { start, bytes }: Place): Promise<Trace> {
+  const handle = await open(file, "r");
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(bytes), 0, bytes, start);
+    const parsed = parseTraceLine(buffer.toString("utf8"));
+    if (parsed.kind === "trace") return parsed.trace;
+    throw new Error(`${file} was changed while it was read: ${parsed.reason}.`);
+  } finally {
+    await handle.close();
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What is said of a problem beside its solution: whether it is the given answer, which search goes on, what is in the way. */
 import { DiagnosticSeverity, type CodeLens } from "vscode-languageserver/node";
 import { expect, describe, it } from "vitest";
+import { summarise } from "../../server/protocol/trace.ts";
 import { MARK } from "../../server/search/grammar.ts";
 import { fakeServices, scriptedPolicy } from "../support/fakes.ts";
 import type { TestClient } from "./client.ts";
@@ -156,7 +157,10 @@ describe("after a comparison of strategies, of which one found nothing", () => {
 
   it("the newest answer is what is kept, shown and inserted", async () => {
     const editor = await compared();
-    expect((await editor.traces.store.summaries()).traces.map(({ answer }) => answer)).toEqual(["42", null]);
+    expect((await editor.traces.store.read(summarise)).traces.map(({ answer }) => answer)).toEqual([
+      "42",
+      null,
+    ]);
     expect((await editor.problems(URI))[0]).toMatchObject({
       ...{ state: "kept", answer: "42", traceId: "t-1", storedTraceId: "t-1", storedAnswer: "42" },
     });

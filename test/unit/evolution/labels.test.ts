@@ -6,8 +6,7 @@ import { answerNames, labelProblem } from "../../../server/evolution/labels.ts";
 import { mergeTraces, qOf, withoutContinued } from "../../../server/evolution/problem-tree.ts";
 import { problemsOf } from "../../../server/evolution/ppm-report.ts";
 import { SELECTION } from "../../../server/evolution/profiles.ts";
-import { selectTrainingData } from "../../../server/evolution/select.ts";
-import { problemOf, RULES, search, type World } from "./searches.ts";
+import { problemOf, RULES, search, selectTrainingData, type World } from "./searches.ts";
 
 const WORLD: World = {
   salt: 3,

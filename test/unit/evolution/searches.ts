@@ -2,7 +2,14 @@
 import fc from "fast-check";
 import { evaluationProblems } from "../../../server/evolution/decontamination.ts";
 import { SELECTION } from "../../../server/evolution/profiles.ts";
-import { groupOf, type SelectionRules } from "../../../server/evolution/select.ts";
+import {
+  groupOf,
+  headOf,
+  type Selected,
+  type SelectionRules,
+  TrainingSelection,
+} from "../../../server/evolution/select.ts";
+import type { SelectionReport } from "../../../server/protocol/evolution.ts";
 import { MARK } from "../../../server/search/grammar.ts";
 import { hash32 } from "../../../server/search/seed.ts";
 import { solve } from "../../../server/search/solve.ts";
@@ -120,3 +127,23 @@ export const problemOf = (n: number): { id: string; text: string; reference: str
   text: `What is toy number ${n}?`,
   reference: "0",
 });
+
+/** What is selected from traces that are all on hand. */
+export function selectTrainingData(
+  traces: readonly Trace[],
+  rules: SelectionRules,
+): Selected & { readonly report: SelectionReport } {
+  const heads = traces.map((trace) => ({ ...headOf(trace, rules), trace }));
+  const selection = new TrainingSelection(heads, rules);
+  const selected = selection.problems.map(({ id, traces: own }) =>
+    selection.select(
+      id,
+      own.map(({ trace }) => trace),
+    ),
+  );
+  return {
+    sft: selected.flatMap(({ sft }) => sft),
+    pairs: selected.flatMap(({ pairs }) => pairs),
+    report: selection.report(),
+  };
+}

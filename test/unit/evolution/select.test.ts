@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { evaluationProblems, fingerprint } from "../../../server/evolution/decontamination.ts";
-import { selectTrainingData, type SelectionRules } from "../../../server/evolution/select.ts";
+import type { SelectionRules } from "../../../server/evolution/select.ts";
 import { mergeTraces, nodesOf, qOf } from "../../../server/evolution/problem-tree.ts";
 import { labelProblem } from "../../../server/evolution/labels.ts";
 import type { Trace, TraceNode } from "../../../server/protocol/trace.ts";
@@ -10,7 +10,7 @@ import type { PairSide } from "../../../server/protocol/training.ts";
 import { piecesOf } from "../../../server/search/pieces.ts";
 import { promptFor } from "../../../server/search/prompt.ts";
 import { pathTo, programOf } from "../../../server/protocol/trace-path.ts";
-import { problemOf, RULES, search, wayOf, worlds, type World } from "./searches.ts";
+import { problemOf, RULES, search, selectTrainingData, wayOf, worlds, type World } from "./searches.ts";
 
 const searchTwice = async (world: World, n = 1): Promise<Trace[]> => [
   await search(world, problemOf(n), 1),

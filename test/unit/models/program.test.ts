@@ -59,6 +59,31 @@ describe("runProgram", () => {
     expect(lines).toEqual(["up", "saved"]);
   });
 
+  it("asks what a launcher started by a line, and the launcher itself only when the time is over", async () => {
+    const started =
+      "process.stdin.on('data', () => { console.log('saved'); process.exit(0) }); console.log('up')";
+    const launcher = (code: string): string =>
+      `process.on('SIGTERM', () => { console.log('asked'); process.exit(1) });` +
+      `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(code)}], { stdio: 'inherit' })` +
+      `.on('exit', (code) => process.exit(code)); setInterval(() => 0, 1000)`;
+    const run = async (code: string, graceMs: number): Promise<{ end: unknown; lines: string[] }> => {
+      const ask = new AbortController();
+      const lines: string[] = [];
+      const end = await runProgram(node(launcher(code)), ask.signal, {
+        graceMs,
+        isLauncher: true,
+        onLine: (line) => {
+          lines.push(line);
+          if (line === "up") ask.abort();
+        },
+      });
+      return { end, lines };
+    };
+    expect(await run(started, 20_000)).toMatchObject({ end: { code: 0 }, lines: ["up", "saved"] });
+    const deaf = "setTimeout(() => process.exit(0), 2000); console.log('up')";
+    expect(await run(deaf, 50)).toMatchObject({ end: { code: 1 }, lines: ["up", "asked"] });
+  });
+
   it("tells a program that being asked ended as stopped, not as killed", async () => {
     const stop = new AbortController();
     const run = runProgram(node("console.log('up'); setInterval(() => 0, 1000)"), stop.signal, {

@@ -1,7 +1,7 @@
 /** Lines of another program, however they arrive. */
-import { PassThrough } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { expect, it } from "vitest";
-import { onLines } from "../../../server/protocol/lines.ts";
+import { linesOf, onLines, placedLinesOf } from "../../../server/protocol/lines.ts";
 
 /** What is heard of these pieces: the lines, and what had no end. */
 async function heard(pieces: readonly (string | Uint8Array)[]): Promise<{ lines: string[]; rest: string[] }> {
@@ -33,4 +33,33 @@ it("puts lines and characters together that arrive in pieces", async () => {
 
 it("takes what was cut off for no line", async () => {
   expect(await heard(['{"a":1}\n{"a"', ":"])).toEqual({ lines: ['{"a":1}'], rest: ['{"a":'] });
+});
+
+async function all<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const value of values) found.push(value);
+  return found;
+}
+
+it("reads a file's lines with the bytes they are at, whatever they hold and wherever it is cut", async () => {
+  // The third line was torn within a character by a kill.
+  const bytes = Buffer.concat([
+    Buffer.from("é = 1\r\n\n"),
+    Buffer.from("né").subarray(0, 2),
+    Buffer.from("\n\u2028x\nrest"),
+  ]);
+  for (const size of [1, 2, 5, bytes.length]) {
+    const pieces = (): Readable =>
+      Readable.from(
+        Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+          bytes.subarray(at * size, (at + 1) * size),
+        ),
+        { objectMode: false },
+      );
+    const lines = await all(placedLinesOf(pieces()));
+    expect(lines.map(({ line }) => line)).toEqual(["é = 1\r", "", "n\ufffd", "\u2028x", "rest"]);
+    for (const { line, place } of lines)
+      expect(bytes.subarray(place.start, place.start + place.bytes).toString("utf8")).toBe(line);
+    expect(await all(linesOf(pieces()))).toEqual(lines.map(({ line }) => line));
+  }
 });

@@ -47,6 +47,22 @@ describe("the trace store", () => {
     expect((await store.query({ id: "b" })).traces).toEqual([traces[1]]);
   });
 
+  it("gives back a trace by its place, after a torn line too, and says when something else stands there", async () => {
+    const file = join(folder, "traces.jsonl");
+    const store = createTraceStore(file);
+    await store.append(await traceNamed("é"));
+    await appendFile(file, Buffer.from('{"id":"é').subarray(0, 8));
+    const last = await traceNamed("b");
+    await store.append(last);
+    const { traces } = await store.read(({ id }, place) => ({ id, place }));
+    expect(traces.map(({ id }) => id)).toEqual(["é", "b"]);
+    const [first, second] = traces;
+    if (first === undefined || second === undefined) throw new Error("two were stored");
+    expect(await store.at(second.place)).toEqual(last);
+    await store.remove((trace) => trace?.id === "é");
+    await expect(store.at(second.place)).rejects.toThrow("was changed");
+  });
+
   it("is empty before the first trace", async () => {
     expect(await createTraceStore(join(folder, "none.jsonl")).query()).toEqual({ traces: [], bad: [] });
   });

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ from .job import Base
 
 # Of the folders below: what this program wrote of the GGUF beside what transformers needs.
 _FACTS = "rstar-base.json"
+
+# A folder that was begun so long ago, in seconds, is what a kill left behind: a gigabyte.
+_LEFT_BEHIND_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ def prepare_base(base: Base, bases: Path) -> PreparedBase:
         else f"{base.sha256[:16]}-{_slug(base.hub.repository)}-{_slug(base.hub.revision)}"
     )
     folder = bases / key
+    _discard_left_behind(bases)
     if not (folder / _FACTS).exists():
         partial = bases / f".{key}.{os.getpid()}"
         shutil.rmtree(partial, ignore_errors=True)
@@ -54,6 +60,14 @@ def prepare_base(base: Base, bases: Path) -> PreparedBase:
                 raise
     facts = json.loads((folder / _FACTS).read_text("utf-8"))
     return PreparedBase(folder, facts["start"], facts["ends"])
+
+
+def _discard_left_behind(bases: Path) -> None:
+    for begun in bases.glob(".*"):
+        # Another process may be deleting it too.
+        with suppress(FileNotFoundError):
+            if begun.stat().st_mtime < time.time() - _LEFT_BEHIND_S:
+                shutil.rmtree(begun, ignore_errors=True)
 
 
 def load_tokenizer(folder: Path) -> Tokenize:

@@ -192,7 +192,7 @@ class Training:
         model.train()
         trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.AdamW(trainable, lr=job.hyper.learning_rate, weight_decay=job.hyper.weight_decay)
-        model, optimizer = self._workers.prepare(model, optimizer)
+        model, optimizer = self._workers.prepare(model, optimizer, job.hyper.max_gradient_norm)
         if checkpoint is not None:
             self._workers.load_optimizer(model, optimizer, checkpoint.folder)
             self._step = checkpoint.state["step"]

@@ -28,11 +28,17 @@ class Workers:
         self.first: bool = self._accelerator.is_main_process
         self._deepspeed = str(self._accelerator.distributed_type).endswith("DEEPSPEED")
 
-    def prepare(self, model: Any, optimizer: torch.optim.Optimizer) -> tuple[Any, Any]:
-        """Wrap model and optimiser as the launch configuration says."""
+    def prepare(self, model: Any, optimizer: torch.optim.Optimizer, limit: float | None) -> tuple[Any, Any]:
+        """Wrap model and optimiser as the launch configuration says.
+
+        `limit` is the one that `clip` will be called with: DeepSpeed clips by itself, at the norm it is told here.
+        """
         if self._deepspeed:
+            config = self._accelerator.state.deepspeed_plugin.deepspeed_config
             # It insists on knowing; a micro-batch is one packed row.
-            self._accelerator.state.deepspeed_plugin.deepspeed_config["train_micro_batch_size_per_gpu"] = 1
+            config["train_micro_batch_size_per_gpu"] = 1
+            # accelerate fills in 1 where nothing stands; 0 never clips.
+            config["gradient_clipping"] = limit or 0.0
         model, optimizer = self._accelerator.prepare(model, optimizer)
         return model, optimizer
 

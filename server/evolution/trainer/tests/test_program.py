@@ -108,6 +108,8 @@ SAME_IN_ANY_NUMBER: dict[str, Any] = {
     "lora": {"rank": 4, "alpha": 8, "dropout": 0},
     "epochs": 2,
     "microBatchSize": 1,
+    # So low that Adam's epsilon counts: with any other limit the steps are others.
+    "maxGradientNorm": 1e-6,
 }
 
 
@@ -160,6 +162,17 @@ def test_two_processes_learn_what_one_does(
     assert result(again)["outcome"] == "trained"
     losses = [line["loss"] for line in metrics(out, "step")][len(curve) :]
     assert losses == pytest.approx(curve[4:], rel=2e-3)
+
+
+def test_launched_processes_stop_when_whoever_started_them_is_gone(tmp_path: Path, bases: Path, sft: Path) -> None:
+    path = write_job(tmp_path, sft, **{**SAME_IN_ANY_NUMBER, "epochs": 1000})
+    process = start(path, bases, *launcher("ddp.yaml"), stdin=True)
+    until_step(process, 3)
+    # The end of standard input.
+    stopped = result(process)
+    assert process.returncode == 0
+    assert stopped["outcome"] == "stopped"
+    assert Path(stopped["checkpoint"]).name == f"step-{stopped['step']:08d}"
 
 
 def test_a_sharded_model_is_written_and_read_whole(tmp_path: Path, bases: Path) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import time
 from pathlib import Path
 from shutil import copy, copytree
 from typing import Any
@@ -14,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from rstar_trainer import model
+from rstar_trainer.base import prepare_base
 from rstar_trainer.failures import TrainingError, classify
 from rstar_trainer.job import Job
 from rstar_trainer.losses import Objective
@@ -286,6 +288,18 @@ def test_a_missing_base_is_told(run: Run, tmp_path: Path, sft: Path) -> None:
     with pytest.raises(TrainingError, match="rstar models fetch b") as caught:
         run(tiny_job(tmp_path, sft, base=base))
     assert caught.value.reason == "bad-base"
+
+
+def test_what_a_killed_preparation_left_behind_is_deleted_after_a_day(tmp_path: Path, bases: Path, sft: Path) -> None:
+    old, young = bases / ".base.1", bases / ".base.2"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "model.safetensors").write_text("half")
+    yesterday = time.time() - 25 * 3600
+    os.utime(old, (yesterday, yesterday))
+    prepare_base(tiny_job(tmp_path, sft).base, bases)
+    assert not old.exists()
+    assert young.exists()
 
 
 def test_an_adapter_of_another_model_is_refused(run: Run, tmp_path: Path, sft: Path) -> None:
