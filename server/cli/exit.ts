@@ -11,7 +11,7 @@ export const EXIT = {
   input: 3,
   /** A model, the sandbox or the engine could not be made ready, or a run's folder not be written: a full disk. */
   unavailable: 4,
-  /** At least one problem got no answer. */
+  /** At least one problem got no answer, or its search failed. */
   unsolved: 5,
   /** `verify`: at least one stored step does not check. */
   unverified: 6,

@@ -39,6 +39,8 @@ export function renderResult(heading: string, solution: Solution, trace: Trace, 
     lines.push(
       `  ${paint("bold", `Answer ${printable(solution.answer.text)}`)}   ${renderEvidence(solution.answerEvidence, paint)}`,
     );
+  if (solution.answer !== null && trace.failure !== null)
+    lines.push(`  ${paint("yellow", "The search ended early")}: ${printable(trace.failure)}`);
   lines.push(`  ${paint("dim", printable(costLine(trace)))}`);
   return `${lines.join("\n")}\n`;
 }

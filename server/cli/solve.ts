@@ -144,8 +144,11 @@ async function searchAll(
     const isStored = await keep(store, trace);
     const solution = toSolution(trace, problem.hash);
     const note =
-      // What was stopped is not settled, and can be gone on with in the editor: it is kept, as there.
-      options.write === true && solution.answer !== null && trace.stop !== "cancelled"
+      // What was stopped or failed is not settled, and can be gone on with in the editor: it is kept, as there.
+      options.write === true &&
+      solution.answer !== null &&
+      trace.stop !== "cancelled" &&
+      trace.stop !== "failed"
         ? await writeSolution(file, problem, solution, options, isStored)
         : null;
     if (note?.kind === "kept-aside") {
@@ -185,7 +188,8 @@ function summarise(traces: readonly Trace[], signal: AbortSignal): void {
     `${answered.length} of ${traces.length} problems have an answer${graded.length === 0 ? "" : `; ${right.length} of the ${traces.filter((trace) => trace.problem.reference !== null).length} with a given answer are right`}.\n`,
   );
   if (signal.aborted) process.exitCode = EXIT.cancelled;
-  else if (answered.length < traces.length) process.exitCode ??= EXIT.unsolved;
+  else if (answered.length < traces.length || traces.some(({ stop }) => stop === "failed"))
+    process.exitCode ??= EXIT.unsolved;
 }
 
 function pick(

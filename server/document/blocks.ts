@@ -12,6 +12,7 @@ import { mathFromMarkdown } from "mdast-util-math";
 import { gfm } from "micromark-extension-gfm";
 import { math } from "micromark-extension-math";
 
+import { maskDisplays } from "./displays.ts";
 import { cutSegments } from "./segments.ts";
 import { bodyStart } from "./front-matter.ts";
 
@@ -76,10 +77,11 @@ const OPTIONS = {
 };
 
 /** The top-level blocks of the text, in order. A byte order mark and front matter belong to no block. */
-export function parseBlocks(text: string, cache: BlockCache = new BlockCache()): readonly Block[] {
+export function parseBlocks(written: string, cache: BlockCache = new BlockCache()): readonly Block[] {
   const used = new Map<string, readonly Block[]>();
   const blocks: Block[] = [];
-  const cuts = cutSegments(text, bodyStart(text));
+  const text = maskDisplays(written);
+  const cuts = cutSegments(text, bodyStart(written));
   let from = 0;
   while (from + 1 < cuts.length) {
     // Twice as many segments at each try, so that one wrong cut after another still costs little.

@@ -66,6 +66,12 @@ interface Level {
   readonly withLabels: boolean;
 }
 
+/** Answers below a list of problems: a list there is none. Its heading or label, or what it is folded into. */
+type AnswerKey =
+  | { readonly kind: "heading"; readonly depth: number }
+  | { readonly kind: "label" }
+  | { readonly kind: "folded" };
+
 type ProblemDraft = Omit<Problem, "index" | "id"> & { readonly id: string };
 
 class ProblemFinder {
@@ -111,11 +117,13 @@ class ProblemFinder {
     this.#issues.push(...issues);
     let open = item;
     let listDepth: number | null = null;
+    let key: AnswerKey | null = null;
     for (const part of parts) {
-      open = this.#step(part, open, level, listDepth);
-      if (part.kind === "block" && part.block.type === "heading") {
-        listDepth = this.#listDepthAfter(part.block, listDepth);
-      }
+      if (part.kind === "block") key = this.#keyAt(part.block, key);
+      open = this.#step(part, open, level, key === null ? listDepth : null);
+      if (part.kind !== "block") continue;
+      if (part.block.type === "heading") listDepth = this.#listDepthAfter(part.block, listDepth);
+      if (key?.kind === "folded" && this.#source(part.block).includes("</details>")) key = null;
     }
     if (open !== null) this.#finish(open, "end");
   }
@@ -394,6 +402,21 @@ class ProblemFinder {
     const meaning = this.#readHeading(headingText(this.#source(heading)));
     if (meaning.kind === "problem" && meaning.plural) return heading.depth;
     return before !== null && heading.depth <= before ? null : before;
+  }
+
+  /** The answer key that a block is in, or begins. */
+  #keyAt(block: Block, before: AnswerKey | null): AnswerKey | null {
+    if (block.type === "heading") {
+      const meaning = this.#readHeading(headingText(this.#source(block)));
+      if (meaning.kind === "solution") return { kind: "heading", depth: block.depth };
+      const isBelow = before?.kind === "heading" && block.depth > before.depth;
+      return isBelow && !(meaning.kind === "problem" && meaning.plural) ? before : null;
+    }
+    if (before !== null && before.kind !== "label") return before;
+    if (block.type === "rule") return null;
+    const label = this.#boldLabel(block)?.meaning.kind;
+    if (label !== undefined) return label === "solution" ? { kind: "label" } : null;
+    return block.type === "html" && this.#isFoldedAnswer(this.#source(block)) ? { kind: "folded" } : before;
   }
 
   #startsProblem(block: Block): boolean {

@@ -40,12 +40,18 @@ export function headingReader({ headings, solutions }: HeadingWords): (text: str
   const problem = new RegExp(`^(?:${anyOf(headings)})(s?)(?!${MORE_OF_WORD}|-\\p{L}|['’])`, "iu");
   // After a Latin letter another script's may stand: `Answer와`.
   const solution = new RegExp(`^(?:${anyOf(solutions)})s?(?:(?<=\\w)(?!\\w)|(?!${MORE_OF_WORD}))`, "iu");
+  const ofProblem = new RegExp(
+    `^[^\\p{L}]*(?:(?<=\\d)[a-z](?!\\p{L}))?[^\\p{L}]*(?:${anyOf(solutions)})s?[^\\p{L}]*$`,
+    "iu",
+  );
   return (text) => {
     const id = /\{#([\w:.-]+)\}\s*$/.exec(text);
     const plain = stripEmphasis(id === null ? text : text.slice(0, id.index));
     const match = problem.exec(plain);
     if (match !== null) {
       const rest = plain.slice(match[0].length);
+      // `Problem 1 – Solution`, `Exercise 3a (Answer)`.
+      if (ofProblem.test(rest)) return { kind: "solution" };
       return {
         kind: "problem",
         plural: match[1] !== "" || NAMES_A_LIST.test(rest),

@@ -5,6 +5,7 @@ import { gfmFromMarkdown } from "mdast-util-gfm";
 import { mathFromMarkdown } from "mdast-util-math";
 import { gfm } from "micromark-extension-gfm";
 import { math } from "micromark-extension-math";
+import { spreadDisplays } from "./displays.ts";
 import { bodyStart } from "./front-matter.ts";
 
 /** How a markup writes each kind of node. `inner` is in the markup already; all else is plain and to be escaped. */
@@ -38,7 +39,7 @@ interface ListItem {
 
 /** The text without its front matter. Raw HTML is left out, comments too: it means nothing in another markup. */
 export function writeMarkup(markdown: string, markup: Markup): string {
-  return write(parse(markdown.slice(bodyStart(markdown))), markup);
+  return write(parse(spreadDisplays(markdown.slice(bodyStart(markdown)))), markup);
 }
 
 /** micromark pairs any two dollars; VS Code's preview does not take `$5 and $6` for mathematics, and neither do we. */

@@ -54,11 +54,12 @@ export function problemFromSelection(
     (each) => each.range.start < around.insertOffset && around.insertOffset < each.range.end,
   );
   const free = within === undefined ? around.insertOffset : lines.lineAt(within.range.end).end;
-  const insertOffset = inside?.insertOffset ?? free;
+  const own = inside?.solution;
+  // The solution of the whole problem is not that of a part of it, and stays.
+  const isOwn = own === undefined || isSolutionOf(hash, own);
+  const insertOffset = isOwn ? (inside?.insertOffset ?? free) : lines.lineAt(own.range.end).end;
   const solution =
-    inside === undefined
-      ? solutions.find((each) => isBelow(text, insertOffset, each, hash))
-      : inside.solution;
+    own !== undefined && isOwn ? own : solutions.find((each) => isBelow(text, insertOffset, each, hash));
   const problem: Problem = {
     index: problems.filter((each) => each.range.start < range.start).length + 1,
     id: `p-${hash.slice(0, 8)}`,

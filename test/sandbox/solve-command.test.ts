@@ -196,20 +196,28 @@ describe("rstar solve with a server's model", () => {
     expect(server.asked[0]?.body["prompt"]).toMatch(/^Question: A bakery .*Question: What is 6 times 7\?/su);
   });
 
-  it("keeps what it had when the server fails in the middle", async () => {
+  it.each([
+    ["without an answer", fails, /No answer: .*failed \(500: no memory\)/u, ["ok", "ok", "rejected"]],
+    [
+      "and writes no answer that is not settled",
+      multiplies,
+      /Answer 42 .*The search ended early: .*failed \(500: no memory\)/su,
+      ["ok", "ok", "ok", "ok"],
+    ],
+  ])("keeps what it had when the server fails in the middle, %s", async (_name, first, words, nodes) => {
     await using server = await endpointServer((asked, response, before) =>
       before === 0
-        ? fails(asked, response, before)
+        ? first(asked, response, before)
         : json(response, 500, { error: { message: "no memory" } }),
     );
     const notes = desk();
     const ran = await notes.solve([...oneByOne(server.url), "--write"]);
-    expect(ran.out).toMatch(/No answer: .*failed \(500: no memory\)/u);
+    expect(ran.out).toMatch(words);
     expect(ran.code).toBe(EXIT.unsolved);
     expect(notes.text()).toBe(TEXT);
     const [trace] = await notes.traces();
     expect(trace?.stop).toBe("failed");
-    expect(trace?.nodes.map(({ status }) => status)).toEqual(["ok", "ok", "rejected"]);
+    expect(trace?.nodes.map(({ status }) => status)).toEqual(nodes);
   });
 });
 

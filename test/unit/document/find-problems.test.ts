@@ -12,6 +12,70 @@ function check(text: string, expected: readonly string[], options?: ProblemOptio
   expect(shown).toStrictEqual(expected);
 }
 
+describe("an answer key", () => {
+  const LIST = "# Exercises\n\n1. A?\n2. B?\n\n";
+  it("below a list of problems is none, whatever it is called by", () => {
+    for (const key of [
+      "## Solutions\n\n1. 42\n2. 17\n\n### Remarks\n\n1. Note.",
+      "**Answers:**\n\n1. 42\n2. 17\n\nText.\n\n1. More.",
+      "<details><summary>Answers</summary>\n\n1. 42\n2. 17\n\n</details>",
+      "<details>\n<summary>Answers</summary>\n\n1. 42\n2. 17\n</details>",
+    ])
+      check(`${LIST}${key}\n\n# Exercises\n\n1. C?`, ["item: A?", "item: B?", "item: C?"]);
+  });
+  it("ends where its heading's part of the text does, at a rule, or where it is folded", () => {
+    check(`${LIST}## Solutions\n\n1. 42\n\n## More\n\n1. C?`, ["item: A?", "item: B?", "item: C?"]);
+    check(`${LIST}## Solutions\n\n1. 42\n\n### Exercises\n\n1. C?`, ["item: A?", "item: B?", "item: C?"]);
+    check(`${LIST}**Answers:**\n\n1. 42\n\n---\n\n1. C?`, ["item: A?", "item: B?", "item: C?"]);
+    check(`${LIST}<details><summary>Answers</summary>\n\n1. 42\n\n</details>\n\n1. C?`, [
+      "item: A?",
+      "item: B?",
+      "item: C?",
+    ]);
+  });
+  it("is what a heading calls a problem's solution", () => {
+    check(
+      "### Problem 1\nA?\n### Problem 1 – Solution\n42\n### Exercise 3a (Answer)\n7\n" +
+        "### Question 2: Solution sets\nB?\n\n**Problem 4 Solution.** 5\n",
+      ["heading: A?", "heading: B?"],
+    );
+  });
+});
+
+describe("display formulas", () => {
+  const ALIGNED = "$$\\begin{aligned}\nx+y&=3\\\\\n- x&=1\n\\end{aligned}$$";
+  it("end where their dollars do, on lines with text too, as in the preview", () => {
+    check(`## Problem 1\nSolve\n${ALIGNED}\nfor x.\n\n## Problem 2\nTwo?\nAnswer: 2`, [
+      `heading: Solve|${ALIGNED.replaceAll("\n", "|")}|for x.`,
+      "heading: Two? => 2",
+    ]);
+    check(`# Problem 1\n${ALIGNED}\nAnswer: 3\n# Problem 2\n$$\na\n$$\nB?`, [
+      `heading: ${ALIGNED.replaceAll("\n", "|")} => 3`,
+      "heading: $$|a|$$|B?",
+    ]);
+    check("# Problem 1\n$$\nx = 1$$\n# Problem 2\n$$a\nb\n$$\nB?\n# Problem 3\n$$c$$", [
+      "heading: $$|x = 1$$",
+      "heading: $$a|b|$$|B?",
+      "heading: $$c$$",
+    ]);
+  });
+  it("end in quotes and lists too", () => {
+    check("> # Problem 1\n> $$a\n> # b$$\n>\n> # Problem 2\n> B?", ["heading: $$a|# b$$", "heading: B?"]);
+    check("# Exercises\n1. Find $x$:\n   $$a\n   + b$$\n2. B?", ["item: Find $x$:|$$a|+ b$$", "item: B?"]);
+  });
+  it("that never end leave the problems before them as they are", () => {
+    const { problems, issues } = findProblems(
+      "# Problem 1\nA.\n\n# Problem 2\n$$a\n\nb\n\n# Problem 3\n$$c\nd$$",
+    );
+    expect(problems.map(({ statement }) => statement)).toStrictEqual(["A."]);
+    expect(issues.map(({ kind }) => kind)).toStrictEqual(["unclosed-block"]);
+    check("# Problem 1\n```sh\necho\n$$a\n```\n\n# Problem 2\n```\nb$$\n```", [
+      "heading: ```sh|echo|$$a|```",
+      "heading: ```|b$$|```",
+    ]);
+  });
+});
+
 describe("headings", () => {
   it("begin a problem that runs to the next heading of the same or a higher level", () => {
     check("# Problem 1\nOne.\n\n## Part a\n\nStill one.\n\n# Notes\nNo problem.", [

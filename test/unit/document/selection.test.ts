@@ -45,6 +45,26 @@ describe("a selection", () => {
   it("of a part of a problem has its solution below that problem", () => {
     check("# Problem 1\nWhat is «this part»?\n\nMore.\n\n# Notes", "selection", "this part", "More.");
   });
+  it("of a part of a solved problem leaves that problem its solution, and has its own below", () => {
+    const text = "# Problem 1\nWhat is this part?\n\nMore.\n\n# Notes\n";
+    const [problem] = findProblems(text).problems;
+    if (problem === undefined) throw new Error("there is one");
+    const solved = applyEdit(text, insertSolution(text, problem, plainSolution(problem.hash)));
+    const part = select(solved.replace("this part", "«this part»"));
+    if (part.selected.kind === "none") throw new Error(part.selected.reason);
+    expect(part.selected.problem.solution).toBeUndefined();
+    const { hash } = part.selected.problem;
+    const both = applyEdit(solved, insertSolution(solved, part.selected.problem, plainSolution(hash)));
+    expect(findProblems(both).solutions.map(({ problemHash }) => hash.startsWith(problemHash))).toEqual([
+      false,
+      true,
+    ]);
+    expect(findProblems(both).problems[0]?.solution?.problemHash).toBe(
+      findProblems(solved).problems[0]?.solution?.problemHash,
+    );
+    const again = select(both.replace("this part", "«this part»"));
+    expect(again.selected).toMatchObject({ problem: { solution: { problemHash: hash } } });
+  });
   it("leaves stored solutions out, and finds its own again", () => {
     const first = select("Intro.\n\n«What is 2+2?»\n\nMore.");
     if (first.selected.kind === "none") throw new Error(first.selected.reason);

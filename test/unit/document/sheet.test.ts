@@ -209,6 +209,17 @@ x < "\\end{verbatim}"
 `;
 
 describe("a sheet in another form", () => {
+  it("has displays whose dollars share a line with the formula", () => {
+    const body = (markdown: string): string =>
+      /\\begin\{document\}\n\n(.*)\n\n\\end\{document\}/su.exec(toLatex(markdown, {}))?.[1] ?? "";
+    expect(body("Solve\n$$\\begin{aligned}a&=b\\\\\nc&=d\\end{aligned}$$ for a.")).toBe(
+      "Solve\n\n\\[\n\\begin{aligned}a&=b\\\\\nc&=d\\end{aligned}\n\\]\n\nfor a.",
+    );
+    expect(body("- $$ a\n  + b $$\n- $$c$$")).toContain("a\n+ b");
+    expect(body("> $$a$$")).toContain("\\[\na\n\\]");
+    expect(body("It is $$a$$ here, and \\$\\$.")).toBe("It is $a$ here, and \\$\\$.");
+  });
+
   it("is a LaTeX document", () => {
     expect(toLatex(RICH, { "\\R": "\\mathbb{R}", "\\two": "#1+#2" })).toBe(`\\documentclass{article}
 \\usepackage[T1]{fontenc}
