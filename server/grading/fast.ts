@@ -16,6 +16,11 @@ export function fastVerdict(a: string, b: string, mode: GradingMode): Verdict | 
   if (first === second) return { kind: "equal", how: "text" };
   const [x, y] = [parseNumber(first), parseNumber(second)];
   if (x !== null && y !== null) return compareNumbers(x, y, mode);
+  // math-verify is given lists of Python, which it takes for tuples. Leniently one may stand for the other.
+  if (mode === "strict" || isRange(a) || isRange(b)) {
+    const [s, t] = [bracketsOf(first), bracketsOf(second)];
+    if (s !== null && t !== null && s !== t) return { kind: "different", how: "brackets" };
+  }
   const [s, t] = [numberList(first), numberList(second)];
   if (s !== null && t !== null) return compareLists(s, t, mode);
   if (isWords(first) && isWords(second)) {
@@ -74,6 +79,22 @@ function withoutPercent(number: ExactNumber): ExactNumber {
   return scaled ?? number;
 }
 
+/** Whether an answer says that a variable lies between two ends: `x \in [0, 1)`. */
+function isRange(text: string): boolean {
+  return /^[a-zA-Z]\s*\\in(?![a-zA-Z])/.test(normalizeAnswer(text));
+}
+
+/** The brackets around a tuple, a list or an interval; null where there are none. */
+function bracketsOf(text: string): string | null {
+  const [, open = "", inner = "", close = ""] = /^([([])(.*)([)\]])$/.exec(text) ?? [];
+  let depth = 0;
+  for (const character of inner) {
+    if ("([".includes(character)) depth++;
+    else if (")]".includes(character) && --depth < 0) return null;
+  }
+  return splitList(inner).length < 2 ? null : open + close;
+}
+
 interface NumberList {
   /** A set in braces, a tuple or interval in brackets, or items one after another. */
   readonly kind: "set" | "tuple" | "list";
@@ -104,10 +125,17 @@ function itemKeys(list: NumberList): string[] {
 
 function compareLists(a: NumberList, b: NumberList, mode: GradingMode): Verdict | null {
   // In the lenient mode, braces around a list of solutions do not matter.
-  if (a.kind !== b.kind && (mode === "strict" || a.kind === "tuple" || b.kind === "tuple")) return null;
+  if (a.kind !== b.kind && (mode === "strict" || a.kind === "tuple" || b.kind === "tuple"))
+    return mode === "lenient" && isListOf(a, b) ? { kind: "equal", how: "list" } : null;
   if (itemKeys(a).join() === itemKeys(b).join()) return { kind: "equal", how: "list" };
   // A lenient comparison of the items one by one, rounding included, is math-verify's.
   return mode === "strict" ? { kind: "different", how: "list" } : null;
+}
+
+/** Whether one is a Python list of the other's items, in whatever order a program found them. */
+function isListOf(a: NumberList, b: NumberList): boolean {
+  const [tuple, other] = a.kind === "tuple" ? [a, b] : [b, a];
+  return tuple.brackets === "[]" && itemKeys({ ...tuple, kind: "list" }).join() === itemKeys(other).join();
 }
 
 /** Plain words, such as `no solution` or `Tuesday`; a single letter may be a variable and is none. */

@@ -49,6 +49,11 @@ const EQUAL_AS_WRITTEN: [string, string][] = [
   [VECTOR, "Matrix([[-2], [-14], [-7]])"],
   ["\\begin{pmatrix} 1/\\sqrt{2} & x \\\\ 2 & 0.5 \\end{pmatrix}", "Matrix([[sqrt(2)/2, x], [2, 1/2]])"],
   ["\\begin{pmatrix} i \\\\ 1 \\end{pmatrix}", "Matrix([[I], [1]])"],
+  ["4t", "4*t"],
+  ["6ab", "6*a*b"],
+  ["\\frac{1}{2}h", "h/2"],
+  ["\\frac{x^3}{3} + c", "x**3/3 + c"],
+  ["\\sin t", "sin(t)"],
 ];
 
 test.each(EQUAL_AS_WRITTEN)("%s equals %s", async (a, b) => {
@@ -70,6 +75,8 @@ const DIFFERENT: [string, string][] = [
   [VECTOR, "Matrix([[-2, -14, -7]])"],
   ["2 \\text{ million}", "2"],
   ["3 \\text{ feet } 4 \\text{ inches}", "3"],
+  ["4t", "4"],
+  ["\\frac{1}{2}h", "\\frac{1}{2}"],
 ];
 
 test.each(DIFFERENT)("%s differs from %s", async (a, b) => {
@@ -85,6 +92,9 @@ const EQUAL_LENIENTLY: [string, string, "equal" | "different"][] = [
   ["3.14", "\\pi", "different"],
   ["2\\sqrt{3} \\text{ cm}", "\\sqrt{12}", "equal"],
   ["x \\in (1, \\pi)", "(1, \\pi)", "equal"],
+  ["2, sqrt(3)", "[sqrt(3), 2]", "different"],
+  ["\\sqrt{2}, 1", "[1, sqrt(2)]", "equal"],
+  ["(1, sqrt(2))", "[1, sqrt(2)]", "different"],
 ];
 
 test.each(EQUAL_LENIENTLY)("%s equals %s leniently, strictly they are %s", async (a, b, strict) => {
@@ -103,6 +113,14 @@ const DIFFERENT_LENIENTLY: [string, string][] = [
   ["2 million", "2"],
   ["5 \\text{ dozen}", "5"],
   ["6 plus 7", "6"],
+  ["\\text{(B)}", "C"],
+  ["B", "(C)"],
+  ["6xy", "6yz"],
+  ["2x", "2y"],
+  ["4t", "4"],
+  ["(1, sqrt(2))", "sqrt(2), 1"],
+  ["1, sqrt(2)", "[1, sqrt(3)]"],
+  ["x \\in [0, \\sqrt{2}]", "(0, \\sqrt{2})"],
 ];
 
 test.each(DIFFERENT_LENIENTLY)("%s differs from %s leniently too", async (a, b) => {

@@ -84,10 +84,32 @@ def read(text):
     return _from_latex(text) if value is None else [value]
 
 
+# Letters that math-verify takes for units, where they are variables: touching what they multiply, or after an operator
+# or a command.
+_VARIABLE = re.compile(r"(?:[\d}]|(?:[-+*/^=(,]|\\[a-zA-Z]+)\s+)(?:[a-z]|ab|bc)$")
+
+
 def _from_latex(text):
+    if _VARIABLE.search(text):
+        text = f"{text[:-1]}{{{text[-1]}}}"
     found = parse(f"${text}$", extraction_config=_CONFIG, parsing_timeout=None, raise_on_error=False)
     # Its last resort is the text itself, which says nothing more than the caller's own comparison of texts.
     return [value for value in found if not isinstance(value, str)]
+
+
+def _as_set(text, other):
+    """
+    Items without brackets, of which another answer is a Python list, as a set; else None. Such a list is how a program
+    shows solutions, in whatever order it found them.
+    """
+    if not (other.startswith("[") and other.endswith("]")) or text.startswith(("[", "{")):
+        return None
+    if text.startswith("(") and text.endswith(")") and from_python(text[1:-1]) is not None:
+        return None
+    values = [from_python(each) for each in (text, other)]
+    if not all(isinstance(value, sympy.Tuple) for value in values):
+        return None
+    return [[sympy.FiniteSet(*value)] for value in values]
 
 
 def _with_imaginary_unit(values):
@@ -116,17 +138,20 @@ def _is_rounded(text, values):
 def answer(request):
     """`{"kind": "equal" | "different" | "undecided", "how": ...}` for a pair."""
     try:
-        first, second = (_with_imaginary_unit(read(request[each])) for each in "ab")
+        a, b = request["a"], request["b"]
+        is_lenient = request["mode"] == "lenient"
+        sets = (_as_set(a, b) or _as_set(b, a)) if is_lenient else None
+        first, second = map(_with_imaginary_unit, sets or [read(a), read(b)])
         if not first or not second:
             return {"kind": "undecided", "how": "unparsed"}
-        strict = request["mode"] == "strict"
         # Its rules for sets and relations look at the first argument: one direction is enough to be equal.
         if any(
-            verify(gold, target, strict=strict, timeout_seconds=None, raise_on_error=False)
+            # Always, because all that it means otherwise is that any variable equals any other.
+            verify(gold, target, strict=True, timeout_seconds=None, raise_on_error=False)
             for gold, target in ((first, second), (second, first))
         ):
             return {"kind": "equal", "how": "symbolic"}
-        if not strict and (_is_rounded(request["a"], second) or _is_rounded(request["b"], first)):
+        if is_lenient and (_is_rounded(a, second) or _is_rounded(b, first)):
             return {"kind": "equal", "how": "rounded"}
         return {"kind": "different", "how": "symbolic"}
     except RecursionError:

@@ -120,6 +120,8 @@ describe("as written", () => {
     ["(1, 2)", "(2, 1)"],
     ["1, 2", "1, 3"],
     ["Monday", "Tuesday"],
+    ["[0, \\sqrt{2}]", "(0, \\sqrt{2})"],
+    ["[0, oo)", "(0, oo)"],
   ])("%s and %s differ", (a, b) => {
     expect(kindOf(a, b, "strict")).toBe("different");
   });
@@ -132,6 +134,10 @@ describe("as written", () => {
     ["no solution", "0"],
   ])("%s and %s are not for the fast path", (a, b) => {
     expect(["left to math-verify", "different"]).toContain(kindOf(a, b, "strict"));
+  });
+
+  test("intervals that are joined are left to math-verify", () => {
+    expect(kindOf("(1, x) \\cup (2, y]", "(2, y] \\cup (1, x)", "strict")).toBe("left to math-verify");
   });
 });
 
@@ -160,6 +166,8 @@ describe("leniently", () => {
     ["1, 2", "2, 1"],
     ["x = 1 or x = 2", "2, 1"],
     ["1 and 2", "\\{2, 1\\}"],
+    ["1,-2", "[-2, 1]"],
+    ["6, -2", "[-2, 6.0]"],
     ["x = 1, x = 2", "1, 2"],
     ["19 \\text{ and }43", "43, 19"],
     ["12 percent", "12"],
@@ -182,6 +190,8 @@ describe("leniently", () => {
     ["43 apples", "42 apples"],
     ["x = 3", "-3"],
     ["12%", "13"],
+    ["x \\in [-2,7]", "(-2,7)"],
+    ["(0, 1]", "x \\in [0, 1]"],
   ])("%s and %s differ", (a, b) => {
     expect(kindOf(a, b, "lenient")).toBe("different");
   });
@@ -222,6 +232,8 @@ describe("leniently", () => {
     ["10 minus x", "10"],
     ["3 times x", "3"],
     ["12 percent of x", "12"],
+    ["(1, 2)", "2, 1"],
+    ["1, 2", "[1, 3]"],
   ])("%s is not taken for %s", (a, b) => {
     expect(kindOf(a, b, "lenient")).not.toBe("equal");
   });
