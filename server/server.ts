@@ -202,7 +202,7 @@ function initialize({ session, images, handlers }: Parts, { use, ask }: Settings
   });
 }
 
-function followClient({ session, images }: Parts): void {
+function followClient({ session, images, rechecks }: Parts): void {
   const { connection } = session;
   connection.onNotification(CLIENT_NOTIFICATIONS.didChangeDisplay.method, (raw: unknown) => {
     const display = CLIENT_NOTIFICATIONS.didChangeDisplay.params.safeParse(raw);
@@ -211,7 +211,10 @@ function followClient({ session, images }: Parts): void {
     session.client = { ...session.client, display: display.data };
   });
   connection.onNotification(CLIENT_NOTIFICATIONS.didGrantTrust.method, () => {
+    if (session.client.trusted) return;
     session.client = { ...session.client, trusted: true };
+    // Until now nothing of them was run.
+    for (const uri of session.documents.uris()) rechecks.begin(uri, "onOpen");
   });
 }
 

@@ -39,6 +39,7 @@ import {
   trainNow,
 } from "./training.ts";
 import { readParams, type RequestParams } from "./protocol.ts";
+import { tellInPassing } from "./passing.ts";
 
 type Handler = (parts: Parts, argument: unknown) => unknown;
 
@@ -104,8 +105,7 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
   "rstarMath.showSetupInformation": showSetupInformation,
   "rstarMath.showLog": ({ server }) => server.log.show(),
   "rstarMath.restartServer": async ({ server }) => {
-    if (await server.restart())
-      vscode.window.setStatusBarMessage(vscode.l10n.t("rStar Math: the server was restarted"), 5_000);
+    if (await server.restart()) tellInPassing(vscode.l10n.t("rStar Math: the server was restarted"));
   },
   "rstarMath.fineTune": fineTune,
   "rstarMath.runEvolution": runEvolution,
@@ -233,7 +233,7 @@ async function copySolution(parts: Parts, argument: unknown): Promise<void> {
   if (answer?.kind === "none") await vscode.window.showInformationMessage(answer.message);
   if (answer?.kind !== "text") return;
   await vscode.env.clipboard.writeText(answer.text);
-  vscode.window.setStatusBarMessage(vscode.l10n.t("rStar Math: the solution is on the clipboard"), 5_000);
+  tellInPassing(vscode.l10n.t("rStar Math: the solution is on the clipboard"));
 }
 
 async function showSetupInformation({ server }: Parts): Promise<void> {

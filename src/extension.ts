@@ -67,6 +67,7 @@ export function watch(server: Server, lists: ProblemLists): Disposes[] {
     vscode.window.onDidChangeActiveColorTheme(show),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration("markdown.math.macros")) show();
+      if (event.affectsConfiguration("rstarMath.document") && server.state === "stopped") look();
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(trust),
   ];

@@ -5,6 +5,7 @@ import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { activeDocument, openUnseen, tellNoDocument } from "./problem-lists.ts";
 import type { RequestParams } from "./protocol.ts";
+import { tellInPassing } from "./passing.ts";
 
 /** The file meant: the argument, the active one, or the one whose problems are listed. Null after saying that there is none. */
 export async function resolveFile({ lists }: Parts, argument: unknown): Promise<vscode.Uri | null> {
@@ -25,7 +26,7 @@ export async function checkSteps(parts: Parts, params: RequestParams<"verify">):
   );
   if (outcome === null) return;
   if (outcome.kind === "checked" && outcome.solutions.every(({ holds }) => holds))
-    vscode.window.setStatusBarMessage(outcome.message, 8_000);
+    tellInPassing(outcome.message);
   else await vscode.window.showWarningMessage(outcome.message);
 }
 

@@ -4,6 +4,7 @@ import type { GpuKind } from "../server/protocol/models.ts";
 import { formatBytes } from "../server/protocol/text.ts";
 import { withDownload } from "./models.ts";
 import type { Parts } from "./parts.ts";
+import { tellInPassing } from "./passing.ts";
 
 const NAMES: Record<GpuKind, string> = { cuda: "CUDA (NVIDIA)", vulkan: "Vulkan (NVIDIA, AMD, Intel)" };
 
@@ -43,4 +44,5 @@ export async function gpuSupport(parts: Parts): Promise<void> {
       );
   if (outcome?.kind === "done") await vscode.window.showInformationMessage(outcome.message);
   else if (outcome?.kind === "failed") await vscode.window.showErrorMessage(outcome.message);
+  else if (outcome?.kind === "cancelled") tellInPassing(outcome.message);
 }

@@ -4,6 +4,7 @@ import type { EditorModel, ModelOutcome, TrainingSpace } from "../server/protoco
 import { openEndpointSettings } from "./endpoint.ts";
 import { formatBytes, formatSeconds } from "../server/protocol/text.ts";
 import type { Parts } from "./parts.ts";
+import { tellInPassing } from "./passing.ts";
 
 interface ModelItem extends vscode.QuickPickItem {
   readonly model?: EditorModel;
@@ -93,6 +94,7 @@ export async function downloadModel(parts: Parts, id?: string): Promise<boolean>
   );
   if (outcome?.kind === "done") return true;
   // A cancelled request has no answer; the download goes on where it was when it is asked for again.
+  if (outcome?.kind === "cancelled") tellInPassing(outcome.message);
   if (outcome?.kind !== "failed") return false;
   const again = vscode.l10n.t("Try Again");
   const ownFile = vscode.l10n.t("Use a Model File…");
@@ -183,7 +185,7 @@ async function addFile(parts: Parts, wanted: string | null): Promise<string | nu
     await vscode.window.showErrorMessage(outcome.message);
     return null;
   }
-  vscode.window.setStatusBarMessage(outcome.message, 8_000);
+  tellInPassing(outcome.message);
   const listed = await parts.server.ask("models", {});
   if (listed?.models.some(({ id, installed }) => id === wanted && installed) === true) return wanted;
   await choose("policy", outcome.id, listed?.unnamed.policy ?? null);
@@ -216,7 +218,7 @@ export async function removeModel(parts: Parts): Promise<void> {
   const outcome = await (picked.model === undefined
     ? removeTraining(parts, sizeOf(space))
     : removeFiles(parts, picked.model));
-  if (outcome?.kind === "done") vscode.window.setStatusBarMessage(outcome.message, 8_000);
+  if (outcome?.kind === "done") tellInPassing(outcome.message);
   else if (outcome !== null) await vscode.window.showErrorMessage(outcome.message);
 }
 
@@ -272,11 +274,10 @@ function removalQuestion({ name, origin, removableBytes }: EditorModel): string 
 export async function unloadModels(parts: Parts): Promise<void> {
   const freed = parts.server.state === "running" ? await parts.server.ask("unload", {}) : { freedBytes: 0 };
   if (freed === null) return;
-  vscode.window.setStatusBarMessage(
+  tellInPassing(
     freed.freedBytes > 0
       ? vscode.l10n.t("rStar Math: {0} freed", formatBytes(freed.freedBytes))
       : vscode.l10n.t("rStar Math: no model is in memory"),
-    8_000,
   );
 }
 

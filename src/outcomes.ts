@@ -6,9 +6,8 @@ import type { SolveOutcome } from "../server/protocol/solving.ts";
 import { openEndpointSettings, setEndpointKey } from "./endpoint.ts";
 import { downloadModel, selectModel } from "./models.ts";
 import type { Parts } from "./parts.ts";
+import { tellInPassing } from "./passing.ts";
 import type { RequestParams } from "./protocol.ts";
-
-const PASSING_MS = 8_000;
 
 /** A search to start: a new one, a stored one as it was left, or from a person's choice in it. */
 export type SolveRequest =
@@ -50,7 +49,7 @@ export async function tellOutcome(
     case "solved": {
       const wanted = request.kind !== "solve" || request.params.insert !== false;
       if (outcome.inserted || !wanted) {
-        vscode.window.setStatusBarMessage(outcome.message, PASSING_MS);
+        tellInPassing(outcome.message);
         return;
       }
       const chosen = await vscode.window.showInformationMessage(outcome.message, insert, showTree);
@@ -70,7 +69,7 @@ export async function tellOutcome(
     }
     case "cancelled":
       // The person did it; the lens and the list of problems offer to go on.
-      vscode.window.setStatusBarMessage(outcome.message, PASSING_MS);
+      tellInPassing(outcome.message);
       return;
     case "failed": {
       const chosen = await vscode.window.showErrorMessage(outcome.message, resume, showLog);
@@ -86,14 +85,25 @@ export async function tellOutcome(
   }
 }
 
-/** The questions that are open, by their words. */
+/** The questions of this moment, by their words. */
 const asked = new Map<string, Promise<boolean>>();
+/** Problems that are solved together meet an obstacle within this time. */
+const TOGETHER_MS = 1_000;
 
-/** Asks what is not being asked already: the problems of Solve All meet an obstacle together, and go on together. */
+/**
+ * Asks what is not being asked at this moment: problems that are solved together meet an obstacle together, and go on
+ * together. Later it is asked again, in place of the first question: that may have left the screen without an answer.
+ */
 async function once(message: string, ask: () => Promise<boolean>): Promise<boolean> {
-  const open = asked.get(message) ?? ask().finally(() => asked.delete(message));
-  asked.set(message, open);
-  return await open;
+  const open = asked.get(message);
+  if (open !== undefined) return await open;
+  const forget = (): void => {
+    if (asked.get(message) === question) asked.delete(message);
+  };
+  const question = ask().finally(forget);
+  asked.set(message, question);
+  setTimeout(forget, TOGETHER_MS);
+  return await question;
 }
 
 /** Says why there was no search, with the way on. True when the person took it and the search can be begun. */
@@ -146,7 +156,6 @@ export async function clearObstacle(
 /** What asking for a stored solution to be written, or taken out, came to. */
 export async function tellEdit(outcome: EditOutcome | null): Promise<void> {
   if (outcome === null) return;
-  if (outcome.kind === "done" && outcome.unfinished !== true)
-    vscode.window.setStatusBarMessage(outcome.message, PASSING_MS);
+  if (outcome.kind === "done" && outcome.unfinished !== true) tellInPassing(outcome.message);
   else await vscode.window.showWarningMessage(outcome.message);
 }

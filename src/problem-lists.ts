@@ -20,6 +20,13 @@ export class ProblemLists implements vscode.Disposable {
     this.#server = server;
     server.on("problemsChanged", ({ uri }) => void this.refresh(vscode.Uri.parse(uri)));
     this.#subscriptions.push(
+      // Without a server nothing is known of them, and nothing is being solved.
+      server.onDidChangeState((state) => {
+        if (state !== "stopped") return;
+        const uris = [...this.#lists.keys()];
+        this.#lists.clear();
+        for (const uri of uris) this.#changed.fire(vscode.Uri.parse(uri));
+      }),
       vscode.workspace.onDidCloseTextDocument(({ uri }) => this.#lists.delete(uri.toString())),
       vscode.workspace.onDidRenameFiles((renamed) => {
         const moved = this.shown === null ? null : movedTo(this.shown, renamed);
@@ -58,6 +65,19 @@ export class ProblemLists implements vscode.Disposable {
     const holds = (range: WireRange | null): boolean => range !== null && toRange(range).contains(position);
     return this.known(uri).find(({ range, solutionRange }) => holds(range) || holds(solutionRange)) ?? null;
   }
+}
+
+/** The column of the editor group that has the document; else the first one where a panel is active, which it would hide. */
+export function columnOf(uri: vscode.Uri): vscode.ViewColumn | undefined {
+  const { all, activeTabGroup } = vscode.window.tabGroups;
+  const isOf = ({ input }: vscode.Tab): boolean =>
+    input instanceof vscode.TabInputText && input.uri.toString() === uri.toString();
+  // The active group first: of a document that is open in several, the nearest.
+  const group = [activeTabGroup, ...all].find(({ tabs }) => tabs.some(isOf));
+  if (group !== undefined) return group.viewColumn;
+  return activeTabGroup.activeTab?.input instanceof vscode.TabInputWebview
+    ? vscode.ViewColumn.One
+    : undefined;
 }
 
 /** Where a file is after it, or a folder that it is in, was renamed; null where it stayed. */

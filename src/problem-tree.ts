@@ -4,7 +4,7 @@ import type { ListedProblem } from "../server/protocol/problem-list.ts";
 import type { Disposes } from "./disposes.ts";
 import { plainTitle } from "./format.ts";
 import { problemMark, type ProblemMark } from "./marks.ts";
-import { activeDocument, toRange, type ProblemLists } from "./problem-lists.ts";
+import { activeDocument, columnOf, toRange, type ProblemLists } from "./problem-lists.ts";
 import type { ProblemItem } from "./places.ts";
 
 /** Shows the document that was active last, so that it stays while another view has the focus. */
@@ -82,7 +82,11 @@ export class ProblemTree implements vscode.TreeDataProvider<ProblemItem>, vscode
 /** Shows the problem in its document. */
 export async function revealProblem({ uri, problem }: ProblemItem): Promise<void> {
   const range = toRange(problem.headingRange);
-  await vscode.window.showTextDocument(uri, { selection: new vscode.Range(range.start, range.start) });
+  const viewColumn = columnOf(uri);
+  await vscode.window.showTextDocument(uri, {
+    selection: new vscode.Range(range.start, range.start),
+    ...(viewColumn === undefined ? {} : { viewColumn }),
+  });
 }
 
 /** Every state has a shape of its own, so that colour says nothing alone. */

@@ -7,7 +7,7 @@ import type { FromSearchView } from "../server/protocol/view.ts";
 import type { PersonChoice } from "../server/protocol/solving.ts";
 import type { Trace } from "../server/protocol/trace.ts";
 import { pathTo } from "../server/protocol/trace-path.ts";
-import { openUnseen, toRange } from "./problem-lists.ts";
+import { columnOf, openUnseen, toRange } from "./problem-lists.ts";
 import { tellEdit } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import type { PageRequest } from "./page-panel.ts";
@@ -120,7 +120,7 @@ async function reveal(
   const position = problem.traceId === trace?.id ? path.findIndex(({ id }) => id === node) : -1;
   const step = problem.steps.find((one) => one.position === position);
   await vscode.window.showTextDocument(uri, {
-    viewColumn: vscode.ViewColumn.One,
+    viewColumn: columnOf(uri) ?? vscode.ViewColumn.One,
     selection: toRange(step?.range ?? problem.headingRange),
   });
   return null;

@@ -70,6 +70,11 @@ export class SearchView
       // What a server that ended by itself was searching is kept, and shown by the next one.
       server.onDidChangeState((state) => {
         if (state === "running" && this.#isRunning) void this.#sendAll();
+        // Of one that is not started again there is nothing more to come.
+        if (state === "stopped" && this.#isRunning && this.#subject !== null) {
+          this.#isRunning = false;
+          this.#post({ kind: "running", session: sessionOf(this.#subject), state: "idle" });
+        }
       }),
       vscode.window.onDidChangeTextEditorSelection((event) => this.#follow(event)),
       vscode.workspace.onDidGrantWorkspaceTrust(() => void this.#sendAll()),

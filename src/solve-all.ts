@@ -92,7 +92,7 @@ class SolvingAll {
     try {
       await Promise.all(this.#open.map((open) => this.#finish(open)));
     } finally {
-      this.#parts.status.tally(null);
+      this.#parts.status.tally(this, null);
     }
     const isTold = (end: Standing): boolean => end === "not-started" || end === "interrupted";
     // Nobody waits until the message is dismissed.
@@ -159,6 +159,7 @@ class SolvingAll {
         : vscode.l10n.t("{0} of {1}, {2} differ", this.#ends.length, all, differ);
     const left = this.#secondsLeft();
     this.#parts.status.tally(
+      this,
       left === null ? tally : `${tally} · ${vscode.l10n.t("about {0} left", formatSeconds(left))}`,
     );
   }

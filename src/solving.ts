@@ -4,7 +4,7 @@ import { COMMANDS } from "../server/protocol/commands.ts";
 import type { ProblemPlace } from "../server/protocol/places.ts";
 import { STRATEGIES } from "../server/protocol/strategies.ts";
 import type { SearchOverrides, SolveOutcome } from "../server/protocol/solving.ts";
-import { placeOfRequest, resumption, tellOutcome, type SolveRequest } from "./outcomes.ts";
+import { clearObstacle, placeOfRequest, resumption, tellOutcome, type SolveRequest } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { problemOf, resolvePlace } from "./places.ts";
 import { openUnseen } from "./problem-lists.ts";
@@ -154,13 +154,33 @@ export async function compareStrategies(parts: Parts, argument: unknown): Promis
     { title: vscode.l10n.t("Compare which strategies, at the same budget of tokens?"), canPickMany: true },
   );
   if (chosen === undefined || chosen.length === 0) return;
+  await compare(
+    parts,
+    place,
+    chosen.map(({ strategy }) => strategy),
+  );
+}
+
+async function compare(
+  parts: Parts,
+  place: ProblemPlace,
+  strategies: readonly (typeof STRATEGIES)[number][],
+): Promise<void> {
   let last: string | null = null;
-  for (const { strategy } of chosen) {
-    const outcome = await search(parts, {
+  for (const strategy of strategies) {
+    const request: SolveRequest = {
       kind: "solve",
       params: { ...place, overrides: { strategy }, insert: false },
-    });
-    if (outcome === null || outcome.kind === "not-started" || outcome.kind === "cancelled") break;
+    };
+    const outcome = await send(parts, request);
+    if (outcome?.kind === "not-started") {
+      // All of them are still to be compared, not only the one that could not begin.
+      if (await clearObstacle(parts, outcome)) await compare(parts, place, strategies);
+      return;
+    }
+    if (outcome === null) break;
+    void tellOutcome(parts, request, outcome, (next) => search(parts, next));
+    if (outcome.kind === "cancelled") break;
     last = outcome.traceId;
   }
   if (last === null) return;

@@ -20,8 +20,8 @@ export class Status implements vscode.Disposable {
   #asked = 0;
   /** What the newest of them said of itself: what is being opened, before there is a search to tell of. */
   #message: string | null = null;
-  /** How far Solve All is. */
-  #tally: string | null = null;
+  /** How far each Solve All is; the one that told last is the last. */
+  readonly #tallies = new Map<object, string>();
 
   constructor(server: Server, searches: Searches) {
     this.#server = server;
@@ -77,9 +77,10 @@ export class Status implements vscode.Disposable {
       : this.#status;
   }
 
-  /** Shows how far Solve All is, beside its searches; null when it is over. */
-  tally(text: string | null): void {
-    this.#tally = text;
+  /** Shows how far a Solve All is, beside its searches, and the one before it when it is over (null). */
+  tally(of: object, text: string | null): void {
+    this.#tallies.delete(of);
+    if (text !== null) this.#tallies.set(of, text);
     this.#draw();
   }
 
@@ -113,7 +114,7 @@ export class Status implements vscode.Disposable {
 
   /** What the item says, in one line. */
   #summary(): string {
-    return [...(this.#tally === null ? [] : [this.#tally]), this.#searching()].join(" · ");
+    return [...[...this.#tallies.values()].slice(-1), this.#searching()].join(" · ");
   }
 
   /** How far the searches are, the best answer, the time left. */

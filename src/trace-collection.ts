@@ -4,6 +4,7 @@ import type { ConsentState } from "../server/protocol/requests.ts";
 import { isSamePath } from "../server/protocol/paths.ts";
 import type { Parts } from "./parts.ts";
 import { activeDocument } from "./problem-lists.ts";
+import { tellInPassing } from "./passing.ts";
 
 type Consent = Extract<ConsentState, { kind: "consent" }>;
 
@@ -82,8 +83,7 @@ export async function manageTraces(parts: Parts): Promise<void> {
 
 async function withdraw(parts: Parts): Promise<void> {
   const left = await read(await parts.server.ask("decideConsent", { agreed: false }));
-  if (left?.agreed === false)
-    vscode.window.setStatusBarMessage(vscode.l10n.t("rStar Math: traces train no model from now on"), 8_000);
+  if (left?.agreed === false) tellInPassing(vscode.l10n.t("rStar Math: traces train no model from now on"));
 }
 
 const command = (name: string) => async (): Promise<unknown> => await vscode.commands.executeCommand(name);

@@ -6,6 +6,7 @@ import type { Parts } from "./parts.ts";
 import { askForEvolution, askForFineTuning, askForRole, askForRun } from "./training-choices.ts";
 import { readParams, type RequestParams } from "./protocol.ts";
 import { agreeToStored } from "./trace-collection.ts";
+import { tellInPassing } from "./passing.ts";
 
 /** A run to start, or to go on with. */
 type RunRequest =
@@ -42,11 +43,10 @@ export async function resumeEvolution(parts: Parts, argument: unknown): Promise<
 export async function stopEvolution({ server }: Parts): Promise<boolean> {
   const answer = server.state === "running" ? await server.ask("stopRun", {}) : null;
   const stopping = answer?.stopping === true;
-  vscode.window.setStatusBarMessage(
+  tellInPassing(
     stopping
       ? vscode.l10n.t("rStar Math: the training stops as soon as its checkpoint is written")
       : vscode.l10n.t("rStar Math: no training runs in this window; stop it where it was started"),
-    8_000,
   );
   return stopping;
 }
@@ -54,11 +54,10 @@ export async function stopEvolution({ server }: Parts): Promise<boolean> {
 /** Ends the search of the run under way and trains on what it found. */
 export async function trainNow({ server }: Parts): Promise<void> {
   const answer = server.state === "running" ? await server.ask("trainNow", {}) : null;
-  vscode.window.setStatusBarMessage(
+  tellInPassing(
     answer?.accepted === true
       ? vscode.l10n.t("rStar Math: the search ends here; what was found trains now")
       : vscode.l10n.t("rStar Math: no run of this window is searching"),
-    8_000,
   );
 }
 

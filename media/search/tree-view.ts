@@ -90,7 +90,7 @@ export class TreeView {
     this.#scroller.scrollTo({
       left: Math.max(0, placed.x - Math.max(16, (clientWidth - width) / 3)),
       top: placed.y - (clientHeight - height) / 2,
-      behavior: isSmooth && !matchMedia("(prefers-reduced-motion: reduce)").matches ? "smooth" : "instant",
+      behavior: isSmooth && !isMotionReduced() ? "smooth" : "instant",
     });
     this.draw();
   }
@@ -240,4 +240,12 @@ export class TreeView {
 function idOf(event: Event): number | null {
   const element = event.target instanceof Element ? event.target.closest<HTMLElement>("[data-id]") : null;
   return element === null ? null : Number(element.dataset["id"]);
+}
+
+/** Whether the system, or VS Code by its own setting, asks for no motion. */
+function isMotionReduced(): boolean {
+  return (
+    matchMedia("(prefers-reduced-motion: reduce)").matches ||
+    document.body.classList.contains("vscode-reduce-motion")
+  );
 }

@@ -111,6 +111,22 @@ function keptNotes(lines: TextLines, block: SolutionBlock, eol: string, before: 
   return notes.length === 0 ? "" : before + notes.join(eol + linePrefix(lines, block).trimEnd() + eol);
 }
 
+/** What is ours in a problem's solution, however it is spaced and nested; empty where there is none. */
+export function ownLines(text: string, { solution }: Problem): string {
+  if (solution === undefined) return "";
+  const foreign = foreignLines(linesOf(text), solution).map(({ start, end }) => ({
+    start,
+    end,
+    newText: "",
+  }));
+  return applyEdits(text.slice(0, solution.range.end), foreign)
+    .slice(solution.range.start)
+    .split(/\r\n|\n|\r/)
+    .map((line) => line.replace(/^[\s>]+|\s+$/g, ""))
+    .filter((line) => line !== "")
+    .join("\n");
+}
+
 /** The line ending used where the offset is, else the nearest before it, else `\n`. */
 function lineEnding(text: string, lines: TextLines, offset: number): string {
   for (let number = lines.numberAt(offset); number >= 0; number--) {

@@ -4,7 +4,7 @@ import { access, stat } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import type { WorkspaceEdit } from "vscode-languageserver";
 import { codeOf } from "../errors.ts";
-import { insertSolution, type TextEdit } from "../document/edit.ts";
+import { insertSolution, ownLines, type TextEdit } from "../document/edit.ts";
 import type { Problem } from "../document/problems.ts";
 import type { Solution } from "../document/solution.ts";
 import type { EditOutcome } from "../protocol/places.ts";
@@ -65,15 +65,20 @@ export async function editDocument(
   return { kind: "not-done", message: `The file changes faster than the solution can be placed. ${kept}` };
 }
 
-/**
- * Puts a solution below its problem as it stands now. `source` is the text of a selection's problem, `isStored` whether
- * the solution's search is in the store.
- */
+/** The problem that a solution belongs below, as it was when that was asked for. */
+export interface Target {
+  readonly problem: Problem;
+  /** Its text. */
+  readonly source: string;
+  /** What was ours in its solution, which a person has not changed meanwhile; null replaces whatever stands there. */
+  readonly written: string | null;
+}
+
+/** Puts a solution below its problem as it stands now. `isStored`: whether the solution's search is in the store. */
 export function insertBelow(
   session: Session,
   uri: string,
-  problem: Problem,
-  source: string,
+  { problem, source, written }: Target,
   solution: Solution,
   isStored = true,
 ): Promise<EditOutcome> {
@@ -84,6 +89,11 @@ export function insertBelow(
     const now = document.relocate(problem, source);
     if (now === null)
       return { kind: "none", message: `The problem was changed or removed meanwhile. ${kept}` };
+    if (written !== null && written !== ownLines(document.text, now))
+      return {
+        kind: "none",
+        message: `The solution that stands there was changed meanwhile, and stays. ${kept}`,
+      };
     return {
       kind: "edits",
       edits: [insertSolution(document.text, now, solution)],

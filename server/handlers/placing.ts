@@ -41,13 +41,8 @@ export async function insertKept(
     return notDone(
       "The problem's text changed since that search, so its solution would stand below another problem. Solve it again; nothing was changed.",
     );
-  return insertBelow(
-    session,
-    place.uri,
-    problem,
-    document.source(problem.range),
-    toSolution(trace, problem.hash),
-  );
+  const target = { problem, source: document.source(problem.range), written: null };
+  return insertBelow(session, place.uri, target, toSolution(trace, problem.hash));
 }
 
 /** `rstar/insertAllSolutions`: what is kept of the problems as they are, below those that have no solution of their text. */

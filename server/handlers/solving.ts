@@ -10,7 +10,8 @@ import type { SearchConfig } from "../search/config.ts";
 import { choiceProblem, type Choice, type Earlier } from "../search/continuation.ts";
 import type { SearchProblem } from "../search/services.ts";
 import { gradeText, toSolution } from "../solutions.ts";
-import { insertBelow } from "./edits.ts";
+import { ownLines } from "../document/edit.ts";
+import { insertBelow, type Target } from "./edits.ts";
 import { writtenSolution } from "./placing.ts";
 import { nameOf, wasCut } from "./problem-states.ts";
 import type { Tokens } from "./progress.ts";
@@ -22,10 +23,8 @@ import type { Session } from "./session.ts";
 type NotStarted = Extract<SolveOutcome, { kind: "not-started" }>;
 
 /** A problem in its document, and the text of its statement's place. */
-interface Located {
+interface Located extends Target {
   readonly document: OpenDocument;
-  readonly problem: Problem;
-  readonly source: string;
 }
 
 /** `rstar/solve` */
@@ -225,14 +224,7 @@ async function withAnswer(
 ): Promise<Ended<"solved">> {
   const inserted =
     place?.inserts === true
-      ? await insertBelow(
-          session,
-          uri,
-          place.problem,
-          place.source,
-          toSolution(trace, place.problem.hash),
-          isStored,
-        )
+      ? await insertBelow(session, uri, place, toSolution(trace, place.problem.hash), isStored)
       : null;
   const support = trace.votes.find((vote) => vote.nodes.includes(chosen.id))?.count ?? 0;
   const trajectories = trace.votes.reduce((sum, vote) => sum + vote.count, 0);
@@ -275,7 +267,13 @@ function locate(session: Session, { uri, problem: reference }: ProblemPlace): Lo
     return notStarted("no-problem", `${uri} is not open in the editor. Open it and solve again.`);
   const found = document.find(reference);
   if (found.kind === "none") return notStarted("no-problem", found.message);
-  return { document, problem: found.problem, source: document.source(found.problem.range) };
+  const { problem } = found;
+  return {
+    document,
+    problem,
+    source: document.source(problem.range),
+    written: ownLines(document.text, problem),
+  };
 }
 
 function notStarted(reason: NotStarted["reason"], message: string): NotStarted {

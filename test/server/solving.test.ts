@@ -62,6 +62,26 @@ describe("solving", () => {
     expect(text.indexOf(ANSWER)).toBeLessThan(text.indexOf("6 times 8"));
   });
 
+  it.each([
+    ["a step that was corrected", "print(6 * 7)", "print(42) # 6 * 7", false],
+    ["a note that was added", "**Final answer:**", "A note of mine.\n\n**Final answer:**", true],
+  ])("does not lose %s in the solution meanwhile", async (_what, before, after, inserted) => {
+    const gate = gated(multiply, 1);
+    const editor = await client({ services: fakeServices(gate.policy) });
+    await editor.open(URI, TEXT);
+    await editor.ask("solve", { ...FIRST, overrides: { strategy: "greedy" } });
+    const solving = editor.ask("solve", FIRST);
+    await until(() => gate.waiting() > 0);
+    const at = editor.text(URI).indexOf(before);
+    expect(at).toBeGreaterThan(0);
+    await editor.type(URI, at, at + before.length, after);
+    gate.release();
+    const outcome = await solving;
+    expect(outcome).toMatchObject({ kind: "solved", inserted });
+    expect(editor.text(URI)).toContain(inserted ? "A note of mine." : after);
+    if (!inserted && "message" in outcome) expect(outcome.message).toContain("changed meanwhile, and stays");
+  });
+
   it("plans the edit anew when a keystroke was faster", async () => {
     let raced = false;
     const editor: TestClient = await client({

@@ -150,6 +150,83 @@ test("a missing model is asked for once, and every problem that waits for it is 
   expect(sent).toEqual([["models", {}]]);
 });
 
+test("a question that has left the screen without an answer is asked again", async () => {
+  vi.useFakeTimers();
+  try {
+    person.presses = null;
+    const missing: SolveOutcome = {
+      ...{ kind: "not-started", reason: "model-missing", message: "The model is gone." },
+      model: { id: "m", bytes: 5 },
+    };
+    const request: SolveRequest = {
+      kind: "solve",
+      params: { uri: URI, problem: { kind: "hash", hash: "a" } },
+    };
+    const again: SolveRequest[] = [];
+    const tell = () => tellOutcome(parts, request, missing, (next) => Promise.resolve(again.push(next)));
+    const told = [tell(), tell()];
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(shown).toHaveLength(1);
+    told.push(tell());
+    expect(shown).toHaveLength(2);
+    // VS Code shows the same message once: the first is answered with nothing then.
+    shown[0]?.answer(undefined);
+    shown[1]?.answer("Download");
+    await Promise.all(told);
+    expect(again).toEqual([request]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("a comparison that a missing model was in the way of is made as a whole once it is there", async () => {
+  person.presses = { button: "Download" };
+  person.picks = (items) => items.slice(0, 2);
+  const missing = {
+    ...{ kind: "not-started", reason: "model-missing", message: "No model." },
+    model: { id: "m", bytes: 5 },
+  };
+  const solved = { kind: "solved", traceId: "t", answer: "1", inserted: false, message: "1." };
+  const outcomes = [missing, solved, solved];
+  const strategies: unknown[] = [];
+  const server = {
+    ask,
+    askAtLength: (_name: string, { overrides }: { readonly overrides: { readonly strategy: string } }) => {
+      strategies.push(overrides.strategy);
+      return Promise.resolve(outcomes.shift() ?? null);
+    },
+  };
+  await HANDLERS["rstarMath.compareStrategies"]?.({ ...parts, server } as unknown as Parts, {
+    uri: Uri.parse(URI),
+    problem: PROBLEM,
+  });
+  expect(strategies).toEqual(["greedy", "greedy", "self-consistency"]);
+  expect(executed.map(([command]) => command)).toContain(COMMANDS.showSearchTree);
+});
+
+test("a problem is shown where its document is open, and in no place of a panel", async () => {
+  const shownIn: unknown[] = [];
+  const group = (viewColumn: number, ...inputs: object[]) => {
+    const tabs = inputs.map((input) => ({ input }));
+    return { viewColumn, tabs, activeTab: tabs[0] };
+  };
+  const text = new vscode.TabInputText(Uri.parse(URI));
+  const panel = new vscode.TabInputWebview();
+  const show = async (active: object, ...others: object[]): Promise<void> => {
+    Object.assign(vscode.window, {
+      tabGroups: { activeTabGroup: active, all: [...others, active] },
+      showTextDocument: (_uri: Uri, { viewColumn }: { readonly viewColumn?: number }) =>
+        shownIn.push(viewColumn),
+    });
+    await HANDLERS["rstarMath.revealProblem"]?.(parts, { uri: Uri.parse(URI), problem: PROBLEM });
+  };
+  await show(group(2, panel), group(1, new vscode.TabInputText(Uri.parse("file:///b.md"))));
+  await show(group(1, panel), group(2, text));
+  await show(group(2, text), group(1, text));
+  await show(group(2, new vscode.TabInputText(Uri.parse("file:///b.md"))));
+  expect(shownIn).toEqual([1, 2, 2, undefined]);
+});
+
 test("an edit that leaves something to do is told in a message that stays", async () => {
   await tellEdit({ kind: "done", message: "Done." });
   await tellEdit({ kind: "done", message: "Look at line 3.", unfinished: true });

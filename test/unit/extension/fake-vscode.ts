@@ -62,6 +62,15 @@ export class Range {
   }
 }
 
+export class TabInputText {
+  readonly uri: Uri;
+  constructor(uri: Uri) {
+    this.uri = uri;
+  }
+}
+export class TabInputWebview {
+  readonly viewType = "mainThreadWebview-rstarMath.search";
+}
 export const ViewColumn = { One: 1, Beside: -2 };
 export const UIKind = { Desktop: 1, Web: 2 };
 export const env = {
@@ -194,5 +203,6 @@ export const workspace = {
   onDidChangeTextDocument: changedText.event,
   onDidGrantWorkspaceTrust: never,
   onDidRenameFiles: renamed.event,
+  onDidCloseTextDocument: never,
   onDidChangeConfiguration: never,
 };

@@ -134,6 +134,14 @@ describe("while a search runs", () => {
     expect(posts("open")).toHaveLength(2);
   });
 
+  it("shows no search as running when the server ended and is not started again", async () => {
+    running("new", 3);
+    await show({ ...item, problem: problem({ traceId: "new", state: "searching" }) });
+    serverState.fire("stopped");
+    serverState.fire("stopped");
+    expect(posts("running")).toEqual([{ kind: "running", session, state: "idle" }]);
+  });
+
   it("shows the older one again when the new one was stopped before it began", async () => {
     stored("old");
     vscode.workspace.openTextDocument = () => Promise.resolve({ getText: () => "How many?" });

@@ -70,7 +70,7 @@ const parts = {
   lists: { refresh: list, read: list, known: () => problems },
   status: {
     during: (work: (report: () => void) => unknown) => work(() => undefined),
-    tally: (text: string | null) => tallies.push(text),
+    tally: (_of: object, text: string | null) => tallies.push(text),
   },
 } as unknown as Parts;
 

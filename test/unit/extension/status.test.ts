@@ -1,7 +1,8 @@
 /** What the editor shows of the server and of the list of problems, beside the text. */
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import type * as vscodeTypes from "vscode";
 import type { ListedProblem } from "../../../server/protocol/problem-list.ts";
-import type { ProblemLists } from "../../../src/problem-lists.ts";
+import { ProblemLists } from "../../../src/problem-lists.ts";
 import { ProblemTree } from "../../../src/problem-tree.ts";
 import type { Searches } from "../../../src/searches.ts";
 import type { Server } from "../../../src/server.ts";
@@ -69,14 +70,38 @@ describe("the language status", () => {
     const made = status();
     const work = bar.mock.results[0]?.value as { readonly text: string };
     await made.during((report) => {
-      made.tally("7 of 30, 2 differ");
+      const [notes, exam] = [{}, {}];
+      made.tally(notes, "7 of 30, 2 differ");
       report("opening the model");
       expect(work.text).toBe("$(sync~spin) 7 of 30, 2 differ · opening the model");
-      made.tally(null);
+      made.tally(exam, "1 of 3");
+      expect(work.text).toBe("$(sync~spin) 1 of 3 · opening the model");
+      made.tally(exam, null);
+      expect(work.text).toBe("$(sync~spin) 7 of 30, 2 differ · opening the model");
+      made.tally(notes, null);
       expect(work.text).toBe("$(sync~spin) opening the model");
       return Promise.resolve();
     });
   });
+});
+
+it("nothing is known of problems, and none is being solved, without a server", async () => {
+  const states = new vscode.EventEmitter<string>();
+  const uri = Uri.parse("file:///notes/a.md") as unknown as vscodeTypes.Uri;
+  const asked = {
+    on: () => undefined,
+    onDidChangeState: states.event,
+    ask: () => Promise.resolve({ problems: [listedProblem(1, { state: "searching" })] }),
+  };
+  const lists = new ProblemLists(asked as unknown as Server);
+  await lists.refresh(uri);
+  const changed: string[] = [];
+  lists.onDidChange((of) => changed.push(String(of)));
+  states.fire("crashed");
+  expect(lists.known(uri)).toHaveLength(1);
+  states.fire("stopped");
+  expect(lists.known(uri)).toEqual([]);
+  expect(changed).toEqual([String(uri)]);
 });
 
 describe("the list of problems", () => {
