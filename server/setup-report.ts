@@ -1,6 +1,6 @@
 /** What this machine has and what was chosen on it, as a report to paste in a bug. */
 import { readdir } from "node:fs/promises";
-import { cpus, freemem, platform, release, totalmem } from "node:os";
+import { cpus, platform, release, totalmem } from "node:os";
 import path from "node:path";
 import { defaultTraceFile, modelManager, openPython } from "./compose.ts";
 import { probeEngine } from "./engine/probe.ts";
@@ -32,7 +32,7 @@ export async function setupReport(
   };
   out(`rStar Math ${version}, Node ${process.version}, ${platform()} ${release()} ${process.arch}`);
   out(
-    `Processor: ${cpus()[0]?.model ?? "unknown"}, ${cpus().length} logical; memory ${formatBytes(totalmem())}, ${formatBytes(usableMemory({ free: freemem(), total: totalmem() }))} free`,
+    `Processor: ${cpus()[0]?.model ?? "unknown"}, ${cpus().length} logical; memory ${formatBytes(totalmem())}, ${formatBytes(usableMemory())} free`,
   );
   const home = dataHome(folder);
   out(`Data folder: ${home}${process.env["RSTAR_HOME"] === undefined ? "" : " (RSTAR_HOME)"}`);

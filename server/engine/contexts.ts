@@ -4,6 +4,7 @@ import type { ResolvedModel } from "../services.ts";
 import type { BatchBackend } from "./backend.ts";
 import type { ContextSource, OpenContext } from "./context-host.ts";
 import { wholeGroups } from "./batch-plan.ts";
+import { type ContextOptions, contextSizes } from "./context-sizes.ts";
 import { Decoder, type DecoderStats } from "./decoder.ts";
 import { OpenError, type ModelFiles } from "./model-files.ts";
 import { NativeBackend, nativeParts } from "./native-backend.ts";
@@ -11,16 +12,6 @@ import { PublicBackend } from "./public-backend.ts";
 import type { ThreadGovernor } from "./thread-governor.ts";
 import { PrefixTokenizer, type Vocabulary } from "./tokenizer.ts";
 import { usableMemory } from "../usable-memory.ts";
-
-/** How a context is sized. */
-export interface ContextOptions {
-  /** The most sequences extended at the same time. More make each batch slower and all of them together faster. */
-  readonly lanes: number;
-  /** The longest prefix plus candidate, in tokens, unless the model's own limit is lower. Each fork copies this much. */
-  readonly contextLength: number;
-  /** Memory for the KV state in bytes, at most half of what is free; what the lanes leave of it caches prefixes. */
-  readonly kvBytes: number;
-}
 
 /** What was opened, for reports. */
 export interface ContextInfo {
@@ -59,9 +50,6 @@ export interface Surroundings {
 const CPU_PREFILL = { beside: 32, alone: 60 };
 const GPU_PREFILL = { beside: 128, alone: 512 };
 
-/** As llama.cpp has it (`LLAMA_MAX_SEQ`). */
-const MOST_SEQUENCES = 256;
-
 /** Rows that llama.cpp's kernels for quantised weights compute together on CPUs; what is left over is rounded differently. */
 const CPU_ROW_GROUP = 4;
 
@@ -69,16 +57,17 @@ const CPU_ROW_GROUP = 4;
 export class ModelContexts implements ContextSource {
   readonly #around: Surroundings;
   readonly #model: ResolvedModel;
-  readonly #options: ContextOptions;
+  readonly #optionsFor: (onGpu: boolean) => ContextOptions;
   readonly #open = new Set<Decoder>();
   #past: DecoderStats | null = null;
   #order = 0;
   #info: ContextInfo | null = null;
 
-  constructor(around: Surroundings, model: ResolvedModel, options: ContextOptions) {
+  /** @param optionsFor asked when the model is loaded, which may be on the CPU though there is a GPU. */
+  constructor(around: Surroundings, model: ResolvedModel, optionsFor: (onGpu: boolean) => ContextOptions) {
     this.#around = around;
     this.#model = model;
-    this.#options = options;
+    this.#optionsFor = optionsFor;
   }
 
   /** What the last context opened was. */
@@ -112,10 +101,14 @@ export class ModelContexts implements ContextSource {
   async #openOver(model: LlamaModel): Promise<OpenContext> {
     const { threads, llama } = this.#around;
     const onGpu = model.gpuLayers > 0;
-    const memory = !onGpu ? await llama.getRamState() : await llama.getVramState();
-    const free = onGpu ? memory.free : usableMemory(memory);
     const rowGroup = this.#around.reproducible && !onGpu ? CPU_ROW_GROUP : 1;
-    const size = sizes(model, this.#model, this.#options, free, rowGroup);
+    const { id, contextLength: limit } = this.#model;
+    const size = contextSizes(
+      { id, bytesPerToken: kvBytesPerToken(model), longest: Math.min(limit, model.trainContextSize) },
+      this.#optionsFor(onGpu),
+      onGpu ? await memoryOfGpu(llama) : memoryOfCpu(),
+      rowGroup,
+    );
     const prefill = onGpu ? GPU_PREFILL : CPU_PREFILL;
     const batchSize = wholeGroups(size.lanes, rowGroup) + prefill.alone;
     const context = await this.#create(model, { ...size, batchSize });
@@ -188,33 +181,16 @@ export class ModelContexts implements ContextSource {
   }
 }
 
-/**
- * As many sequences as the budget holds, and llama.cpp has at most: lanes first, the rest caches.
- *
- * @param free Bytes of memory that nobody uses. At most half of it is taken: the system would kill us for the rest.
- * @throws OpenError when not even one sequence fits.
- */
-function sizes(
-  model: LlamaModel,
-  { id, contextLength }: ResolvedModel,
-  options: ContextOptions,
-  free: number,
-  rowGroup: number,
-): { contextSize: number; sequences: number; lanes: number; kvBytes: number } {
-  const wanted = Math.min(options.contextLength, contextLength, model.trainContextSize);
-  const padded = Math.ceil(wanted / 256) * 256;
-  const each = padded * kvBytesPerToken(model);
-  const affordable = Math.floor(Math.min(options.kvBytes, free / 2) / each);
-  if (affordable < 1) {
-    const needed = Math.ceil(each / 1e6);
-    const message = `${id} needs ${needed} MB for a context of ${padded} tokens; ${Math.floor(free / 1e6)} MB are free`;
-    throw new OpenError({ reason: "out-of-memory", message });
-  }
-  const most = Math.max(1, Math.min(options.lanes, affordable));
-  // Without a sequence left to fill a batch up with, lanes have to come in whole groups themselves.
-  const lanes = most === affordable && most > rowGroup ? most - (most % rowGroup) : most;
-  const sequences = Math.min(affordable, MOST_SEQUENCES);
-  return { contextSize: padded, sequences, lanes, kvBytes: each * sequences };
+/** Not by llama.cpp's own figure, which takes what Linux caches of files for used. */
+function memoryOfCpu(): { readonly free: number; readonly most: number } {
+  const free = usableMemory();
+  return { free, most: free / 2 };
+}
+
+/** Of memory that is the processor's too, as on Apple's chips, less: the rest of the computer lives in it. */
+async function memoryOfGpu(llama: Llama): Promise<{ readonly free: number; readonly most: number }> {
+  const { free, unifiedSize } = await llama.getVramState();
+  return { free, most: free / (unifiedSize > 0 ? 4 : 2) };
 }
 
 /** Bytes of KV state that one token takes in all layers together, at 16 bits a value. */

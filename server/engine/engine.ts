@@ -11,7 +11,8 @@ import { messageOf } from "../errors.ts";
 import { surface } from "../protocol/surface.ts";
 import type { ModelIdentity, ResolvedModel } from "../services.ts";
 import { abortion, ContextHost, type OpenContext } from "./context-host.ts";
-import { type ContextInfo, type ContextOptions, ModelContexts, type Surroundings } from "./contexts.ts";
+import type { ContextOptions } from "./context-sizes.ts";
+import { type ContextInfo, ModelContexts, type Surroundings } from "./contexts.ts";
 import { physicalCores } from "./cores.ts";
 import { useGpuBinaries } from "./gpu-binaries.ts";
 import { type DecoderStats, NO_DECODING } from "./decoder.ts";
@@ -193,10 +194,10 @@ export class Engine {
     options: Partial<ContextOptions> = {},
     signal: AbortSignal = NEVER,
   ): Promise<PolicyLoad> {
-    const contexts = new ModelContexts(this.#around, model, {
-      ...this.#sizes(POLICY_ON_GPU, { ...POLICY_ON_CPU, lanes: this.#lanes() }),
+    const contexts = new ModelContexts(this.#around, model, (onGpu) => ({
+      ...(onGpu ? POLICY_ON_GPU : this.#onCpu({ ...POLICY_ON_CPU, lanes: this.#lanes() })),
       ...options,
-    });
+    }));
     try {
       const first = await openUnless(signal, contexts);
       const host = new ContextHost(contexts, first, this.#idleUnloadMs);
@@ -222,10 +223,10 @@ export class Engine {
       const message = `${model.id} has no PPM entry: its suffix and its two tokens are not known`;
       return { kind: "failed", reason: "bad-tokens", message };
     }
-    const contexts = new ModelContexts(this.#around, model, {
-      ...this.#sizes(PPM_ON_GPU, PPM_ON_CPU),
+    const contexts = new ModelContexts(this.#around, model, (onGpu) => ({
+      ...(onGpu ? PPM_ON_GPU : this.#onCpu(PPM_ON_CPU)),
       ...options,
-    });
+    }));
     try {
       const first = await openUnless(signal, contexts);
       const tokens = scoreTokens(model.ppm, first.tokenizer.vocabulary);
@@ -248,7 +249,7 @@ export class Engine {
    * @throws the signal's reason when it is aborted, at once; what was being loaded is freed when it is there.
    */
   async loadReader(model: ResolvedModel, signal: AbortSignal = NEVER): Promise<ReaderLoad> {
-    const contexts = new ModelContexts(this.#around, model, READER_SIZES);
+    const contexts = new ModelContexts(this.#around, model, () => READER_SIZES);
     try {
       const first = await openUnless(signal, contexts);
       const reader = new LogitReader(
@@ -278,10 +279,10 @@ export class Engine {
     return this.dispose();
   }
 
-  #sizes(onGpu: ContextOptions, onCpu: ContextOptions): ContextOptions {
-    if (this.backend.gpu !== false) return onGpu;
-    const problems = this.#problemsAtOnce;
-    return { ...onCpu, kvBytes: Math.max(onCpu.kvBytes, problems * KV_FOR_A_PROBLEM) };
+  /** With room for the problems side by side. */
+  #onCpu(options: ContextOptions): ContextOptions {
+    const kvBytes = Math.max(options.kvBytes, this.#problemsAtOnce * KV_FOR_A_PROBLEM);
+    return { ...options, kvBytes };
   }
 
   /** Lanes of a policy on the CPU. */

@@ -1,5 +1,4 @@
 /** What a model would take of this machine, before anything is downloaded: memory, and speed from the memory's speed. */
-import { freemem, totalmem } from "node:os";
 import { usableMemory } from "../usable-memory.ts";
 
 /** KV state of policy and PPM at most; work space and two Python interpreters. */
@@ -26,7 +25,7 @@ export interface ModelEstimate {
 export function estimateModel(
   bytes: number,
   bytesPerSecond: number,
-  freeBytes = usableMemory({ free: freemem(), total: totalmem() }),
+  freeBytes = usableMemory(),
 ): ModelEstimate {
   const memoryBytes = bytes + KV_BYTES + WORK_BYTES;
   return {

@@ -1,6 +1,6 @@
 /** The engine's binaries for GPUs: too large for the package, fetched on request with npm and checked by their hashes. */
 import { existsSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import type { GpuKind } from "../protocol/models.ts";
@@ -112,6 +112,7 @@ export async function fetchGpuSupport(
       if (missing !== undefined)
         return { kind: "failed", message: `npm ended without ${missing.name}. Nothing was changed.` };
       await moveTo(staging, folder);
+      await removeEarlier(home, kind);
       return { kind: "done", bytes: total };
     } finally {
       await rm(staging, { recursive: true, force: true });
@@ -126,11 +127,32 @@ export async function removeGpuSupport(
   signal: AbortSignal,
 ): Promise<GpuOutcome> {
   const folder = folderOf(home, kind);
+  const earlier = await removeEarlier(home, kind);
   if (!existsSync(folder))
-    return { kind: "failed", message: `There are no ${kind} binaries in ${home}; nothing was changed.` };
+    return earlier > 0
+      ? { kind: "done", bytes: earlier }
+      : { kind: "failed", message: `There are no ${kind} binaries in ${home}; nothing was changed.` };
   const { bytes } = await folderSize(folder);
   await withLock(folder, signal, () => rm(folder, { recursive: true, force: true }));
-  return { kind: "done", bytes };
+  return { kind: "done", bytes: bytes + earlier };
+}
+
+/** Deletes the binaries of earlier versions, which nothing uses any more, and says how many bytes that were. */
+async function removeEarlier(home: string, kind: GpuKind): Promise<number> {
+  const own = folderOf(home, kind);
+  const names = await readdir(path.dirname(own)).catch(() => []);
+  let bytes = 0;
+  for (const name of names.filter((other) => other.endsWith(`-${kind}`) && other !== path.basename(own))) {
+    const folder = path.join(path.dirname(own), name);
+    const size = await folderSize(folder);
+    // What a process of the earlier version has open on Windows stays until the next time.
+    const isGone = await rm(folder, { recursive: true, force: true }).then(
+      () => true,
+      () => false,
+    );
+    if (isGone) bytes += size.bytes;
+  }
+  return bytes;
 }
 
 function folderOf(home: string, kind: GpuKind): string {

@@ -8,7 +8,9 @@ import type { Ready } from "./interpreter.ts";
 import type { WorkerConfig } from "./messages.ts";
 
 /** Failed starts in a row, all fallbacks tried, after which those who wait are told, unless an interpreter is well. */
-const MAX_FAILED_STARTS = 6;
+const MAX_FAILED_STARTS = 8;
+/** Of each fallback, in a row: what failed once may have been the machine's trouble of that moment. */
+const TRIES = 2;
 /** The pause after the first failed start, in ms; the second is twice as long, and so on. */
 const PAUSE_MS = 200;
 
@@ -244,7 +246,8 @@ export class Pool {
     if (this.#disposed) return;
     this.#lastFailure = messageOf(error);
     this.#failures += 1;
-    if (this.#last === null) this.#fallback = (this.#fallback + 1) % FALLBACKS.length;
+    if (this.#last === null && this.#failures % TRIES === 0)
+      this.#fallback = (this.#fallback + 1) % FALLBACKS.length;
     const isAnyWell = this.#slots.some(({ state }) => state === "idle" || state === "busy");
     if (this.#failures >= MAX_FAILED_STARTS && !isAnyWell) {
       slot.state = "empty";

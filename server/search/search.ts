@@ -282,7 +282,9 @@ export class Search {
   #close(node: SearchNode, { tokens, limit }: Extract<ProposeResult, { kind: "too-long" }>): void {
     const why = `The problem with its steps takes ${tokens} tokens, but the model reads ${limit} at most.`;
     if (node === this.origin)
-      throw new SearchFailure(`${why} Shorten the problem or choose a model with a longer context.`);
+      throw new SearchFailure(
+        `${why} Shorten the problem, or use a model with a longer context behind a server.`,
+      );
     node.full = true;
     // Steps that a continuation wrote below it stay what they are.
     if (node.children.length === 0) this.#reject(node, reject("too-deep", why));

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll } from "vitest";
-import type { ContextOptions } from "../../server/engine/contexts.ts";
+import type { ContextOptions } from "../../server/engine/context-sizes.ts";
 import { type Engine, type EngineOptions, openEngine } from "../../server/engine/engine.ts";
 import type { Policy } from "../../server/engine/policy.ts";
 import { dataHome } from "../../server/models/home.ts";

@@ -3,7 +3,7 @@
  * default model, because only the kernels for its quantisation compute a batch's rows in groups.
  */
 import { beforeAll, describe, expect, it } from "vitest";
-import type { ContextOptions } from "../../server/engine/contexts.ts";
+import type { ContextOptions } from "../../server/engine/context-sizes.ts";
 import type { Engine } from "../../server/engine/engine.ts";
 import type { Policy } from "../../server/engine/policy.ts";
 import { dataHome, modelFolder } from "../../server/models/home.ts";

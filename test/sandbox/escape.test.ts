@@ -336,6 +336,19 @@ const CONTAMINATIONS: readonly (readonly [string, string, string, string])[] = [
     "from decimal import getcontext\ngetcontext().prec",
     "28",
   ],
+  ["the first day of the week", "import calendar\ncalendar.setfirstweekday(6)", "import calendar\ncalendar.firstweekday()", "0"], // prettier-ignore
+  [
+    "sympy's assumptions",
+    "from sympy import Q, Symbol\nfrom sympy.assumptions import global_assumptions\nglobal_assumptions.add(Q.positive(Symbol('x')))",
+    "from sympy.assumptions import global_assumptions\nlen(global_assumptions)",
+    "0",
+  ],
+  [
+    "what becomes of warnings",
+    "import warnings\nwarnings.simplefilter('error')",
+    "import warnings\nwarnings.warn('only a warning')\n1",
+    "1",
+  ],
   ["standard output", `${REAL}_sys.stdout = None`, "print('seen')\n1", "1"],
 ];
 

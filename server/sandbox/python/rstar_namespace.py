@@ -11,6 +11,7 @@ import fractions
 import random
 import sys
 import types
+import warnings
 
 # Values that cannot change, or whose change `SharedState` would notice: the copy holds the same object.
 ATOMIC = frozenset(
@@ -189,6 +190,16 @@ class Ambient:
         module = sys.modules.get("sympy.core.random")
         return None if module is None else module.rng
 
+    @staticmethod
+    def _first_weekday():
+        module = sys.modules.get("calendar")
+        return 0 if module is None else module.c.firstweekday
+
+    @staticmethod
+    def _assumptions():
+        module = sys.modules.get("sympy.assumptions.assume")
+        return None if module is None else module.global_assumptions
+
     def capture(self):
         """The present ambient state, as a value for `restore`."""
         rng = self._sympy_random()
@@ -202,11 +213,14 @@ class Ambient:
             decimal.getcontext().copy(),
             sys.getrecursionlimit(),
             sys.get_int_max_str_digits(),
+            self._first_weekday(),
+            frozenset(self._assumptions() or ()),
+            tuple(warnings.filters),
         )
 
     def restore(self, state):
         """Puts back what `capture` saw."""
-        seed, sympy_seed, precision, flags, context, recursion, digits = state
+        seed, sympy_seed, precision, flags, context, recursion, digits, weekday, assumed, filters = state
         random.setstate(seed)
         rng = self._sympy_random()
         if rng is not None:
@@ -233,3 +247,14 @@ class Ambient:
         decimal.setcontext(context.copy())
         sys.setrecursionlimit(recursion)
         sys.set_int_max_str_digits(digits)
+        if self._first_weekday() != weekday:
+            sys.modules["calendar"].setfirstweekday(weekday)
+        assumptions = self._assumptions()
+        if assumptions is not None and assumptions != assumed:
+            assumptions.clear()
+            assumptions.update(assumed)
+            sys.modules["sympy.core.cache"].clear_cache()
+        if tuple(warnings.filters) != filters:
+            # Also makes it forget what it warned of before.
+            warnings.resetwarnings()
+            warnings.filters.extend(filters)

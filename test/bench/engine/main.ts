@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { modelManager } from "../../../server/compose.ts";
-import type { ContextOptions } from "../../../server/engine/contexts.ts";
+import type { ContextOptions } from "../../../server/engine/context-sizes.ts";
 import type { DecoderStats } from "../../../server/engine/decoder.ts";
 import { openEngine, type Engine } from "../../../server/engine/engine.ts";
 import type { Policy } from "../../../server/engine/policy.ts";

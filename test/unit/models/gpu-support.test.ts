@@ -170,6 +170,19 @@ it("removes what was fetched, and says when there is nothing", async () => {
   expect(await removeGpuSupport(home, "vulkan", forever)).toMatchObject({ kind: "failed" });
 });
 
+it("deletes what an earlier version fetched, of the same kind alone", async () => {
+  const folders = ["0.1.0-vulkan", "0.1.0-cuda"].map((name) => path.join(home, "gpu", name));
+  for (const folder of folders) mkdirSync(path.join(folder, "node_modules"), { recursive: true });
+  await fetchGpuSupport(home, "vulkan", { signal: forever, target, npm: npmThat(INSTALLS) });
+  expect(readdirSync(path.join(home, "gpu")).toSorted()).toEqual([
+    "0.1.0-cuda",
+    `${packages.version}-vulkan`,
+  ]);
+  writeFileSync(path.join(folders[1] ?? "", "binary"), "0123456789");
+  expect(await removeGpuSupport(home, "cuda", forever)).toEqual({ kind: "done", bytes: 10 });
+  expect(readdirSync(path.join(home, "gpu"))).toEqual([`${packages.version}-vulkan`]);
+});
+
 it("does not take a folder that another fetch has not finished", async () => {
   mkdirSync(path.join(home, "gpu", `${packages.version}-vulkan.part`, "node_modules"), { recursive: true });
   expect(gpuBinaries(home, target)).toEqual({});

@@ -12,7 +12,12 @@ if (plan === "starts without a snapshot only" && config.snapshotDir !== null) {
   send({ op: "fatal", reason: "the snapshot does not fit", outOfMemory: false });
   process.exit(1);
 }
-send({ op: "ready", snapshot: config.snapshotDir !== null, ms: 1, permission: false });
+send({
+  op: "ready",
+  snapshot: config.snapshotDir !== null,
+  ms: 1,
+  permission: process.permission !== undefined,
+});
 
 readline.createInterface({ input: process.stdin }).on("line", (line) => {
   const { program, step } = JSON.parse(line);

@@ -154,6 +154,20 @@ test("tries to start have pauses between them, and after all of them a later run
   expect(await run(sandbox, "x")).toMatchObject({ kind: "ok" });
 });
 
+test("a start that failed once does not leave the later ones without anything", async () => {
+  const file = obstacle();
+  fs.writeFileSync(file, "");
+  const sandbox = fake({}, file);
+  const running = run(sandbox, "x");
+  await vi.waitFor(() => expect(sandbox.stats().startFailure).not.toBeNull(), {
+    timeout: 15_000,
+    interval: 5,
+  });
+  fs.rmSync(path.dirname(file), { recursive: true });
+  expect(await running).toMatchObject({ kind: "ok" });
+  expect(sandbox.stats()).toMatchObject({ started: 2, snapshot: true, permission: true });
+});
+
 test("starts that fail are nobody's trouble while another interpreter is well", async () => {
   const file = obstacle();
   const sandbox = fake({ size: 2 }, file);
