@@ -1,4 +1,5 @@
 /** Finds the problems of a Markdown text and the solutions stored below them, with exact places. */
+import { AnswerKey } from "./answer-key.ts";
 import { answerReader, type AnswerLine } from "./answer-line.ts";
 import { parseBlocks, type Block, type BlockCache } from "./blocks.ts";
 import { containerPrefix, containersWithin, expandedLine, type Containers } from "./containers.ts";
@@ -66,12 +67,6 @@ interface Level {
   readonly withLabels: boolean;
 }
 
-/** Answers below a list of problems: a list there is none. Its heading or label, or what it is folded into. */
-type AnswerKey =
-  | { readonly kind: "heading"; readonly depth: number }
-  | { readonly kind: "label" }
-  | { readonly kind: "folded" };
-
 type ProblemDraft = Omit<Problem, "index" | "id"> & { readonly id: string };
 
 class ProblemFinder {
@@ -117,13 +112,17 @@ class ProblemFinder {
     this.#issues.push(...issues);
     let open = item;
     let listDepth: number | null = null;
-    let key: AnswerKey | null = null;
+    const key = new AnswerKey({
+      source: (block) => this.#source(block),
+      heading: (block) => this.#meaning(block),
+      label: (block) => this.#boldLabel(block),
+      isFoldedAnswer: this.#isFoldedAnswer,
+    });
     for (const part of parts) {
-      if (part.kind === "block") key = this.#keyAt(part.block, key);
-      open = this.#step(part, open, level, key === null ? listDepth : null);
-      if (part.kind !== "block") continue;
-      if (part.block.type === "heading") listDepth = this.#listDepthAfter(part.block, listDepth);
-      if (key?.kind === "folded" && this.#source(part.block).includes("</details>")) key = null;
+      const isInKey = part.kind === "block" && key.holds(part.block);
+      open = this.#step(part, open, level, isInKey ? null : listDepth);
+      if (part.kind === "block" && part.block.type === "heading")
+        listDepth = this.#listDepthAfter(part.block, listDepth);
     }
     if (open !== null) this.#finish(open, "end");
   }
@@ -174,7 +173,7 @@ class ProblemFinder {
   }
 
   #heading(block: Block, open: OpenProblem | null, containers: Containers): OpenProblem | null {
-    const meaning = this.#readHeading(headingText(this.#source(block)));
+    const meaning = this.#meaning(block);
     switch (meaning.kind) {
       case "problem":
         if (open !== null) this.#finish(open, "problem");
@@ -399,30 +398,14 @@ class ProblemFinder {
   }
 
   #listDepthAfter(heading: Block, before: number | null): number | null {
-    const meaning = this.#readHeading(headingText(this.#source(heading)));
+    const meaning = this.#meaning(heading);
     if (meaning.kind === "problem" && meaning.plural) return heading.depth;
     return before !== null && heading.depth <= before ? null : before;
   }
 
-  /** The answer key that a block is in, or begins. */
-  #keyAt(block: Block, before: AnswerKey | null): AnswerKey | null {
-    if (block.type === "heading") {
-      const meaning = this.#readHeading(headingText(this.#source(block)));
-      if (meaning.kind === "solution") return { kind: "heading", depth: block.depth };
-      const isBelow = before?.kind === "heading" && block.depth > before.depth;
-      return isBelow && !(meaning.kind === "problem" && meaning.plural) ? before : null;
-    }
-    if (before !== null && before.kind !== "label") return before;
-    if (block.type === "rule") return null;
-    const label = this.#boldLabel(block)?.meaning.kind;
-    if (label !== undefined) return label === "solution" ? { kind: "label" } : null;
-    return block.type === "html" && this.#isFoldedAnswer(this.#source(block)) ? { kind: "folded" } : before;
-  }
-
   #startsProblem(block: Block): boolean {
     if (this.#isProblemFence(block)) return true;
-    if (block.type === "heading")
-      return this.#readHeading(headingText(this.#source(block))).kind === "problem";
+    if (block.type === "heading") return this.#meaning(block).kind === "problem";
     return block.children.some((child) => this.#startsProblem(child));
   }
 
@@ -447,6 +430,10 @@ class ProblemFinder {
   #isBareLabel(block: Block): boolean {
     const answer = answerInParagraph(this.#lines, block, this.#readAnswer);
     return answer !== null && answer.reference === null;
+  }
+
+  #meaning(heading: Block): HeadingMeaning {
+    return this.#readHeading(headingText(this.#source(heading)));
   }
 
   #source(block: Block): string {

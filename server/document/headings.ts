@@ -41,7 +41,8 @@ export function headingReader({ headings, solutions }: HeadingWords): (text: str
   // After a Latin letter another script's may stand: `Answer와`.
   const solution = new RegExp(`^(?:${anyOf(solutions)})s?(?:(?<=\\w)(?!\\w)|(?!${MORE_OF_WORD}))`, "iu");
   const ofProblem = new RegExp(
-    `^[^\\p{L}]*(?:(?<=\\d)[a-z](?!\\p{L}))?[^\\p{L}]*(?:${anyOf(solutions)})s?[^\\p{L}]*$`,
+    // One character after the other: two runs of the same kind would take a long heading's length squared.
+    `^(?:[^\\p{L}]|(?<=\\d)[a-z](?!\\p{L}))*?(?:${anyOf(solutions)})s?[^\\p{L}]*$`,
     "iu",
   );
   return (text) => {

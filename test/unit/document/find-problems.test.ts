@@ -33,6 +33,14 @@ describe("an answer key", () => {
       "item: C?",
     ]);
   });
+  it("is no solution between the problems of a list", () => {
+    check("# Exercises\n\n1. A?\n\n**Solution:** 42\n\n2. B?\n\n**Solution.**\n\n17.\n\n3. C?", [
+      "item: A?",
+      "item: B?",
+      "item: C?",
+    ]);
+    check("# Exercises\n\n- A?\n\n**Solution:** 42\n\n- B?", ["item: A?", "item: B?"]);
+  });
   it("is what a heading calls a problem's solution", () => {
     check(
       "### Problem 1\nA?\n### Problem 1 – Solution\n42\n### Exercise 3a (Answer)\n7\n" +
