@@ -127,9 +127,12 @@ describe("commands", () => {
   });
 
   it("of the text's menu and of keys are offered where the server looks", () => {
+    const isLookedAt = `resourceScheme =~ /^(${SCHEMES.join("|")})$/`;
+    for (const { command, when = "" } of contributes.menus["explorer/context"] ?? [])
+      expect(when, command).toBe(`resourceLangId == markdown && ${isLookedAt}`);
     const offered = [...(contributes.menus["editor/context"] ?? []), ...contributes.keybindings];
     for (const { command, when = "" } of offered) {
-      expect(when, command).toContain(`resourceScheme =~ /^(${SCHEMES.join("|")})$/`);
+      expect(when, command).toContain(isLookedAt);
       // These have the scheme of the notebook, and of the right side of a comparison.
       expect(when, command).toContain("!notebookEditorFocused && !isInDiffLeftEditor");
     }
