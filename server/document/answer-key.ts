@@ -13,23 +13,39 @@ export interface BlockReaders {
 /** What the key that a block is in has above it: a heading of some depth, a bold label, or a summary that folds it. */
 type Begun =
   | { readonly kind: "heading"; readonly depth: number }
-  | { readonly kind: "label" }
+  | { readonly kind: "label"; readonly plural: boolean }
   | { readonly kind: "folded" };
 
 /** Follows the children of a container, one after the other. */
 export class AnswerKey {
   readonly #read: BlockReaders;
   #begun: Begun | null = null;
+  /** The number of the last problem of a list, 0 where it has none; null before any list of problems. */
+  #last: number | null = null;
+  /** Whether the key that has begun holds a list already. */
+  #hasList = false;
 
   constructor(read: BlockReaders) {
     this.#read = read;
   }
 
-  /** Goes on to the next block, and says whether a key holds it. */
-  holds(block: Block): boolean {
-    const begun = this.#at(block, this.#begun);
-    const isFolded = begun?.kind === "folded";
-    this.#begun = isFolded && this.#read.source(block).includes("</details>") ? null : begun;
+  /** Goes on to the next block, and says whether a key holds it. `isListing`: a list would be one of problems here. */
+  holds(block: Block, isListing: boolean): boolean {
+    const before = this.#begun;
+    let begun = this.#at(block, before);
+    // Without problems before it there is nothing to answer.
+    if (before === null && this.#last === null) begun = null;
+    if (begun !== before) this.#hasList = false;
+    // A number alone, such as the answer `17.`, is an item to Markdown and none to a person.
+    const [item, ...others] = block.type === "list" ? block.children.filter(isWritten) : [];
+    if (item !== undefined) {
+      const first = this.#numberOf(item);
+      if (begun !== null && this.#isOfProblems(begun, first)) begun = null;
+      if (begun !== null) this.#hasList = true;
+      else if (isListing) this.#last = first === null ? 0 : first + others.length;
+    }
+    const isOver = begun?.kind === "folded" && this.#read.source(block).includes("</details>");
+    this.#begun = isOver ? null : begun;
     return begun !== null;
   }
 
@@ -42,18 +58,31 @@ export class AnswerKey {
       return isBelow && !(meaning.kind === "problem" && meaning.plural) ? before : null;
     }
     if (before !== null && before.kind !== "label") return before;
-    if (block.type === "rule" || (block.type === "list" && this.#goesOn(block))) return null;
+    if (block.type === "rule") return null;
     const label = read.label(block);
     if (label !== null) {
       // With text behind it, it is the solution of the problem before it alone.
       const isAlone = read.source(block).slice(label.length).trim() === "";
-      return label.meaning.kind === "solution" && isAlone ? { kind: "label" } : null;
+      const plural = /s\P{L}*$/iu.test(label.text);
+      return label.meaning.kind === "solution" && isAlone ? { kind: "label", plural } : null;
     }
     return block.type === "html" && read.isFoldedAnswer(read.source(block)) ? { kind: "folded" } : before;
   }
 
-  /** Whether a list goes on with the numbers of one before it. */
-  #goesOn(list: Block): boolean {
-    return Number(/^\s*(\d{1,9})[.)]/.exec(this.#read.source(list))?.[1] ?? 1) > 1;
+  /** Whether a list within a key goes on with the problems: by its number, or without numbers after one's solution. */
+  #isOfProblems(begun: Begun, first: number | null): boolean {
+    if (begun.kind === "folded" || this.#hasList || this.#last === null) return false;
+    if (first === null) return begun.kind === "label" && !begun.plural;
+    return this.#last > 0 && first === this.#last + 1;
   }
+
+  /** The number of a list item; null where it has none. */
+  #numberOf(item: Block): number | null {
+    const number = /^\s*(\d{1,9})[.)]/.exec(this.#read.source(item))?.[1];
+    return number === undefined ? null : Number(number);
+  }
+}
+
+function isWritten({ children }: Block): boolean {
+  return children.length > 0;
 }

@@ -2,6 +2,7 @@
  * Display formulas whose dollars share their lines with the formula, as VS Code's preview and most other programs take
  * them. micromark takes dollars for a block only on lines of their own: such a block would not end where it seems to.
  */
+import { closesFence } from "./segments.ts";
 import { linesOf, type Line, type TextLines } from "./text-lines.ts";
 
 /** A display formula over several lines, or alone on one, whose dollars do not all stand on lines of their own. */
@@ -65,7 +66,7 @@ function displaysOf(text: string): Display[] {
     const prefix = PREFIX.exec(source)?.[0] ?? "";
     const rest = source.slice(prefix.length);
     if (fence !== null) {
-      if (isFence(rest, fence)) fence = null;
+      if (closesFence(rest, fence)) fence = null;
       continue;
     }
     fence = FENCE.exec(rest)?.[0] ?? null;
@@ -86,10 +87,6 @@ function displaysOf(text: string): Display[] {
   return found;
 }
 
-function isFence(line: string, marks: string): boolean {
-  return line.startsWith(marks) && line.replaceAll(marks.charAt(0), "").trim() === "";
-}
-
 /**
  * The number of the line with the closing dollars, beside something else. Null where they stand alone, or a blank line,
  * a fence or a comment comes first.
@@ -98,7 +95,7 @@ function closingLine(lines: TextLines, opening: number, prefix: string): number 
   for (let at = opening + 1; at < lines.count; at++) {
     const line = lines.at(at);
     const rest = lines.text.slice(line.start + marginOf(lines.text, line, prefix), line.end);
-    if (rest.includes("$$")) return isFence(rest, "$$") ? null : at;
+    if (rest.includes("$$")) return closesFence(rest, "$$") ? null : at;
     if (rest.trim() === "" || FENCE.test(rest) || rest.startsWith("<!--")) return null;
   }
   return null;

@@ -119,7 +119,7 @@ class ProblemFinder {
       isFoldedAnswer: this.#isFoldedAnswer,
     });
     for (const part of parts) {
-      const isInKey = part.kind === "block" && key.holds(part.block);
+      const isInKey = part.kind === "block" && key.holds(part.block, listDepth !== null);
       open = this.#step(part, open, level, isInKey ? null : listDepth);
       if (part.kind === "block" && part.block.type === "heading")
         listDepth = this.#listDepthAfter(part.block, listDepth);
@@ -299,7 +299,7 @@ class ProblemFinder {
     open.closed = true;
     if (open.solution === undefined || (!open.solution.complete && solution.complete)) {
       open.solution = solution;
-    } else if (solution.complete) {
+    } else if (solution.complete && this.#isOfWhole(open, solution)) {
       this.#issues.push({
         kind: "second-solution",
         range: solution.range,
@@ -307,6 +307,14 @@ class ProblemFinder {
           "This problem has a second solution. Only the first is shown and replaced; delete the one you do not want.",
       });
     }
+  }
+
+  /** Whether a further solution is of the problem, or of the text that the first one solved: else it is of a part. */
+  #isOfWhole(open: OpenProblem, solution: SolutionBlock): boolean {
+    return (
+      solution.problemHash === open.solution?.problemHash ||
+      isSolutionOf(this.#statement(open).hash, solution)
+    );
   }
 
   #statement(open: OpenProblem): Statement & { readonly hash: string } {

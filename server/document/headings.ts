@@ -42,7 +42,7 @@ export function headingReader({ headings, solutions }: HeadingWords): (text: str
   const solution = new RegExp(`^(?:${anyOf(solutions)})s?(?:(?<=\\w)(?!\\w)|(?!${MORE_OF_WORD}))`, "iu");
   const ofProblem = new RegExp(
     // One character after the other: two runs of the same kind would take a long heading's length squared.
-    `^(?:[^\\p{L}]|(?<=\\d)[a-z](?!\\p{L}))*?(?:${anyOf(solutions)})s?[^\\p{L}]*$`,
+    `^(?=[^\\p{L}]*\\d)(?:[^\\p{L}&+/]|(?<=\\d)[a-z](?!\\p{L}))*?(?:${anyOf(solutions)})s?[^\\p{L}]*$`,
     "iu",
   );
   return (text) => {
@@ -51,7 +51,7 @@ export function headingReader({ headings, solutions }: HeadingWords): (text: str
     const match = problem.exec(plain);
     if (match !== null) {
       const rest = plain.slice(match[0].length);
-      // `Problem 1 – Solution`, `Exercise 3a (Answer)`.
+      // `Problem 1 – Solution`, `Exercise 3a (Answer)`; but `Questions & Answers` is a list of problems.
       if (ofProblem.test(rest)) return { kind: "solution" };
       return {
         kind: "problem",

@@ -40,6 +40,21 @@ describe("an answer key", () => {
       "item: C?",
     ]);
     check("# Exercises\n\n- A?\n\n**Solution:** 42\n\n- B?", ["item: A?", "item: B?"]);
+    check("# Exercises\n\n- A?\n\n**Solution.**\n\n17\n\n- B?", ["item: A?", "item: B?"]);
+    for (const heading of ["### Solution", "### Answer: 42", "### Hint"])
+      check(`# Exercises\n\n1. A?\n\n${heading}\n\n42\n\n2. B?`, ["item: A?", "item: B?"]);
+    check("# Exercises\n\n## Proofs\n\n1. Show A.\n2. Show B.", ["item: Show A.", "item: Show B."]);
+    check("# Exercises\n\n1. A?\n2. B?\n\n**Answers:**\n\n1. 42\n\nText.\n\n2. 17", ["item: A?", "item: B?"]);
+  });
+  it("is no list of problems that has the answers in its name, and no problem named by such a word", () => {
+    for (const name of [
+      "Questions & Answers",
+      "Problems/Solutions",
+      "Exercises + Hints",
+      "Questions 1–2 & Answers",
+    ])
+      check(`# ${name}\n\n1. A?\n2. B?`, ["item: A?", "item: B?"]);
+    check("## Exercise: Proof\nA?\n\n## Problem & Solution\nB?", ["heading: A?", "heading: B?"]);
   });
   it("is what a heading calls a problem's solution", () => {
     check(

@@ -59,6 +59,7 @@ describe("a selection", () => {
       false,
       true,
     ]);
+    expect(findProblems(both).issues).toEqual([]);
     expect(findProblems(both).problems[0]?.solution?.problemHash).toBe(
       findProblems(solved).problems[0]?.solution?.problemHash,
     );
