@@ -85,25 +85,44 @@ export async function tellOutcome(
   }
 }
 
-/** The questions of this moment, by their words. */
-const asked = new Map<string, Promise<boolean>>();
+/** A question that was asked: what came of it, and whether the person has answered. */
+interface Question {
+  readonly at: number;
+  isAnswered: boolean;
+  done: Promise<boolean>;
+}
+
+/** The newest question of each wording that is not done with. */
+const asked = new Map<string, Question>();
 /** Problems that are solved together meet an obstacle within this time. */
 const TOGETHER_MS = 1_000;
 
 /**
- * Asks what is not being asked at this moment: problems that are solved together meet an obstacle together, and go on
- * together. Later it is asked again, in place of the first question: that may have left the screen without an answer.
+ * Asks what is not being asked at this moment, or done after the answer: problems that meet an obstacle together go on
+ * together. Else it is asked again, in place of the first question, which may have left the screen without an answer;
+ * who waits for that one gets the new one's.
  */
-async function once(message: string, ask: () => Promise<boolean>): Promise<boolean> {
-  const open = asked.get(message);
-  if (open !== undefined) return await open;
-  const forget = (): void => {
-    if (asked.get(message) === question) asked.delete(message);
+async function once(
+  message: string,
+  show: () => Thenable<string | undefined>,
+  act: (chosen: string | undefined) => Promise<boolean>,
+): Promise<boolean> {
+  const before = asked.get(message);
+  if (before !== undefined && (before.isAnswered || Date.now() - before.at < TOGETHER_MS))
+    return await before.done;
+  const ask = async (): Promise<boolean> => {
+    const chosen = await show();
+    const newest = asked.get(message);
+    if (chosen === undefined && newest !== undefined && newest !== question) return await newest.done;
+    question.isAnswered = true;
+    return await act(chosen);
   };
-  const question = ask().finally(forget);
+  const question: Question = { at: Date.now(), isAnswered: false, done: Promise.resolve(false) };
+  question.done = ask().finally(() => {
+    if (asked.get(message) === question) asked.delete(message);
+  });
   asked.set(message, question);
-  setTimeout(forget, TOGETHER_MS);
-  return await question;
+  return await question.done;
 }
 
 /** Says why there was no search, with the way on. True when the person took it and the search can be begun. */
@@ -112,22 +131,30 @@ export async function clearObstacle(
   { reason, message, model }: Extract<SolveOutcome, { kind: "not-started" }>,
 ): Promise<boolean> {
   switch (reason) {
-    case "model-missing":
-      return await once(message, async () => {
-        const download = vscode.l10n.t("Download");
-        const select = vscode.l10n.t("Select Model…");
-        const chosen = await vscode.window.showInformationMessage(message, download, select);
-        if (chosen === select) return await selectModel(parts);
-        return chosen === download && model !== undefined && (await downloadModel(parts, model.id));
-      });
-    case "key-missing":
-      return await once(message, async () => {
-        const set = vscode.l10n.t("Set Endpoint Key…");
-        const settings = vscode.l10n.t("Open Settings");
-        const chosen = await vscode.window.showErrorMessage(message, set, settings);
-        if (chosen === settings) await openEndpointSettings();
-        return chosen === set && (await setEndpointKey(parts));
-      });
+    case "model-missing": {
+      const download = vscode.l10n.t("Download");
+      const select = vscode.l10n.t("Select Model…");
+      return await once(
+        message,
+        () => vscode.window.showInformationMessage(message, download, select),
+        async (chosen) => {
+          if (chosen === select) return await selectModel(parts);
+          return chosen === download && model !== undefined && (await downloadModel(parts, model.id));
+        },
+      );
+    }
+    case "key-missing": {
+      const set = vscode.l10n.t("Set Endpoint Key…");
+      const settings = vscode.l10n.t("Open Settings");
+      return await once(
+        message,
+        () => vscode.window.showErrorMessage(message, set, settings),
+        async (chosen) => {
+          if (chosen === settings) await openEndpointSettings();
+          return chosen === set && (await setEndpointKey(parts));
+        },
+      );
+    }
     case "untrusted": {
       const manage = vscode.l10n.t("Manage Workspace Trust");
       const chosen = await vscode.window.showInformationMessage(message, manage);

@@ -107,8 +107,13 @@ export async function stopAll(parts: Parts): Promise<void> {
 /** Runs a solve, a resume or a going-on and tells the outcome. Null when the server gave no answer. */
 export async function search(parts: Parts, request: SolveRequest): Promise<SolveOutcome | null> {
   const outcome = await send(parts, request);
-  if (outcome !== null) void tellOutcome(parts, request, outcome, (next) => search(parts, next));
+  if (outcome !== null) tell(parts, request, outcome);
   return outcome;
+}
+
+/** Nobody waits until what is told is dismissed. */
+function tell(parts: Parts, request: SolveRequest, outcome: SolveOutcome): void {
+  void tellOutcome(parts, request, outcome, (next) => search(parts, next));
 }
 
 /** The same, and tells nothing of its outcome. */
@@ -175,11 +180,12 @@ async function compare(
     const outcome = await send(parts, request);
     if (outcome?.kind === "not-started") {
       // All of them are still to be compared, not only the one that could not begin.
-      if (await clearObstacle(parts, outcome)) await compare(parts, place, strategies);
+      if (!(await clearObstacle(parts, outcome))) break;
+      await compare(parts, place, strategies);
       return;
     }
     if (outcome === null) break;
-    void tellOutcome(parts, request, outcome, (next) => search(parts, next));
+    tell(parts, request, outcome);
     if (outcome.kind === "cancelled") break;
     last = outcome.traceId;
   }

@@ -89,7 +89,9 @@ export function insertBelow(
     const now = document.relocate(problem, source);
     if (now === null)
       return { kind: "none", message: `The problem was changed or removed meanwhile. ${kept}` };
-    if (written !== null && written !== ownLines(document.text, now))
+    // Where none stands any more, nothing can be lost.
+    const stands = now.solution !== undefined;
+    if (stands && written !== null && written !== ownLines(document.text, now))
       return {
         kind: "none",
         message: `The solution that stands there was changed meanwhile, and stays. ${kept}`,

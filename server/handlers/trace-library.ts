@@ -33,6 +33,7 @@ export class TraceLibrary {
     this.#newest = new Map();
     this.#answered = new Map();
     this.#summaries = new Map();
+    this.#unreadable = 0;
     this.#revision = "";
   }
 

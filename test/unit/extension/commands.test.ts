@@ -150,6 +150,37 @@ test("a missing model is asked for once, and every problem that waits for it is 
   expect(sent).toEqual([["models", {}]]);
 });
 
+test("who meets an obstacle that is being cleared waits for that, and is asked nothing", async () => {
+  vi.useFakeTimers();
+  try {
+    person.presses = { button: "Download" };
+    const missing: SolveOutcome = {
+      ...{ kind: "not-started", reason: "model-missing", message: "The model is on its way." },
+      model: { id: "m", bytes: 5 },
+    };
+    let arrive: (answer: unknown) => void = () => undefined;
+    const slow = { ask: () => new Promise((resolve) => (arrive = resolve)), askAtLength: ask };
+    const request: SolveRequest = {
+      kind: "solve",
+      params: { uri: URI, problem: { kind: "hash", hash: "a" } },
+    };
+    const again: SolveRequest[] = [];
+    const tell = () =>
+      tellOutcome({ ...parts, server: slow } as unknown as Parts, request, missing, (next) =>
+        Promise.resolve(again.push(next)),
+      );
+    const told = [tell()];
+    await vi.advanceTimersByTimeAsync(60_000);
+    told.push(tell());
+    expect(shown).toHaveLength(1);
+    arrive({ models: [{ id: "m", installed: true }] });
+    await Promise.all(told);
+    expect(again).toEqual([request, request]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
 test("a question that has left the screen without an answer is asked again", async () => {
   vi.useFakeTimers();
   try {
@@ -173,7 +204,7 @@ test("a question that has left the screen without an answer is asked again", asy
     shown[0]?.answer(undefined);
     shown[1]?.answer("Download");
     await Promise.all(told);
-    expect(again).toEqual([request]);
+    expect(again).toEqual([request, request, request]);
   } finally {
     vi.useRealTimers();
   }
