@@ -273,6 +273,7 @@ class Run {
     const { launchConfig, home } = this.#options;
     const training = command === "train";
     const launched = training && launchConfig !== undefined;
+    const isLauncher = launched && (await isOfOneMachine(launchConfig));
     const python = launched
       ? [environment.python, "-m", "accelerate.commands.launch", "--config_file", launchConfig]
       : [environment.python];
@@ -301,7 +302,7 @@ class Run {
           OMP_WAIT_POLICY: process.env["OMP_WAIT_POLICY"] ?? "passive",
         },
         // Only a training has something to keep.
-        ...(training ? { graceMs: GRACE_MS, isLauncher: launched } : {}),
+        ...(training ? { graceMs: GRACE_MS, isLauncher } : {}),
         onLine: (line) => {
           const heard = parseLine(line);
           if (heard?.kind === "result") results.push(heard.result);
@@ -351,6 +352,13 @@ class Run {
     await appendFile(this.#metrics, JSON.stringify(line) + "\n");
     this.#onMetrics(line);
   }
+}
+
+/** Whether a launch file starts processes here alone: those of other machines share no standard input. */
+async function isOfOneMachine(launchConfig: string): Promise<boolean> {
+  // Why a file cannot be read, the launch itself says.
+  const text = await readFile(launchConfig, "utf8").catch(() => "");
+  return Number(/^num_machines:\s*(\d+)/mu.exec(text)?.[1] ?? 1) === 1;
 }
 
 function now(): string {

@@ -56,6 +56,7 @@ export async function selectStage(context: RunContext, state: RunState): Promise
           own.data(role, part),
           pick(
             own.selected,
+            signal,
             (line) => line.role === role && isForCurves.has(line.line.problemId) === (part === "held"),
           ),
         );
@@ -68,9 +69,11 @@ export async function selectStage(context: RunContext, state: RunState): Promise
 
 async function* pick(
   file: string,
+  signal: AbortSignal,
   isPicked: (line: SelectedLine) => boolean,
 ): AsyncGenerator<SftExample | PreferencePair> {
   for await (const { record } of eachLine(file, SelectedLine)) {
+    signal.throwIfAborted();
     if (record === null) throw new Error(`${file} was changed while it was read`);
     if (isPicked(record)) yield record.line;
   }
@@ -99,13 +102,16 @@ interface StoredHead extends TraceHead {
  * that was killed has to train on the same data, in the same order, as one that was not.
  */
 async function headsOf(context: RunContext, state: RunState): Promise<readonly StoredHead[]> {
-  const { folder, problems } = context;
+  const { folder, problems, signal } = context;
   const { settings, round } = state;
   const rules = rulesOf(context, state);
   const heads: StoredHead[] = [];
   for (let from = settings.selection.rounds === "all" ? 1 : round; from <= round; from++) {
     const store = createTraceStore(folder.round(from).traces);
-    const { traces } = await store.read((trace, place) => ({ ...headOf(trace, rules), store, place }));
+    const { traces } = await store.read((trace, place) => {
+      signal.throwIfAborted();
+      return { ...headOf(trace, rules), store, place };
+    });
     for (const head of traces) heads.push(head);
   }
   if (settings.traces === "given") return heads;

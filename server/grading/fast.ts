@@ -17,12 +17,13 @@ export function fastVerdict(a: string, b: string, mode: GradingMode): Verdict | 
   const [x, y] = [parseNumber(first), parseNumber(second)];
   if (x !== null && y !== null) return compareNumbers(x, y, mode);
   // math-verify is given lists of Python, which it takes for tuples. Leniently one may stand for the other.
-  if (mode === "strict" || isRange(a) || isRange(b)) {
+  const isOfRange = isRange(a) || isRange(b);
+  if (mode === "strict" || isOfRange) {
     const [s, t] = [bracketsOf(first), bracketsOf(second)];
     if (s !== null && t !== null && s !== t) return { kind: "different", how: "brackets" };
   }
   const [s, t] = [numberList(first), numberList(second)];
-  if (s !== null && t !== null) return compareLists(s, t, mode);
+  if (s !== null && t !== null) return compareLists(s, t, mode, isOfRange);
   if (isWords(first) && isWords(second)) {
     const same = first.toLowerCase() === second.toLowerCase();
     return { kind: same ? "equal" : "different", how: "words" };
@@ -123,10 +124,10 @@ function itemKeys(list: NumberList): string[] {
   return list.kind === "tuple" ? [list.brackets, ...keys] : [...new Set(keys)].sort();
 }
 
-function compareLists(a: NumberList, b: NumberList, mode: GradingMode): Verdict | null {
+function compareLists(a: NumberList, b: NumberList, mode: GradingMode, isOfRange: boolean): Verdict | null {
   // In the lenient mode, braces around a list of solutions do not matter.
   if (a.kind !== b.kind && (mode === "strict" || a.kind === "tuple" || b.kind === "tuple"))
-    return mode === "lenient" && isListOf(a, b) ? { kind: "equal", how: "list" } : null;
+    return mode === "lenient" && !isOfRange && isListOf(a, b) ? { kind: "equal", how: "list" } : null;
   if (itemKeys(a).join() === itemKeys(b).join()) return { kind: "equal", how: "list" };
   // A lenient comparison of the items one by one, rounding included, is math-verify's.
   return mode === "strict" ? { kind: "different", how: "list" } : null;

@@ -16,7 +16,7 @@ export interface ProgramOptions {
   readonly graceMs?: number;
   /**
    * It only starts others, which share its standard input, and gives them less time than `graceMs` once it is sent
-   * SIGTERM: so the line asks everywhere, and SIGTERM comes when `graceMs` is over.
+   * SIGTERM: so the line asks on all systems, and SIGTERM comes when `graceMs` is over.
    */
   readonly isLauncher?: boolean;
   /** It starts programs of its own that are to end with it. On Windows a shell starts it: npm is a script there. */

@@ -234,6 +234,8 @@ describe("leniently", () => {
     ["12 percent of x", "12"],
     ["(1, 2)", "2, 1"],
     ["1, 2", "[1, 3]"],
+    ["x \\in [-2,7]", "7, -2"],
+    ["x \\in [-2,7]", "-2, 7"],
   ])("%s is not taken for %s", (a, b) => {
     expect(kindOf(a, b, "lenient")).not.toBe("equal");
   });
