@@ -1,9 +1,9 @@
 /** Files of records, one JSON object a line: appended durably, read back whole or named as unreadable. */
 import { createReadStream, createWriteStream, existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { pipeline } from "node:stream";
+import { pipeline, Readable } from "node:stream";
 import { pipeline as pipelined } from "node:stream/promises";
-import { createBrotliDecompress } from "node:zlib";
+import { constants, createBrotliCompress, createBrotliDecompress } from "node:zlib";
 import type * as z from "zod";
 import { jsonBy } from "./json.ts";
 import { linesOf } from "./protocol/lines.ts";
@@ -23,6 +23,22 @@ export async function* eachLine<T>(
     number++;
     if (line !== "" && line !== "\r") yield { number, record: jsonBy(line, schema) };
   }
+}
+
+/** Writes the compressed form of a file of records, whole or not at all. Returns its path. */
+export async function packLines(file: string, records: AsyncIterable<unknown>): Promise<string> {
+  const target = `${file}.br`;
+  const compress = createBrotliCompress({
+    // Searches of one problem repeat its first steps: a wide window finds them again.
+    params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 },
+  });
+  await pipelined(Readable.from(asLines(records)), compress, createWriteStream(`${target}.new`));
+  await moveTo(`${target}.new`, target);
+  return target;
+}
+
+async function* asLines(records: AsyncIterable<unknown>): AsyncGenerator<string> {
+  for await (const record of records) yield `${JSON.stringify(record)}\n`;
 }
 
 /** Appends records, each on disk before the call returns. One writer at a time. */

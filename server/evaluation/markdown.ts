@@ -1,4 +1,5 @@
 /** `report.md`: the report for people, with the losing rows left in and everything needed to run it again. */
+import path from "node:path";
 import { chance, interval, mixedNotice, points, quote, table } from "./markdown-parts.ts";
 import type { EvaluationReport, ReportRow } from "./report-schema.ts";
 import type { EvaluationSettings } from "./settings.ts";
@@ -77,11 +78,16 @@ export interface PublishedRun {
   readonly pictures: readonly Picture[];
 }
 
-/** The page over all published evaluations. */
-export function resultsPage(runs: readonly PublishedRun[]): string {
+/** The page over all published evaluations, and over what else there are pages of (by their paths from it). */
+export function resultsPage(runs: readonly PublishedRun[], others: readonly string[]): string {
   return [
     `# Results`,
     `Made by \`npm run results\` from the traces that lie, compressed, beside each report; nothing on this page is written by hand, and rows that lose stay in. Statements and reference answers are left out of the traces: the sets' homes are in \`server/evaluation/benchmarks.json\`.`,
+    ...(others.length === 0
+      ? []
+      : [
+          `Of other kinds, each with a page of its own: ${others.map((page) => `[${path.posix.dirname(page)}](${page})`).join(", ")}.`,
+        ]),
     HOW_TO_READ,
     ...runs.flatMap(({ name, report, pictures }) => [
       `## ${name}: ${report.settings.set}, ${problemCount(report.settings)}`,

@@ -1,11 +1,10 @@
 /** Keeps evaluations for the public: compressed traces without the benchmarks' texts, and a page over all of them. */
-import { createWriteStream } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { constants, createBrotliCompress } from "node:zlib";
-import { moveTo, writeFileAtomic } from "../replace-file.ts";
+import { packLines } from "../json-lines.ts";
+import type { Trace } from "../protocol/trace.ts";
+import { writeFileAtomic } from "../replace-file.ts";
 import { filesOf, readRun } from "./folder.ts";
 import { resultsPage, type PublishedRun } from "./markdown.ts";
 import { eachRecord, type EvaluationRecord } from "./records.ts";
@@ -22,17 +21,7 @@ export async function addResults(from: string, results: string, name: string): P
   if (reading.kind === "bad") return failed(reading.message);
   const folder = path.join(results, name);
   await mkdir(folder, { recursive: true });
-  const target = `${filesOf(folder).traces}.br`;
-  const compress = createBrotliCompress({
-    // Searches of one problem repeat its first steps: a wide window finds them again.
-    params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 },
-  });
-  await pipeline(
-    Readable.from(publicLines(filesOf(from).traces)),
-    compress,
-    createWriteStream(`${target}.new`),
-  );
-  await moveTo(`${target}.new`, target);
+  const target = await packLines(filesOf(folder).traces, publicRecords(filesOf(from).traces));
   const sessions = reading.run.sessions.map((session) => ({
     ...session,
     command: session.command.map(withoutFolders),
@@ -41,17 +30,14 @@ export async function addResults(from: string, results: string, name: string): P
   return { kind: "written", file: target };
 }
 
-async function* publicLines(traces: string): AsyncGenerator<string> {
+async function* publicRecords(traces: string): AsyncGenerator<EvaluationRecord> {
   for await (const { record } of eachRecord(traces))
-    if (record !== null) yield `${JSON.stringify(withoutProblem(record))}\n`;
+    if (record !== null) yield { ...record, trace: withoutProblem(record.trace) };
 }
 
-/** A record without the statement and the reference answer: they belong to the set's home, which its id leads to. */
-function withoutProblem(record: EvaluationRecord): EvaluationRecord {
-  return {
-    ...record,
-    trace: { ...record.trace, problem: { ...record.trace.problem, text: "", reference: null } },
-  };
+/** A trace without the statement and the reference answer: they belong to the set's home, which its id leads to. */
+export function withoutProblem(trace: Trace): Trace {
+  return { ...trace, problem: { ...trace.problem, text: "", reference: null } };
 }
 
 /**
@@ -67,17 +53,25 @@ export function withoutFolders(word: string): string {
 /** Writes the reports of every evaluation in `results` anew from its traces, and the page over all of them. */
 export async function writeResultsPage(results: string): Promise<Publishing> {
   const runs: PublishedRun[] = [];
+  const others: string[] = [];
   const entries = await readdir(results, { withFileTypes: true });
   for (const entry of entries.sort((a, b) => a.name.localeCompare(b.name, "en"))) {
     if (!entry.isDirectory()) continue;
     const folder = path.join(results, entry.name);
-    if ((await readRun(folder)).kind === "missing") continue;
+    if ((await readRun(folder)).kind === "missing") {
+      others.push(
+        ...["README.md", "report.md"].flatMap((page) =>
+          existsSync(path.join(folder, page)) ? [`${entry.name}/${page}`] : [],
+        ),
+      );
+      continue;
+    }
     const writing = await writeReports(folder);
     if (writing.kind === "failed") return writing;
     runs.push({ name: entry.name, report: writing.report, pictures: writing.pictures });
   }
   const file = path.join(results, "README.md");
-  await writeFileAtomic(file, resultsPage(runs));
+  await writeFileAtomic(file, resultsPage(runs, others));
   return { kind: "written", file };
 }
 

@@ -19,6 +19,7 @@ import { childrenOf, measurePeak } from "../support/memory.ts";
 import type { Contestant } from "./contestant.ts";
 import { APPROACH_NAMES, OPTILLM, OptiLlm } from "./optillm.ts";
 import { ourContestant } from "./ours.ts";
+import { publishPeers } from "./publish.ts";
 import { filesOf, openRun, readRun, Turn, type PeerSettings } from "./records.ts";
 import { peerMarkdown, reportOf } from "./report.ts";
 import { compare, turnName } from "./run.ts";
@@ -47,6 +48,8 @@ const { values: options } = parseArgs({
     "limit-seconds": { type: "string", default: "900" },
     out: { type: "string" },
     "report-only": { type: "boolean", default: false },
+    /** A folder of `docs/results` to take in what `--out` holds. */
+    publish: { type: "string" },
   },
 });
 const { out } = options;
@@ -61,8 +64,9 @@ const CONTEXT_TOKENS = 16_384;
 const CACHE_MIB = 256;
 
 const { signal: stopped, release } = interruptSignal();
-if (!options["report-only"]) await measureAlone(out);
-await writeReport(out);
+if (options.publish !== undefined) await publishPeers(out, options.publish);
+else if (!options["report-only"]) await measureAlone(out);
+await writeReport(options.publish ?? out);
 release();
 
 /** Two that measure side by side would measure each other. */

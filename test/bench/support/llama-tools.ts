@@ -1,6 +1,7 @@
 /** Builds llama.cpp's own programs from the source that node-llama-cpp ships: the very release our engine runs on. */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import envPaths from "env-paths";
 import { llamaCppSource, type LlamaCppSource } from "../../../server/engine/converter-source.ts";
@@ -34,7 +35,8 @@ function buildTools({ bundle }: LlamaCppSource, folder: string): void {
   }
   const settings = ["-DCMAKE_BUILD_TYPE=Release", "-DLLAMA_CURL=OFF", "-DLLAMA_BUILD_TESTS=OFF"];
   run("cmake", ["-S", source, "-B", folder, ...settings]);
-  run("cmake", ["--build", folder, "--parallel", "--target", ...TOOLS]);
+  // Without a number make starts all compilers at once.
+  run("cmake", ["--build", folder, "--parallel", String(os.availableParallelism()), "--target", ...TOOLS]);
 }
 
 function run(command: string, args: readonly string[]): void {

@@ -7,7 +7,6 @@ import os from "node:os";
 import path from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import type { EvaluationProblem } from "../../../server/evaluation/problems.ts";
-import type { Session } from "../../../server/evaluation/settings.ts";
 import { fastVerdict } from "../../../server/grading/fast.ts";
 import { chatAnswer, type Contestant } from "../../bench/peers/contestant.ts";
 import { metered, parseCounters } from "../../bench/peers/metered.ts";
@@ -16,13 +15,7 @@ import { peerMarkdown, reportOf } from "../../bench/peers/report.ts";
 import { compare, isDone, orderAt, turnName, type PeerOptions } from "../../bench/peers/run.ts";
 import { chatTexts, lastProgram, majority, printedAnswer } from "../../bench/peers/sampling.ts";
 import { parentOf, peakOf } from "../../bench/support/memory.ts";
-
-const PROBLEMS: readonly EvaluationProblem[] = ["1", "2", "3"].map((answer) => ({
-  id: `p${answer}`,
-  text: `What is ${answer}?`,
-  answer,
-  level: null,
-}));
+import { PROBLEMS, run, session } from "./peers-support.ts";
 
 /** Answers with what `answer` makes of the problem. */
 function contestant(
@@ -60,38 +53,6 @@ function options(keep: (taken: Turn) => void, limitMs = 60_000): PeerOptions {
     },
   };
 }
-
-const session: Session = {
-  startedAt: "2026-01-01T00:00:00.000Z",
-  version: "0",
-  commit: null,
-  command: ["npm"],
-  concurrency: 1,
-  threads: 2,
-  machine: "m",
-  engine: "e",
-};
-
-/** A comparison of two. */
-const run: PeerRun = {
-  version: 1,
-  sessions: [],
-  settings: {
-    set: "three",
-    problemsSha256: "0",
-    problems: PROBLEMS.map(({ id }) => id),
-    policy: { id: "m", sha256: "0", quantisation: null, parameters: 1 },
-    ppm: null,
-    seed: 1,
-    threads: 2,
-    limitSeconds: 60,
-    contestants: [
-      { name: "right", side: "ours", settings: "its own" },
-      { name: "wrong", side: "rival", settings: "as documented" },
-    ],
-    programs: {},
-  },
-};
 
 const right = contestant("right", "ours", ({ answer }) => Promise.resolve(answer));
 const wrong = contestant("wrong", "rival", () => Promise.resolve("7"));

@@ -1,5 +1,5 @@
 /** Published evaluations: the same report from compressed traces, with nothing of the problems and no one's folders in them. */
-import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { brotliDecompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -60,7 +60,11 @@ describe("published results", () => {
     const results = temporaryFolder();
     expect(await addResults(temporaryFolder(), results, "x")).toMatchObject({ kind: "failed" });
     mkdirSync(path.join(results, "other"));
+    mkdirSync(path.join(results, "grader"));
+    writeFileSync(path.join(results, "grader", "README.md"), "Agreement.\n");
     expect(await writeResultsPage(results)).toMatchObject({ kind: "written" });
+    const page = readFileSync(path.join(results, "README.md"), "utf8");
+    expect(page).toContain("each with a page of its own: [grader](grader/README.md).");
   });
 
   it.each([
