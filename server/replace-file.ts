@@ -1,7 +1,7 @@
 /** Replaces files and folders, also where something has them open for a moment. */
-import { rename } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import writeWhole from "write-file-atomic";
+import replaceFile from "write-file-atomic";
 import { codeOf } from "./errors.ts";
 
 /** What Windows also says where a reader or a virus scanner has open what is to be replaced. */
@@ -33,6 +33,20 @@ export async function whileHeld<T>(
 /** Writes a file whole or not at all. @throws the file system's errors. */
 export async function writeFileAtomic(...parts: Parameters<typeof writeWhole>): Promise<void> {
   await whileHeld(() => writeWhole(...parts));
+}
+
+/** The same in one try. */
+export async function writeWhole(
+  file: string,
+  content: string | Uint8Array,
+  options: { readonly fsync?: boolean } = {},
+): Promise<void> {
+  await replaceFile(file, "", {
+    ...options,
+    // The library itself writes once and does not look at how much went in: on a disk that is nearly full a part would
+    // take the file's place. It waits for this, whatever its types say.
+    tmpfileCreated: (temporary) => writeFile(temporary, content),
+  });
 }
 
 /** Gives a file or folder its name, in the place of what had it. @throws the file system's errors. */

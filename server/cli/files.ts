@@ -3,8 +3,7 @@ import { constants } from "node:fs";
 import { access, readFile, realpath, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Command } from "commander";
-import writeWhole from "write-file-atomic";
-import { whileHeld } from "../replace-file.ts";
+import { whileHeld, writeWhole } from "../replace-file.ts";
 import { decode, encode } from "../document/decode.ts";
 import { findAgain, findProblems, type Problem, type ProblemOptions } from "../document/problems.ts";
 import { applyEdit, insertSolution } from "../document/edit.ts";
@@ -73,7 +72,7 @@ export async function writeSolution(
       const now = findAgain(findProblems(text, options).problems, problem);
       if (now === undefined) return aside(`Problem ${problem.index} of ${file} was changed meanwhile`);
       const edited = applyEdit(text, insertSolution(text, now, solution));
-      await writeWhole(file, Buffer.from(encode(edited, bom)));
+      await writeWhole(file, encode(edited, bom));
       return { kind: "written", message: `Written below the problem in ${file}.` };
     };
     return await withLock(real, UNSTOPPED, () => whileHeld(write));
