@@ -41,12 +41,10 @@ export async function writeWhole(
   content: string | Uint8Array,
   options: { readonly fsync?: boolean } = {},
 ): Promise<void> {
-  await replaceFile(file, "", {
-    ...options,
-    // The library itself writes once and does not look at how much went in: on a disk that is nearly full a part would
-    // take the file's place. It waits for this, whatever its types say.
-    tmpfileCreated: (temporary) => writeFile(temporary, content),
-  });
+  // The library itself writes once and does not look at how much went in: on a disk that is nearly full a part would take
+  // the file's place. It waits for what this returns, which its types do not say.
+  const tmpfileCreated = (temporary: string): unknown => writeFile(temporary, content);
+  await replaceFile(file, "", { ...options, tmpfileCreated });
 }
 
 /** Gives a file or folder its name, in the place of what had it. @throws the file system's errors. */

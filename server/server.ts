@@ -141,7 +141,11 @@ function followSettings({ session, status, rechecks }: Parts): SettingsInUse {
     const { settings, problems } = readSettings(value);
     const before = session.settings;
     session.settings = settings;
-    if (settings.verifier.recheck !== before.verifier.recheck) rechecks.end();
+    if (settings.verifier.recheck !== before.verifier.recheck) {
+      rechecks.end();
+      // Many clients open documents before they tell their settings.
+      for (const uri of documents.uris()) rechecks.begin(uri, "onOpen");
+    }
     for (const problem of problems) say(connection, "trouble", problem);
     documents.use(settings.document);
     if (before.model.dataFolder !== settings.model.dataFolder) session.library.reopen();
@@ -151,7 +155,8 @@ function followSettings({ session, status, rechecks }: Parts): SettingsInUse {
   const ask = (): void => {
     settling = connection.workspace
       .getConfiguration(SETTINGS_SECTION)
-      .then(use)
+      // Of many editors' clients: null, where what `initialize` brought is all that there is.
+      .then((value: unknown) => use(value ?? session.client.settings))
       .catch((error: unknown) => connection.console.error(`The settings cannot be read: ${String(error)}`));
   };
   connection.onDidChangeConfiguration(({ settings }: { settings: unknown }) => {

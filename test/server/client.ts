@@ -61,10 +61,12 @@ export class TestClient {
   readonly #options: ClientOptions;
   readonly #ownHome: boolean;
   #ids = 0;
+  #settings: unknown;
   #configured: () => void = () => undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
+    this.#settings = options.settings ?? null;
     this.#ownHome = options.home === undefined;
     this.home = options.home ?? mkdtempSync(path.join(tmpdir(), "rstar-server-"));
     this.traces = openTraceFiles(path.join(this.home, "traces.jsonl"));
@@ -114,7 +116,7 @@ export class TestClient {
     connection.onRequest("workspace/applyEdit", (params: ApplyWorkspaceEditParams) => this.#apply(params));
     connection.onRequest("workspace/configuration", () => {
       this.#configured();
-      return [this.#options.settings ?? null];
+      return [this.#settings];
     });
     connection.onRequest("client/registerCapability", () => null);
     connection.onRequest("window/workDoneProgress/create", () => null);
@@ -183,6 +185,12 @@ export class TestClient {
   async close(uri: string): Promise<void> {
     this.#documents.delete(uri);
     await this.connection.sendNotification("textDocument/didClose", { textDocument: { uri } });
+  }
+
+  /** The person changes settings. */
+  async configure(settings: unknown): Promise<void> {
+    this.#settings = settings;
+    await this.connection.sendNotification("workspace/didChangeConfiguration", { settings: null });
   }
 
   text(uri: string): string {

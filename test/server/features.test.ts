@@ -326,6 +326,12 @@ describe("checking again", () => {
     await editor.problems(URI);
     expect(editor.progress).toHaveLength(told);
   });
+
+  it("happens to what is open already when the settings come to say so", async () => {
+    const editor = await solved();
+    await editor.configure({ verifier: { recheck: "onOpen" } });
+    await until(async () => (await editor.problems(URI))[0]?.steps[0]?.checks === true);
+  });
 });
 
 describe("a person in the loop", () => {

@@ -92,7 +92,7 @@ it("starts, shows its lenses, asks before a download, and leaves nothing behind"
   expect(await exited).toBe(0);
 });
 
-it("goes on in an editor that refuses to register anything or to draw anew", async () => {
+it("goes on in an editor that has no settings of ours and refuses to register anything or to draw anew", async () => {
   const refuse = (): never => {
     throw new ResponseError(-32_601, "no such method");
   };
@@ -109,11 +109,12 @@ it("goes on in an editor that refuses to register anything or to draw anew", asy
         codeLens: { refreshSupport: true },
       },
     },
+    initializationOptions: { settings: { document: { headings: ["Riddle"] } } },
   });
   const drawn = new Promise((resolve) => editor.onNotification("rstar/problemsChanged", resolve));
   await editor.sendNotification("initialized", {});
   await editor.sendNotification("textDocument/didOpen", {
-    textDocument: { uri: URI, languageId: "markdown", version: 1, text: TEXT },
+    textDocument: { uri: URI, languageId: "markdown", version: 1, text: TEXT.replace("Problem", "Riddle") },
   });
   await drawn;
   expect(await editor.sendRequest("textDocument/codeLens", { textDocument: { uri: URI } })).toHaveLength(1);
