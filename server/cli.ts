@@ -14,6 +14,7 @@ import { resultsCommand } from "./cli/results.ts";
 import { solveCommand } from "./cli/solve.ts";
 import { tracesCommand } from "./cli/traces.ts";
 import { verifyCommand } from "./cli/verify.ts";
+import { isOfSystem } from "./errors.ts";
 import { ServiceUnavailable } from "./services.ts";
 
 const program = new Command("rstar")
@@ -52,6 +53,13 @@ try {
     process.exitCode = EXIT.cancelled;
   } else if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  } else if (isOfSystem(error)) {
+    process.stderr.write(
+      printable(
+        `The system refused: ${error.message}. Nothing you wrote was changed. See whether the disk is full, the place is there and yours to write, and try again.\n`,
+      ),
+    );
+    process.exitCode = EXIT.unavailable;
   } else {
     process.stderr.write(
       `This is a bug in rStar Math; nothing you wrote was changed. Please report it with the output of \`rstar doctor\`.\n`,

@@ -16,6 +16,8 @@ export function endWithReader(): void {
   let isStopping = false;
   for (const stream of [process.stdout, process.stderr])
     stream.on("error", (error: NodeJS.ErrnoException) => {
+      // A terminal that is gone: who has left this program running wants it to go on.
+      if (error.code === "EIO") return;
       if (error.code !== "EPIPE") throw error;
       // What is stopped ends by itself, and may have more to say.
       if (underWay.size === 0 && !isStopping) process.exit(EXIT.ok);
@@ -25,8 +27,8 @@ export function endWithReader(): void {
 }
 
 /**
- * A signal that Ctrl-C (or a SIGTERM) aborts, and so does the message or the end of a parent that started this program
- * with Node's channel. Call `release` when the work is over.
+ * A signal that Ctrl-C (or a SIGTERM) aborts, and so does a terminal that is closed, or the message or the end of a parent
+ * that started this program with Node's channel. Call `release` when the work is over.
  */
 export function interruptSignal(): { readonly signal: AbortSignal; readonly release: () => void } {
   const controller = new AbortController();
@@ -44,8 +46,11 @@ export function interruptSignal(): { readonly signal: AbortSignal; readonly rele
     if (message === STOP_MESSAGE) stop();
   };
   const onDisconnect = (): void => stop();
+  // The shell and the system may both send it.
+  const onHangUp = (): void => stop();
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  process.on("SIGHUP", onHangUp);
   underWay.add(stop);
   if (process.send !== undefined) {
     process.on("message", onMessage);
@@ -57,6 +62,7 @@ export function interruptSignal(): { readonly signal: AbortSignal; readonly rele
       underWay.delete(stop);
       process.off("SIGINT", onSignal);
       process.off("SIGTERM", onSignal);
+      process.off("SIGHUP", onHangUp);
       // The channel keeps this program alive while somebody listens.
       process.off("message", onMessage);
       process.off("disconnect", onDisconnect);

@@ -28,6 +28,7 @@ async function run(options: EndpointFlags): Promise<void> {
   let opening: Promise<RuntimeOpening> | null = null;
   let runtime: Runtime | null = null;
   const server = createMcpServer({
+    asksServer: models.endpoint !== undefined,
     python: () => python,
     async runtime() {
       // Nobody is there to be asked about a download.
@@ -35,7 +36,11 @@ async function run(options: EndpointFlags): Promise<void> {
         say,
         download: () => undefined,
       });
-      const opened = await opening;
+      // What failed is tried again with the next call.
+      const opened = await opening.catch((error: unknown): never => {
+        opening = null;
+        throw error;
+      });
       if (opened.kind === "ready") runtime = opened.runtime;
       else opening = null;
       return opened;

@@ -19,7 +19,10 @@ export interface EditorServices {
   setupReport(folder: string | undefined): Promise<string>;
   /** Starts `rstar finetune` or `rstar evolve` in a process of its own. */
   startTraining: StartTraining;
-  /** Differs from what it was when other adapters were put to use, or binaries for a GPU were fetched. */
+  /**
+   * Differs from what it was when other adapters were put to use, models of one's own were added or replaced, or binaries
+   * for a GPU were fetched.
+   */
   filesRevision(folder: string | undefined): Promise<string>;
   now(): Date;
   newTraceId(): string;
@@ -42,13 +45,15 @@ export const realServices: EditorServices = {
   setupReport: async (folder) => (await (await import("../setup-report.ts")).setupReport(folder)).text,
   startTraining: async (...args) => (await import("./training-process.ts")).startTraining(...args),
   filesRevision: async (folder) => {
-    const [{ lineageRevision }, { gpuBinaries }, { dataHome }] = await Promise.all([
+    const [{ lineageRevision }, { ownModelsRevision }, { gpuBinaries }, { dataHome }] = await Promise.all([
       import("../models/adapters.ts"),
+      import("../models/own-models.ts"),
       import("../models/gpu-support.ts"),
       import("../models/home.ts"),
     ]);
     const home = dataHome(folder);
-    return JSON.stringify([await lineageRevision(home), Object.keys(gpuBinaries(home))]);
+    const lists = [await lineageRevision(home), await ownModelsRevision(home)];
+    return JSON.stringify([...lists, Object.keys(gpuBinaries(home))]);
   },
   now: () => new Date(),
   newTraceId,

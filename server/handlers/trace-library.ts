@@ -71,12 +71,12 @@ export class TraceLibrary {
   async append(trace: Trace): Promise<void> {
     // Where it cannot be stored, it can be looked at, inserted and gone on with as long as this process is here.
     this.#unstored.set(trace.id, trace);
-    const { store, revision } = await this.files();
-    const wasCurrent = (await revision()) === this.#revision;
+    const { store, revisionWith } = await this.files();
     await store.append(trace);
     this.#unstored.delete(trace.id);
     this.#keep(trace);
-    if (wasCurrent) this.#revision = await revision();
+    // What another process stored at the same moment has still to be read.
+    this.#revision = (await revisionWith(this.#revision, trace)) ?? this.#revision;
     const summary = summarise(trace);
     this.#newest = new Map([...this.#newest, [trace.problem.id, summary]]);
     if (summary.answer !== null) this.#answered = new Map([...this.#answered, [trace.problem.id, summary]]);

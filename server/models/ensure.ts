@@ -67,17 +67,17 @@ export async function ensureAsset(
   const file = assetPath(asset, context);
   const folder = path.dirname(file);
   const report = progressReporter(asset, options.onProgress);
-  const present = await inspect(file, asset, context, options.signal, report);
-  if (present.kind === "right") return { kind: "present", path: file };
-  if (present.kind === "wrong" && (options.offline === true || isBundled(asset)))
-    return {
-      kind: "failed",
-      reason: { kind: "wrong-hash", path: file, expected: asset.sha256, found: present.sha256 },
-    };
-  if (options.offline === true || isBundled(asset))
-    return { kind: "failed", reason: { kind: "not-installed", id, file: asset.file, bytes: asset.bytes } };
-
   try {
+    const present = await inspect(file, asset, context, options.signal, report);
+    if (present.kind === "right") return { kind: "present", path: file };
+    if (present.kind === "wrong" && (options.offline === true || isBundled(asset)))
+      return {
+        kind: "failed",
+        reason: { kind: "wrong-hash", path: file, expected: asset.sha256, found: present.sha256 },
+      };
+    if (options.offline === true || isBundled(asset))
+      return { kind: "failed", reason: { kind: "not-installed", id, file: asset.file, bytes: asset.bytes } };
+
     await mkdir(folder, { recursive: true });
     const work = async (signal: AbortSignal): Promise<Ensured> => {
       // Another process may have finished it meanwhile.

@@ -333,12 +333,11 @@ class Manager implements ModelManager {
     const file = adapterPath(this.home, entry);
     try {
       const sha256 = await this.#context.checked.sha256(file, options.signal);
-      if (sha256 !== entry.sha256)
-        return failed({ kind: "wrong-hash", path: file, expected: entry.sha256, found: sha256 });
+      if (sha256 !== entry.sha256) return failed({ kind: "bad-adapter", id, path: file, isGone: false });
     } catch (error) {
       options.signal.throwIfAborted();
       if (codeOf(error) === "") throw error;
-      return failed({ kind: "missing-file", id, path: file });
+      return failed({ kind: "bad-adapter", id, path: file, isGone: true });
     }
     const { path: weights, sha256, contextLength, parameters } = base.model;
     return {

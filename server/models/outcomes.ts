@@ -62,6 +62,8 @@ export type ModelFailure =
       readonly found: string;
     }
   | { readonly kind: "missing-file"; readonly id: string; readonly path: string }
+  /** A trained adapter's file is gone, or is not the one that was trained. */
+  | { readonly kind: "bad-adapter"; readonly id: string; readonly path: string; readonly isGone: boolean }
   /** Another process believed this one dead (it had been suspended) and took the download over. */
   | { readonly kind: "lock-lost"; readonly file: string }
   | { readonly kind: "bad-models-file"; readonly path: string; readonly detail: string }
@@ -82,7 +84,7 @@ export type Resolution =
 
 /** Tells a person what happened, what to do where they are, and what was kept. One paragraph, or a list of reasons. */
 export function describeFailure(failure: ModelFailure, where: Surface = surface()): string {
-  const { addFile, fetch, fetchAgain, useBase, dataFolder, proxy } = namesOn(where);
+  const { addFile, fetch, fetchAgain, rollBack, useBase, dataFolder, proxy } = namesOn(where);
   switch (failure.kind) {
     case "unknown-model":
       return `There is no model "${failure.id}". Known: ${failure.known.join(", ")}. A GGUF file of your own is added with: ${addFile}`;
@@ -107,6 +109,8 @@ export function describeFailure(failure: ModelFailure, where: Surface = surface(
       return `${failure.path} is not the file it should be: its SHA-256 is ${failure.found}, expected ${failure.expected}. It was not used and not changed. Fetch it again (${fetchAgain}), or for a file of your own that you have replaced: ${addFile}`;
     case "missing-file":
       return `The file of the model ${failure.id} is no longer at ${failure.path}. Put it back, or add it from where it is now: ${addFile}${where === "terminal" ? ` --id ${failure.id}` : ""}`;
+    case "bad-adapter":
+      return `The trained adapter ${failure.id} cannot be used: ${failure.path} ${failure.isGone ? "is gone" : "is not the file that was trained"}. Go back to the one before it (${rollBack}), use the base without it (${useBase}), or put the file back. Nothing was changed.`;
     case "lock-lost":
       return `Another process took over the download of ${failure.file} while this one was suspended. Try again; what had arrived is kept.`;
     case "bad-models-file":

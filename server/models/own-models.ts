@@ -1,5 +1,5 @@
 /** The list of the user's own models, `<home>/models.json`: read and checked, changed under a lock, written whole. */
-import { mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { writeFileAtomic } from "../replace-file.ts";
 import * as z from "zod";
@@ -52,6 +52,12 @@ export async function readOwnModels(home: string): Promise<OwnModels> {
   const reading = parseJson(text, ownModelsFile);
   if (reading.kind === "value") return { kind: "models", models: reading.value.models };
   return { kind: "bad-models-file", path: file, detail: reading.detail };
+}
+
+/** Differs from what it was when the list was changed, by whichever process. */
+export async function ownModelsRevision(home: string): Promise<string> {
+  const found = await stat(path.join(home, "models.json")).catch(() => null);
+  return found === null ? "none" : `${found.size} ${found.mtimeMs}`;
 }
 
 /**

@@ -7,10 +7,12 @@ import { profile, type SearchConfig } from "../search/config.ts";
 import { solve } from "../search/solve.ts";
 import { unlessAborted } from "../turns.ts";
 import { version } from "../version.ts";
-import { problemOfText, solveResult, TOOLS, verifyStepText } from "./tools.ts";
+import { ON_THIS_MACHINE, problemOfText, solveResult, TOOLS, verifyStepText } from "./tools.ts";
 
 /** What the tools work with; opened at their first call. */
 export interface McpServices {
+  /** Whether the model is behind a server: problems are then sent there. */
+  readonly asksServer: boolean;
   /** Shared by all calls, so that no single one may stop it. */
   runtime(): Promise<RuntimeOpening>;
   python(): Pick<Python, "sandbox">;
@@ -27,10 +29,12 @@ export function createMcpServer(services: McpServices): McpServer {
     TOOLS.solve.name,
     {
       title: TOOLS.solve.title,
-      description: TOOLS.solve.description,
+      description: services.asksServer
+        ? TOOLS.solve.description.replace(ON_THIS_MACHINE, "a language model behind a server")
+        : TOOLS.solve.description,
       inputSchema: SolveTextParams.shape,
       outputSchema: SolveTextResult.shape,
-      annotations: { readOnlyHint: true, openWorldHint: false },
+      annotations: { readOnlyHint: true, openWorldHint: services.asksServer },
     },
     async ({ problem, budgetTokens }, { signal, sendNotification, _meta }) => {
       const opening = await unlessAborted(services.runtime(), signal);

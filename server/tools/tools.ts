@@ -9,13 +9,15 @@ import type { SearchProblem } from "../search/services.ts";
 import { EMPTY_STATE, ServiceUnavailable, type Sandbox, type SandboxState } from "../services.ts";
 import { toSolution } from "../solutions.ts";
 
+/** How the model is called where it is computed here. */
+export const ON_THIS_MACHINE = "a small language model on this machine";
+
 /** Names, titles and what a model reads about them. */
 export const TOOLS = {
   solve: {
     name: "solve_math_problem",
     title: "Solve a Math Problem",
-    description:
-      "Solves a math problem with a small language model on this machine that writes Python step by step; every step is run. Returns the answer, the steps with their code and output, and how many independent attempts agree. The evidence is not a proof: read what speaks against the answer too.",
+    description: `Solves a math problem with ${ON_THIS_MACHINE} that writes Python step by step; every step is run. Returns the answer, the steps with their code and output, and how many independent attempts agree. The evidence is not a proof: read what speaks against the answer too.`,
   },
   verify: {
     name: "verify_math_step",

@@ -1,7 +1,7 @@
 /** The trace store: append-only JSON lines, checked on write and on read; a bad line is reported, never dropped. */
 import { createReadStream, existsSync } from "node:fs";
-import { mkdir, open, realpath, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, open, readdir, realpath, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import type { Readable } from "node:stream";
 import { jsonOf } from "../json.ts";
 import { closeTornLine } from "../json-lines.ts";
@@ -36,7 +36,7 @@ export function createTraceStore(file: string): TraceStore {
   return {
     async append(trace) {
       // Checked before it is written: a trace that could not be read back is a bug of this program, not of the reader.
-      const line = `${JSON.stringify(Trace.parse(trace))}\n`;
+      const line = lineOf(trace);
       await mkdir(dirname(file), { recursive: true });
       await withLock(file, UNSTOPPED, async () => {
         // Opened in its turn: `remove` puts a new file in the old one's place.
@@ -64,6 +64,11 @@ export function createTraceStore(file: string): TraceStore {
     read,
     at: (place) => readAt(file, place),
   };
+}
+
+/** A trace as the store has it. @throws where it could not be read back. */
+export function lineOf(trace: Trace): Buffer {
+  return Buffer.from(`${JSON.stringify(Trace.parse(trace))}\n`);
 }
 
 /** What the lines of a store hold: of each trace that passes what was asked for, and the lines that cannot be read. */
@@ -120,6 +125,11 @@ async function removeLines(
   // Where the store is a link, it stays one.
   const target = await realpath(file);
   const { mode, uid, gid } = await stat(target);
+  // What a killed process had copied would stay for ever, with what a person wants gone.
+  const leftovers = (await readdir(dirname(target))).filter(
+    (name) => name.startsWith(`${basename(target)}.`) && name.endsWith(".new"),
+  );
+  for (const name of leftovers) await rm(join(dirname(target), name), { force: true });
   const partial = `${target}.${process.pid}.new`;
   let removed = 0;
   try {

@@ -226,6 +226,31 @@ function oneByOne(url: string): string[] {
   return ["--endpoint", url, "--strategy", "self-consistency", "--candidates", "1", "--settle", "1"];
 }
 
+describe("a terminal that is closed", () => {
+  it("stops a solve, which keeps what it found, however often it is told", async () => {
+    let told: (kill: (signal: NodeJS.Signals) => void) => void = () => undefined;
+    const killing = new Promise<Parameters<typeof told>[0]>((resolve) => (told = resolve));
+    await using server = await endpointServer(async (asked, response, before) => {
+      if (before === 0) return multiplies(asked, response, before);
+      for (const kill of [await killing, await killing]) kill("SIGHUP");
+    });
+    const notes = desk();
+    const ran = await notes.solve(oneByOne(server.url), { onOutput: (_text, kill) => told(kill) });
+    expect([ran.code, ran.err]).toEqual([EXIT.cancelled, expect.not.stringContaining("bug")]);
+    expect((await notes.traces())[0]?.chosen).not.toBeNull();
+  });
+});
+
+describe("what the system refuses", () => {
+  it("is no bug of ours", async () => {
+    const { home } = desk();
+    writeFileSync(home, "a file where the data folder should be");
+    const ran = await runCommand(home, ["traces", "consent", "agree"]);
+    expect(ran.err).toMatch(/^The system refused: E[A-Z]+: .*Nothing you wrote was changed/u);
+    expect(ran.code).toBe(EXIT.unavailable);
+  });
+});
+
 describe("Ctrl-C while the server writes", () => {
   it.each([
     ["keeps the answer that was found", multiplies, ["--write"], "Answer 42 ", 4],

@@ -26,11 +26,13 @@ function readyWith(policy: PolicyModel): RuntimeOpening {
 async function connected(
   policy: PolicyModel,
   open: () => Promise<RuntimeOpening> = () => Promise.resolve(readyWith(policy)),
+  asksServer = false,
 ): Promise<Client> {
   const sandbox = wordSandbox() as unknown as ReturnType<
     Parameters<typeof createMcpServer>[0]["python"]
   >["sandbox"];
   const server = createMcpServer({
+    asksServer,
     runtime: open,
     python: () => ({ sandbox }),
     keep: (trace) => {
@@ -55,6 +57,15 @@ describe("MCP", () => {
     expect(tools.map(({ name }) => name)).toEqual(["solve_math_problem", "verify_math_step"]);
     expect(tools[0]?.inputSchema.required).toEqual(["problem"]);
     expect(tools[1]?.inputSchema.required).toEqual(["step"]);
+  });
+
+  it("says where the model is, so that a host knows where problems go", async () => {
+    const tool = async (asksServer: boolean) =>
+      (await (await connected(scriptedPolicy(multiply), undefined, asksServer)).listTools()).tools[0];
+    const [here, there] = [await tool(false), await tool(true)];
+    expect([here?.annotations?.openWorldHint, there?.annotations?.openWorldHint]).toEqual([false, true]);
+    expect(here?.description).toContain("on this machine");
+    expect(there?.description).toMatch(/a language model behind a server that writes/u);
   });
 
   it("solves, tells its progress, and keeps the search", async () => {

@@ -7,7 +7,7 @@ import * as z from "zod";
 import { jsonOf } from "../../json.ts";
 import type { Candidate, SamplingOptions } from "../../services.ts";
 import { StopMatcher } from "../stop.ts";
-import { ask, COMPLETIONS, ErrorBody, type Answer, type Endpoint } from "./endpoint.ts";
+import { ask, COMPLETIONS, ErrorBody, type Answer, type Endpoint, type SignsOfLife } from "./endpoint.ts";
 import type { EndpointFailure } from "./failures.ts";
 
 /** What is asked of the server for one candidate. */
@@ -65,8 +65,10 @@ export async function complete(
   endpoint: Endpoint,
   request: CompletionRequest,
   signal: AbortSignal,
+  life: SignsOfLife,
 ): Promise<Completion | EndpointFailure> {
-  const answer = await ask({ base, endpoint, path: COMPLETIONS }, bodyOf(endpoint.model, request), signal);
+  const body = bodyOf(endpoint.model, request);
+  const answer = await ask({ base, endpoint, path: COMPLETIONS }, body, signal, life);
   if (answer.kind !== "answer") return answer;
   const reading = new Reading(request);
   try {
@@ -75,7 +77,9 @@ export async function complete(
       if (state !== null) return state;
     }
   } catch (error) {
-    return answer.failureOf(error);
+    const failure = answer.failureOf(error);
+    // What drops after the end takes nothing with it.
+    return reading.isEnded ? reading.end() : failure;
   } finally {
     answer.close();
   }

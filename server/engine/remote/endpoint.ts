@@ -59,6 +59,28 @@ export interface Answer {
 }
 
 /**
+ * The requests to a server that are under way. What is heard of one is a sign of life for all: many a server takes them
+ * one after another, and the last in line waits for all the others.
+ */
+export class SignsOfLife {
+  readonly #timers = new Set<NodeJS.Timeout>();
+
+  /** Calls `silent` when nothing was heard for so long; returns what ends that. */
+  watch(timeoutMs: number, silent: () => void): () => void {
+    const timer = setTimeout(silent, timeoutMs);
+    this.#timers.add(timer);
+    return () => {
+      clearTimeout(timer);
+      this.#timers.delete(timer);
+    };
+  }
+
+  heard(): void {
+    for (const timer of this.#timers) timer.refresh();
+  }
+}
+
+/**
  * Sends one request. Whatever is not a success is a failure by its kind.
  * @throws the signal's reason when it is aborted.
  */
@@ -66,17 +88,15 @@ export async function ask(
   { base, endpoint, path }: { readonly base: string; readonly endpoint: Endpoint; readonly path: string },
   body: object | null,
   signal: AbortSignal,
+  life = new SignsOfLife(),
 ): Promise<Answer | EndpointFailure> {
   signal.throwIfAborted();
   const ending = new AbortController();
   const silent = new Error("the server says nothing");
-  let timer: NodeJS.Timeout | undefined;
-  const heard = (): void => {
-    clearTimeout(timer);
-    timer = setTimeout(() => ending.abort(silent), endpoint.timeoutMs);
-  };
+  const unwatch = life.watch(endpoint.timeoutMs, () => ending.abort(silent));
+  const heard = (): void => life.heard();
   const close = (): void => {
-    clearTimeout(timer);
+    unwatch();
     ending.abort(new Error("done"));
   };
   const failureOf = (error: unknown, otherwise: "unreachable" | "cut-off"): EndpointFailure => {
@@ -86,7 +106,6 @@ export async function ask(
     if (was === silent) return { kind: "silent", seconds: endpoint.timeoutMs / 1000 };
     return { kind: otherwise, detail: detailOf(error) };
   };
-  heard();
   let response: Response;
   try {
     response = await fetch(`${base}${path}`, {
@@ -151,7 +170,7 @@ async function refusal(
   if (status === 401 || status === 403) return { kind: "key", status, had: endpoint.key !== null };
   if (status === 404) return { kind: "not-found", path, detail };
   if (status === 429 || status === 503)
-    return { kind: "busy", status, seconds: retryAfter(headers.get("retry-after")) };
+    return { kind: "busy", status, seconds: retryAfter(headers.get("retry-after")), detail };
   return { kind: status < 500 ? "refused" : "server", status, detail };
 }
 

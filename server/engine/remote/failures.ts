@@ -14,7 +14,12 @@ export type EndpointFailure =
   /** Any other 4xx. */
   | { readonly kind: "refused"; readonly status: number; readonly detail: string }
   /** 429 or 503, after waiting as often as was sensible. `seconds` is what the server asked to wait. */
-  | { readonly kind: "busy"; readonly status: number; readonly seconds: number | null }
+  | {
+      readonly kind: "busy";
+      readonly status: number;
+      readonly seconds: number | null;
+      readonly detail: string;
+    }
   /** 5xx, or an error in the middle of an answer. */
   | { readonly kind: "server"; readonly status: number; readonly detail: string }
   | { readonly kind: "moved"; readonly to: string }
@@ -47,8 +52,8 @@ export function describeEndpointFailure(failure: EndpointFailure, server: string
       return `The server at ${server} refused the request (${failure.status}${said(failure.detail)}). Where it speaks of the length, start it with a longer context.`;
     case "busy":
       return failure.seconds === null
-        ? `The server at ${server} has too much to do (${failure.status}). Try again later, or ask it less at once (the endpoint's concurrent requests).`
-        : `The server at ${server} takes no more requests for ${Math.ceil(failure.seconds)} s (${failure.status}). Try again then, or ask it less at once (the endpoint's concurrent requests).`;
+        ? `The server at ${server} has too much to do (${failure.status}${said(failure.detail)}). Try again later, or ask it less at once (the endpoint's concurrent requests).`
+        : `The server at ${server} takes no more requests for ${Math.ceil(failure.seconds)} s (${failure.status}${said(failure.detail)}). Try again then, or ask it less at once (the endpoint's concurrent requests).`;
     case "server":
       return `The server at ${server} failed (${failure.status}${said(failure.detail)}). Its own log says more; try again when it works.`;
     case "moved":

@@ -7,7 +7,7 @@ import type { ModelIdentity, PolicyModel, ProposeRequest, ProposeResult } from "
 import { Turns } from "../../turns.ts";
 import type { PolicyCounters } from "../policy.ts";
 import { complete, type Completion, type CompletionRequest } from "./completion.ts";
-import { addressOf, ask, MODELS, textOf, type Endpoint } from "./endpoint.ts";
+import { addressOf, ask, MODELS, SignsOfLife, textOf, type Answer, type Endpoint } from "./endpoint.ts";
 import { describeEndpointFailure, type EndpointFailure } from "./failures.ts";
 
 /** A policy, or why the server cannot be used. `key`: the key is missing or wrong. */
@@ -17,7 +17,7 @@ export type RemoteOpening =
 
 /** How long is waited before a request is sent again, and for how long in all; tests wait less. */
 export interface Patience {
-  /** Before each further try of a request that the server has not begun with, where it names no time itself. */
+  /** Before each further try of a request, where the server names no time itself. */
   readonly delaysMs: readonly number[];
   /** A server that asks for more than this is not waited for. */
   readonly longestMs: number;
@@ -50,7 +50,10 @@ export async function openRemotePolicy(
   const address = addressOf(endpoint.url);
   if (address.kind !== "address") return failed(address, endpoint.url, endpoint.model);
   const { base, origin } = address;
-  const answer = await ask({ base, endpoint, path: MODELS }, null, signal);
+  // One that still loads its model says so.
+  const answer = await again(patience, signal, ["busy"], () =>
+    ask({ base, endpoint, path: MODELS }, null, signal),
+  );
   // Some servers complete and list nothing: then the first request shows what is wrong.
   if (answer.kind === "not-found" && endpoint.model !== "")
     return { kind: "ready", policy: new RemotePolicy(endpoint, { base, origin }, null, patience) };
@@ -76,6 +79,28 @@ export async function openRemotePolicy(
   return { kind: "ready", policy };
 }
 
+/** What may be over in a moment: a server that has much to do or starts anew, a connection or a gateway before it that breaks. */
+const PASSING: readonly EndpointFailure["kind"][] = ["busy", "unreachable", "cut-off"];
+const GATEWAY = new Set([502, 504]);
+
+/** Does it again while it fails so, as long as the server asks for no more time than there is. */
+async function again<T extends Answer | Completion>(
+  { delaysMs, longestMs }: Patience,
+  signal: AbortSignal,
+  passing: readonly EndpointFailure["kind"][],
+  work: () => Promise<T | EndpointFailure>,
+): Promise<T | EndpointFailure> {
+  for (const delay of [...delaysMs, null]) {
+    const outcome = await work();
+    const asked = outcome.kind === "busy" && outcome.seconds !== null ? outcome.seconds * 1000 : delay;
+    const mayAgain =
+      outcome.kind === "server" ? GATEWAY.has(outcome.status) : passing.some((kind) => kind === outcome.kind);
+    if (!mayAgain || delay === null || asked === null || asked > longestMs) return outcome;
+    await wait(asked, undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+  throw new Error("a request was sent again without an end");
+}
+
 function failed(failure: EndpointFailure, server: string, model: string): RemoteOpening {
   const message = `${describeEndpointFailure(failure, server, model)} Nothing is lost.`;
   return { kind: "failed", reason: failure.kind === "key" ? "key" : "other", message };
@@ -90,6 +115,7 @@ export class RemotePolicy implements PolicyModel {
   /** Tokens that a candidate can have: what the server reads, less one of the prompt. */
   readonly #mostTokens: number;
   readonly #turns: Turns;
+  readonly #life = new SignsOfLife();
   readonly #patience: Patience;
   readonly #counters = { candidates: 0, generatedTokens: 0, promptTokens: 0 };
 
@@ -155,17 +181,13 @@ export class RemotePolicy implements PolicyModel {
     return await this.#fit({ ...request, maxTokens: room }, signal);
   }
 
-  /** One candidate; sent again as long as the server has not begun with it and asks for no more time than there is. */
+  /** One candidate. It is no other one when it is sent again: its seed says what it is. */
   async #complete(request: CompletionRequest, signal: AbortSignal): Promise<Completion | EndpointFailure> {
-    for (const delay of [...this.#patience.delaysMs, null]) {
-      const outcome = await complete(this.server, this.#endpoint, request, signal);
-      if (outcome.kind === "completion") this.#count(outcome);
-      const asked = outcome.kind === "busy" && outcome.seconds !== null ? outcome.seconds * 1000 : delay;
-      const mayAgain = outcome.kind === "busy" || outcome.kind === "unreachable";
-      if (!mayAgain || delay === null || asked === null || asked > this.#patience.longestMs) return outcome;
-      await wait(asked, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
-    throw new Error("a request was sent again without an end");
+    const outcome = await again(this.#patience, signal, PASSING, () =>
+      complete(this.server, this.#endpoint, request, signal, this.#life),
+    );
+    if (outcome.kind === "completion") this.#count(outcome);
+    return outcome;
   }
 
   #requestFor(

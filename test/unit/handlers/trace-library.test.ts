@@ -45,3 +45,38 @@ test("a store that could not be opened is opened by the next who asks", async ()
   expect(await library.refresh()).toBe(true);
   expect(calls).toBe(2);
 });
+
+test("what another process stores at the same moment is read", async () => {
+  const home = mkdtempSync(path.join(tmpdir(), "rstar-library-"));
+  onTestFinished(() => rmSync(home, { recursive: true }));
+  const file = path.join(home, "traces.jsonl");
+  const other = openTraceFiles(file);
+  let isBeside = true;
+  const library = new TraceLibrary(
+    () =>
+      Promise.resolve({
+        ...other,
+        store: {
+          ...other.store,
+          // It had the lock first.
+          append: async (trace) => {
+            if (isBeside) await other.store.append({ ...trace, id: "t-other" });
+            await other.store.append(trace);
+          },
+        },
+      }),
+    () => undefined,
+  );
+  const policy = scriptedPolicy(() => ({ text: "# Add.\nprint(2)", stop: MARK.endOfCode }));
+  const problem = { id: "p", text: "What is 1 + 1?", reference: null };
+  const trace = await solve(problem, configOf({}), fakeServices(policy), STAMP, new AbortController().signal);
+  await library.refresh();
+  await library.append(trace);
+  expect(await library.refresh()).toBe(true);
+  expect(library.all.map(({ id }) => id)).toEqual(["t-other", trace.id]);
+  // By itself it need not be read again.
+  isBeside = false;
+  await library.append({ ...trace, id: "t-2" });
+  expect(await library.refresh()).toBe(false);
+  expect(library.all).toHaveLength(3);
+});

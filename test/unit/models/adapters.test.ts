@@ -1,5 +1,5 @@
 /** Trained adapters: taken over whole, used on their own base only, rolled back, removed; and what is refused. */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -75,7 +75,12 @@ describe("an adapter", () => {
     const file = path.join(adaptersFolder(home), entries[0]?.file ?? "");
     writeFileSync(file, "something else");
     expect(await manager.resolve("mine", { signal: never() })).toMatchObject({
-      reason: { kind: "wrong-hash" },
+      reason: { kind: "bad-adapter", isGone: false },
+    });
+    rmSync(file);
+    expect(await manager.resolve("mine", { signal: never() })).toMatchObject({
+      reason: { kind: "bad-adapter", isGone: true },
+      message: expect.stringContaining("rstar adapters rollback") as unknown,
     });
   });
 

@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { readGguf } from "../../../server/engine/gguf.ts";
 import { widenedPath } from "../../../server/engine/widened.ts";
+import { ownModelsRevision } from "../../../server/models/own-models.ts";
 import { modelFolder } from "../../../server/models/home.ts";
 import { forbidden, ggufOf, never, setUp, sha256 } from "./helpers.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -144,6 +145,16 @@ test("a file that was moved away or changed since is not used, and both are told
     reason: { kind: "missing-file", path: file },
   });
   expect((await manager.list()).models.at(-1)?.installed).toBe(false);
+});
+
+test("a list that was changed is told from the one before, so that a model replaced by another of its name is loaded", async () => {
+  const { manager, home } = setUp();
+  const revisions = [await ownModelsRevision(home)];
+  for (const contextLength of [2048, 4096]) {
+    await manager.add(fileOf(ggufOf({ contextLength })), { id: "mine" });
+    revisions.push(await ownModelsRevision(home));
+  }
+  expect(new Set(revisions).size).toBe(3);
 });
 
 test("removing an own model takes it off the list and leaves the file alone", async () => {

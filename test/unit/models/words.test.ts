@@ -31,6 +31,7 @@ const MODEL: Each<ModelFailure> = {
     attempts: [{ source: "wheels", reason: "unreachable", detail }],
   },
   "wrong-hash": { kind: "wrong-hash", path: file, expected, found },
+  "bad-adapter": { kind: "bad-adapter", id, path: file, isGone: true },
   "missing-file": { kind: "missing-file", id, path: file },
   "lock-lost": { kind: "lock-lost", file },
   "bad-models-file": { kind: "bad-models-file", path: file, detail },

@@ -91,7 +91,10 @@ describe("the trace store", () => {
     await store.append(await traceNamed("a"));
     await appendFile(file, "garbage\n");
     await store.append(await traceNamed("b"));
+    // What a process that was killed while it deleted had copied.
+    await appendFile(`${file}.4242.new`, "of a person");
     expect(await store.remove((trace) => trace?.id === "a")).toBe(1);
+    expect(await readdir(folder)).toEqual(["traces.jsonl"]);
     expect((await store.query()).bad).toHaveLength(1);
     expect(await store.remove(() => true)).toBe(2);
     expect(await store.query()).toEqual({ traces: [], bad: [] });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Endpoint } from "../../../../server/engine/remote/endpoint.ts";
 import { openRemotePolicy } from "../../../../server/engine/remote/remote-policy.ts";
-import { endpointServer, json, write } from "../../../support/endpoint-server.ts";
+import { endpointServer, json, ONE_MODEL, write } from "../../../support/endpoint-server.ts";
 import { flood, forever, HASTE, policyOf } from "./policies.ts";
 
 describe("opening", () => {
@@ -27,6 +27,21 @@ describe("opening", () => {
     expect(await open(server.endpoint({ url: "http://127.0.0.1:1" }))).toMatch(
       /cannot be reached.*Nothing is lost/u,
     );
+  });
+
+  it("waits for a server that still loads its model", async () => {
+    let tries = 0;
+    const loading = { error: { message: "Loading model", code: 503 } };
+    await using server = await endpointServer(
+      () => undefined,
+      (_asked, response) => (++tries < 3 ? json(response, 503, loading) : json(response, 200, ONE_MODEL)),
+    );
+    expect(await open(server.endpoint())).toBe("ready");
+    await using stuck = await endpointServer(
+      () => undefined,
+      (_asked, response) => json(response, 503, loading),
+    );
+    expect(await open(stuck.endpoint())).toMatch(/503: Loading model/u);
   });
 
   it("reads a long list of models, and none without an end", async () => {

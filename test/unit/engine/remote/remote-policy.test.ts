@@ -241,6 +241,74 @@ describe("requests", () => {
     expect(await policy.propose([REQUEST], forever)).toMatchObject([{ kind: "candidates" }]);
   });
 
+  it.each([
+    ["a connection drops in the middle", (response) => void setTimeout(() => response.destroy(), 5)],
+    ["an answer has no end", (response) => void response.end()],
+  ] satisfies [string, (response: Parameters<typeof send>[0]) => void][])(
+    "are sent again when %s",
+    async (_what, end) => {
+      await using server = await endpointServer((_asked, response, before) => {
+        if (before > 0) {
+          write(response, ["whole"]);
+          return;
+        }
+        stream(response);
+        send(response, piece("ha"));
+        end(response);
+      });
+      const policy = await policyOf(server.endpoint());
+      expect(await policy.propose([REQUEST], forever)).toMatchObject([
+        { kind: "candidates", candidates: [{ text: "whole" }] },
+      ]);
+      expect(policy.counters.candidates).toBe(1);
+    },
+  );
+
+  it("are sent again when a gateway has lost its server, and not when the server itself fails", async () => {
+    for (const [status, asked] of [
+      [502, 2],
+      [504, 2],
+      [500, 1],
+    ] as const) {
+      await using server = await endpointServer((_asked, response, before) => {
+        if (before === 0) json(response, status, {});
+        else write(response, ["a"]);
+      });
+      const policy = await policyOf(server.endpoint());
+      const [result] = await policy.propose([REQUEST], forever);
+      expect([result?.kind, server.asked.length]).toEqual([asked === 1 ? "failed" : "candidates", asked]);
+    }
+  });
+
+  it("are whole once they have ended, even where the connection then drops", async () => {
+    const result = await propose((_asked, response) => {
+      stream(response);
+      send(response, piece("a"));
+      send(response, { choices: [{ text: "", finish_reason: "stop" }] });
+      setTimeout(() => response.destroy(), 5);
+    });
+    expect(result).toMatchObject({ kind: "candidates", candidates: [{ text: "a" }] });
+  });
+
+  it("wait in line at a server that takes them one by one, as long as it works", async () => {
+    let line = Promise.resolve();
+    await using server = await endpointServer((_asked, response) => {
+      line = line.then(async () => {
+        stream(response);
+        for (let sent = 0; sent < 4; sent++) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          send(response, piece("a"));
+        }
+        send(response, { choices: [{ text: "", finish_reason: "stop" }] });
+        response.end();
+      });
+      return line;
+    });
+    const policy = await policyOf(server.endpoint({ timeoutMs: 400 }));
+    const results = await policy.propose([{ ...REQUEST, seeds: [1, 2, 3, 4] }], forever);
+    expect(results).toMatchObject([{ kind: "candidates" }]);
+  });
+
   it("end together when one of them fails", async () => {
     await using server = await endpointServer((_asked, response, before) => {
       if (before === 1) json(response, 500, { error: { message: "out of memory" } });
@@ -264,7 +332,12 @@ describe("what goes wrong is told, with what to do", () => {
     ["no such model", answer(404, { error: { message: "no model tiny" } }), /"tiny": no model tiny/u],
     ["a bad request", answer(400, { error: "top_k is unknown" }), /refused.*400: top_k is unknown/u],
     ["too much to do", answer(429, {}, { "retry-after": "90" }), /no more requests for 90 s/u],
-    ["too much to do, without a time", answer(503, {}), /too much to do \(503\)/u],
+    ["too much to do, without a time", answer(503, {}), /too much to do \(503/u],
+    [
+      "what a server that is busy says",
+      answer(503, { error: { message: "Loading model" } }),
+      /\(503: Loading model\)/u,
+    ],
     ["a broken server", answer(502, {}), /failed \(502/u],
     ["a page", (_asked, response) => void response.end("<html>Hello</html>"), /something else.*not JSON/u],
     ["another shape", answer(200, { choices: [{ text: 7 }] }), /choices\.0\.text/u],
