@@ -1,10 +1,11 @@
-/** What the searches of one problem under one seed drew and scored, on disk until they are done: a kill costs no draw. */
+/** What the searches of one problem under one seed drew, ran and scored; draws and scores on disk until they are done. */
 import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import * as z from "zod";
 import type { DrawnCandidates, KnownScores, Memory } from "../search/replay.ts";
 import { eachLine, openLines } from "../json-lines.ts";
+import type { RunResult } from "../services.ts";
 
 const Drawn = z.strictObject({
   candidate: z.strictObject({
@@ -40,6 +41,8 @@ type Line = z.infer<typeof Line>;
 export interface Draws {
   readonly candidates: DrawnCandidates;
   readonly scores: KnownScores;
+  /** In memory only: Python is quick. */
+  readonly runs: Memory<RunResult>;
   /** `done`: none of it will be asked for again. */
   close(done: boolean): Promise<void>;
 }
@@ -59,6 +62,7 @@ export async function openDraws(folder: string, name: string): Promise<Draws> {
   const keep = (line: Line): void => void writer.append(line).catch(() => undefined);
   return {
     candidates: kept(candidates, (key, value) => keep({ kind: "candidate", key, value })),
+    runs: new Map(),
     scores: kept(scores, (key, value) => keep({ kind: "score", key, value })),
     close: async (done) => {
       await writer.close();

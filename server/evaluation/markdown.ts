@@ -31,7 +31,7 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
     `How many searches gave an answer and how many ended for which reason (the budget spent, done, the vote settled), and for a search the continuations that were drawn, or the beams, subtrees and rollouts, and the solutions with an answer.`,
     endTable(rows),
     `## Compared on the same problems`,
-    `Difference of strict accuracy with a paired 95% bootstrap interval over problems; McNemar's exact test for each ${seeds === "seed" ? "seed" : "seed by itself"} (right by the first alone : by the second alone, p). The last p is of an exact sign-flip test over problems, each with its mean difference over the seeds (under one seed that is McNemar's test); Holm's correction makes it safe against looking at all ${report.comparisons.length} comparisons, those of rows that hardly differ included, and is the stricter for them.`,
+    `Difference of strict accuracy with a paired 95% bootstrap interval over problems; McNemar's exact test for each ${seeds === "seed" ? "seed" : "seed by itself"} (right by the first alone : by the second alone, p). The last p is of an exact sign-flip test over problems, each with its mean difference over the seeds (under one seed that is McNemar's test; against greedy, which is searched once for all seeds, it is an approximation); Holm's correction makes it safe against looking at all ${report.comparisons.length} comparisons, those of rows that hardly differ included, and is the stricter for them.`,
     comparisonTable(report),
     `## What was run`,
     runTable(report),
@@ -41,7 +41,7 @@ export function toMarkdown(report: EvaluationReport, pictures: readonly Picture[
 }
 
 /** What every table of results says with the same words. */
-const HOW_TO_READ = `Strict accuracy is the headline; the lenient grader also forgives a unit or words around a number, a percent sign and rounding. Both compare values as Math-Verify reads them: the form that a problem asks for (factored, as a decimal), a name before the value and the order of a list are not looked at. Intervals are 95% bootstrap intervals over problems. pass@N is the share of problems that any trajectory solved: what a perfect choice among them would reach; N is how many gave an answer, on average. A budget says when no further wave of candidates is begun; what the last wave took beyond is in the tokens. ◆ marks rows that no other row beats in accuracy with as little computation, every generated token going once through the policy and once through a PPM that takes part (the TFLOP behind ≥, where those of the whole search are not known); ◇ in as little time.`;
+const HOW_TO_READ = `Strict accuracy is the headline; the lenient grader also forgives a unit or words around a number, a percent sign and rounding. Both compare values as Math-Verify reads them: the form that a problem asks for (factored, as a decimal), a name before the value and the order of a list are not looked at. Intervals are 95% bootstrap intervals over problems. pass@N is the share of problems that any trajectory solved: what a perfect choice among them would reach; N is how many gave an answer, on average. A budget says when no further wave of candidates is begun; what the last wave took beyond is in the tokens. Seconds include comparing every answer with the reference, and a method that comes after others finds in the cache what they began with. In a run that is complete, ◆ marks rows that no other row beats in accuracy with as little computation, every generated token going once through the policy and once through a PPM that takes part (the TFLOP behind ≈, where those of the whole search are not known); ◇ in as little time.`;
 
 /** What is to be known of a run whose methods share what they draw. */
 function sharedDraws({ settings, measured }: EvaluationReport): string[] {
@@ -49,8 +49,8 @@ function sharedDraws({ settings, measured }: EvaluationReport): string[] {
   const { split, all } = measured.splitGroups;
   const own =
     split === 0
-      ? "Answers and generated tokens are what each would have had alone."
-      : `Of ${all} problems under a seed ${split} were searched in more than one session, and what their methods have in common may have been drawn anew there; of the others, answers and generated tokens are what each method would have had alone.`;
+      ? "Answers and generated tokens are what each would have had alone, steps at the very limit of time or memory aside."
+      : `Of ${all} problems under a seed ${split} were searched in more than one session, and what their methods have in common may have been drawn anew there; of the others, answers and generated tokens are what each method would have had alone, steps at the very limit of time or memory aside.`;
   return [
     `What several methods and budgets of a problem have in common was drawn and scored once, so times and what was computed are no method's own and are left out. ${own}`,
   ];
@@ -181,7 +181,7 @@ function resultTable({ complete, rows, measured }: EvaluationReport): string {
         cost?.sandboxSeconds.toFixed(2) ?? "",
         cost?.seconds.toFixed(2) ?? "",
         cost?.latency.mean.toFixed(1) ?? "",
-        some(cost === undefined ? `≥ ${teraFlops(row.generatedFlops)}` : teraFlops(cost.flops)),
+        some(cost === undefined ? `≈ ${teraFlops(row.generatedFlops)}` : teraFlops(cost.flops)),
         `${row.onFrontier ? "◆" : ""}${cost?.onTimeFrontier === true ? "◇" : ""}`,
       ];
     }),

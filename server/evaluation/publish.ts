@@ -1,6 +1,6 @@
 /** Keeps evaluations for the public: compressed traces without the benchmarks' texts, and a page over all of them. */
 import { existsSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { packLines } from "../json-lines.ts";
 import type { Trace } from "../protocol/trace.ts";
@@ -22,6 +22,8 @@ export async function addResults(from: string, results: string, name: string): P
   const folder = path.join(results, name);
   await mkdir(folder, { recursive: true });
   const target = await packLines(filesOf(folder).traces, publicRecords(filesOf(from).traces));
+  // One that was gone on with in there would be read in place of this one, and has the problems' texts.
+  await rm(filesOf(folder).traces, { force: true });
   const sessions = reading.run.sessions.map((session) => ({
     ...session,
     command: session.command.map(withoutFolders),

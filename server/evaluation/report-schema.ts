@@ -76,7 +76,7 @@ export const ReportRow = z.strictObject({
   generatedFlops: z
     .number()
     .describe(
-      "2 x parameters x generated tokens, mean of a search; parameters of the policy and, where one took part, of the PPM, which reads every generated token: the least that must be computed.",
+      "2 x parameters x generated tokens, mean of a search; parameters of the policy and, where one took part, of the PPM, as if each read every generated token once: prompts are left out, and what siblings share or the PPM need not read is counted.",
     ),
   stops: z.record(z.string(), z.int()).describe("How many searches ended how."),
   byLevel: z.array(ByLevel),

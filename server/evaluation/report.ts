@@ -42,24 +42,27 @@ export function makeReport(run: RunFile, outcomes: ReadonlyMap<string, SearchOut
   const greedy = rows.find(({ method }) => method.config.strategy === "greedy");
   const unit = greedy === undefined ? null : greedyTokens(searchesOf(greedy));
   const reported = rows.map((row) => reportRow(row, settings, unit));
-  // A row without searches is beaten by every other: its zeros are no results.
-  const strict = reported.map((row) => (row.problems === 0 ? -1 : row.strict.mean));
-  const flops = reported.map((row) => (row.problems === 0 ? Infinity : row.generatedFlops));
-  const onFrontier = frontier(flops, strict);
+  const complete = reported.every(({ missing }) => missing === 0);
   const measured = measuredRows(rows, settings);
-  const inTime = frontier(
-    measured.rows.map(({ searches, seconds }) => (searches === 0 ? Infinity : seconds)),
-    strict,
-  );
+  // While searches are missing, rows stand on different problems: none of them beats another by that.
+  const best = (costs: readonly number[]): readonly boolean[] =>
+    complete
+      ? frontier(
+          costs,
+          reported.map(({ strict }) => strict.mean),
+        )
+      : [];
+  const onFrontier = best(reported.map(({ generatedFlops }) => generatedFlops));
+  const inTime = best(measured.rows.map(({ seconds }) => seconds));
   return {
     version: REPORT_VERSION,
     settingsSha256: run.settingsSha256,
-    complete: reported.every(({ missing }) => missing === 0),
+    complete,
     settings,
     greedyTokens: unit,
     rows: reported.map((row, index) => ({
       ...row,
-      onFrontier: row.problems > 0 && (onFrontier[index] ?? false),
+      onFrontier: onFrontier[index] ?? false,
     })),
     comparisons: compareRows(rows, settings),
     measured: {
@@ -67,7 +70,7 @@ export function makeReport(run: RunFile, outcomes: ReadonlyMap<string, SearchOut
       seconds: measured.total,
       rows: measured.rows.map((row, index) => ({
         ...row,
-        onTimeFrontier: row.searches > 0 && (inTime[index] ?? false),
+        onTimeFrontier: inTime[index] ?? false,
       })),
     },
   };

@@ -1,7 +1,7 @@
 /** Runs an evaluation: every problem by every method under every seed and budget, several side by side, each recorded once. */
 import { statementHash } from "../document/hash.ts";
 import type { Trace } from "../protocol/trace.ts";
-import { remembering, replaying } from "../search/replay.ts";
+import { remembering, replaying, runningOnce } from "../search/replay.ts";
 import type { SearchServices } from "../search/services.ts";
 import { solve } from "../search/solve.ts";
 import type { Grader } from "../services.ts";
@@ -235,10 +235,11 @@ function groupsOf(cells: readonly Cell[], sharedDraws: boolean): readonly Group[
 }
 
 /** The same models, asked for nothing twice. */
-function sharing(services: SearchServices, { candidates, scores }: Draws): SearchServices {
+function sharing(services: SearchServices, { candidates, scores, runs }: Draws): SearchServices {
   return {
     ...services,
     policy: replaying(services.policy, candidates),
+    sandbox: runningOnce(services.sandbox, runs),
     ppm: services.ppm === null ? null : remembering(services.ppm, scores),
   };
 }

@@ -1,7 +1,7 @@
 /** The grader of `services.ts`: the fast path first, then math-verify in an interpreter that runs nothing else. */
 import { namesOn } from "../protocol/surface.ts";
 import { ServiceUnavailable, type Grader, type GradingMode, type Verdict } from "../services.ts";
-import { Deadline } from "../sandbox/deadline.ts";
+import { Deadline, MOST_BY_THE_CLOCK } from "../sandbox/deadline.ts";
 import { defaultPaths } from "../sandbox/paths.ts";
 import type { SandboxPaths } from "../sandbox/paths.ts";
 import { Pool } from "../sandbox/pool.ts";
@@ -79,7 +79,7 @@ export function createGrader(options: GraderOptions = {}): DisposableGrader {
       a,
       b,
       mode,
-      watchdogMs: 2 * timeLimitMs + 10_000,
+      watchdogMs: MOST_BY_THE_CLOCK * timeLimitMs + 10_000,
     });
     const ended = deadline.settle();
     if (exchange.kind === "died") {

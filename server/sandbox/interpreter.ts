@@ -1,6 +1,7 @@
 /** One interpreter process, seen from the host: start, one request at a time, and a kill that always works. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { onLines } from "../protocol/lines.ts";
@@ -131,6 +132,21 @@ export class Interpreter {
     });
     // Whoever waits for a start sees the rejection; a start that nobody waits for may fail in silence.
     this.ready.catch(() => undefined);
+  }
+
+  /**
+   * How long the thread that runs Python has stood ready without a core, in ms since it began. Only Linux tells it; 0
+   * elsewhere.
+   */
+  get waitedMs(): number {
+    if (process.platform !== "linux" || this.#child.pid === undefined) return 0;
+    try {
+      // Nanoseconds on a core, nanoseconds in line for one, turns.
+      const [, waited] = readFileSync(`/proc/${this.#child.pid}/schedstat`, "latin1").split(" ");
+      return Number(waited) / 1e6;
+    } catch {
+      return 0;
+    }
   }
 
   /** Whether the process can take a request. */

@@ -1,6 +1,6 @@
 /** The sandbox of `services.ts`: runs one Python step on top of a program's state, in a pool of locked processes. */
 import type { RunOptions, RunResult, Sandbox, SandboxState } from "../services.ts";
-import { Deadline, type Ended } from "./deadline.ts";
+import { Deadline, MOST_BY_THE_CLOCK, type Ended } from "./deadline.ts";
 import type { Answer } from "./messages.ts";
 import type { Exchange } from "./interpreter.ts";
 import { defaultPaths } from "./paths.ts";
@@ -12,7 +12,7 @@ import type { Lease, PoolStats } from "./pool.ts";
 export interface SandboxOptions extends Partial<SandboxPaths> {
   /** Interpreters side by side, about 260 MB of memory each. Default 2. */
   readonly size?: number;
-  /** A step's wall time. Default 5000. Longer lets heavier algebra through and lets endless loops cost more. */
+  /** A step's time, in which waiting for a core is not counted (`Deadline`). Default 5000. Longer lets heavier algebra through and lets endless loops cost more. */
   readonly timeLimitMs?: number;
   /** An interpreter's memory, its libraries (90 MB) included. Default 512. */
   readonly memoryLimitMB?: number;
@@ -95,7 +95,7 @@ export function createSandbox(options: SandboxOptions = {}): DisposableSandbox {
         step,
         completeImports,
         outputLimit,
-        watchdogMs: 2 * allowance + 10_000,
+        watchdogMs: MOST_BY_THE_CLOCK * allowance + 10_000,
       },
       {
         onStep: (event) => {

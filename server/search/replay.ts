@@ -1,4 +1,4 @@
-/** Several searches of one problem share what they draw and score: what was computed for the first comes from memory. */
+/** Several searches of one problem share what they draw, run and score: what was computed for the first comes from memory. */
 import type {
   Candidate,
   PolicyModel,
@@ -6,6 +6,8 @@ import type {
   Prefix,
   ProposeRequest,
   ProposeResult,
+  RunResult,
+  Sandbox,
   ScoreResult,
 } from "../services.ts";
 
@@ -76,6 +78,23 @@ export function remembering(ppm: PreferenceModel, scores: KnownScores): Preferen
         if (result === undefined) throw new Error("the PPM gave no result for a prefix");
         return result;
       });
+    },
+  };
+}
+
+/**
+ * A sandbox that runs a step on a state only if it has not run there, and remembers what came of it: a step at the very
+ * limit of time or memory is then in time for all or for none. An interpreter that died is no result of the step's.
+ */
+export function runningOnce(sandbox: Sandbox, runs: Memory<RunResult>): Sandbox {
+  return {
+    run: async (state, step, signal, options) => {
+      const key = JSON.stringify([state.program, step, options?.completeImports ?? false]);
+      const known = runs.get(key);
+      if (known !== undefined) return known;
+      const result = await sandbox.run(state, step, signal, options);
+      if (result.kind !== "crash") runs.set(key, result);
+      return result;
     },
   };
 }

@@ -55,8 +55,8 @@ const { values: options } = parseArgs({
 const { out } = options;
 if (out === undefined) throw new Error("Name the folder for the results with --out.");
 
-/** Tokens of llama-server's KV cache, shared by its slots. */
-const CONTEXT_TOKENS = 16_384;
+/** Tokens of llama-server's KV cache, shared by its slots: as many as all samples can take with their prompts. */
+const CONTEXT_TOKENS = Number(options.samples) * (Number(options["max-tokens"]) + 1024);
 /**
  * What its cache in main memory may take, in MiB. All prompts of an attempt by a small model fit in; its default of 8 GiB
  * would fill up over the problems and count as every rival's memory.

@@ -1,5 +1,5 @@
 /** Keeps a comparison for the public: its turns compressed, without the problems' texts. */
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { withoutProblem } from "../../../server/evaluation/publish.ts";
 import { eachLine, packLines } from "../../../server/json-lines.ts";
 import { Trace } from "../../../server/protocol/trace.ts";
@@ -12,6 +12,8 @@ export async function publishPeers(from: string, to: string): Promise<void> {
   const ours = new Set(run.settings.contestants.flatMap(({ name, side }) => (side === "ours" ? [name] : [])));
   await mkdir(to, { recursive: true });
   await packLines(filesOf(to).turns, publicTurns(filesOf(from).turns, ours));
+  // One that was gone on with in there would be read in place of this one, and has the problems' texts.
+  await rm(filesOf(to).turns, { force: true });
   await writeFileAtomic(filesOf(to).run, `${JSON.stringify(run, null, 2)}\n`);
 }
 

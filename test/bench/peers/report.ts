@@ -177,7 +177,7 @@ export function peerMarkdown(report: PeerReport): string {
         ]
       : []),
     ...mixedNotice(sessions),
-    "The same model, problems and grader (where the processor is faster so, ours computes with the same weights stored in another form, which is said below); one attempt after another on the same processor, problem by problem, in an order in which everyone follows everyone else about equally often. Strict accuracy with its 95% bootstrap interval over problems. Tokens are all that the model generated, counted by the engine or by llama-server itself. Seconds are wall time, one problem at a time; every engine keeps its prompt cache, and all rivals share llama-server's. What a contestant generated before its program failed counts too. Memory is the sum of the peaks of the processes at work, the model file's pages included; where several of ours have a model of their own, one process holds all of them.",
+    "The same model, problems and grader (where the processor is faster so, ours computes with the same weights stored in another form, which is said below); one attempt after another on the same processor, problem by problem, in an order in which everyone follows everyone else about equally often. Strict accuracy with its 95% bootstrap interval over problems. Tokens are all that the model generated, counted by the engine or by llama-server itself. Seconds are wall time, one problem at a time; every engine keeps its prompt cache, and all rivals share llama-server's. What a contestant generated before its program failed counts too, of ours as far as its wave of candidates was over. Memory is the sum of the peaks of the processes at work, the model file's pages included; where several of ours have a model of their own, one process holds all of them.",
     table(
       [
         "",
@@ -251,7 +251,7 @@ function whatWasRun({ settings, sessions }: PeerReport): string {
     `- problems: ${settings.set}, SHA-256 ${settings.problemsSha256}`,
     `- model: ${policy.id} (${policy.quantisation ?? "quantisation not stated"}), SHA-256 ${policy.sha256}`,
     `- PPM: ${ppm === null ? "none" : `${ppm.id}, SHA-256 ${ppm.sha256}`}`,
-    `- seed ${settings.seed} (OptiLLM takes none), ${settings.threads} threads for every engine, no GPU`,
+    `- seed ${settings.seed} (OptiLLM takes none; ours computes as in the product, where the same seed may give another search in another run), ${settings.threads} threads for every engine, no GPU`,
     `- ${Object.entries(settings.programs)
       .map(([name, version]) => `${name} ${version}`)
       .join(", ")}`,

@@ -107,7 +107,8 @@ async function takeTurn(
   const measured = atLimit[0] ?? measure();
   // What is done about a failure is not the attempt's time either.
   const seconds = attempt.failure?.seconds ?? measured.seconds;
-  if (end.kind === "out-of-time") attempt = { ...attempt, answer: null };
+  // What a search had found before it failed counts for nobody.
+  if (end.kind !== "done") attempt = { ...attempt, answer: null };
   const verdict = async (mode: GradingMode): Promise<Turn["strict"]> => {
     if (attempt.answer === null) return "no-answer";
     return (await options.grader.equivalent(problem.answer, attempt.answer, mode, signal)).kind;

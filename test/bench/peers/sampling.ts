@@ -63,7 +63,7 @@ function contestant(
   return {
     name,
     side: "rival",
-    settings: `${samples} samples in one request (n), temperature ${temperature}, top-p ${topP}, top-k ${topK}, min-p ${minP} (ours, and llama-server's defaults), at most ${maxTokens} tokens each; the model's own chat template, asked: "${instruction.replaceAll("\n", " ")}".${more}`,
+    settings: `${samples} samples in one request (n), temperature ${temperature}, top-p ${topP}, top-k ${topK}, min-p ${minP} (ours, and llama-server's defaults), at most ${maxTokens} tokens each, answers counted together where they are the same number or text; the model's own chat template, asked: "${instruction.replaceAll("\n", " ")}".${more}`,
     processes,
     solve: (problem, signal) =>
       metered(
@@ -98,14 +98,15 @@ function contestant(
 }
 
 /**
- * The commonest answer, the earliest of equals; answers are the same when they are the same numbers or texts, whatever
- * the unit or the words around a number.
+ * The commonest answer, the earliest of equals; answers are the same when they are the same numbers or, as the graders
+ * write them out, texts, whatever the unit or the words around a number.
  */
 export function majority(answers: readonly (string | null)[]): string | null {
   const votes = new Map<string, { readonly answer: string; count: number }>();
   for (const answer of answers) {
     if (answer === null) continue;
-    const key = answerKey(prepare(answer, "lenient")) ?? answer.replaceAll(/\s/gu, "");
+    const value = prepare(answer, "lenient");
+    const key = answerKey(value) ?? value.replaceAll(/\s/gu, "");
     const group = votes.get(key) ?? { answer, count: 0 };
     group.count++;
     votes.set(key, group);

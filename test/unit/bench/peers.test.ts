@@ -93,7 +93,8 @@ describe("turns", () => {
       ...right,
       solve: () =>
         Promise.resolve({
-          answer: null,
+          // Found before it failed: it counts for nobody.
+          answer: "1",
           generatedTokens: 40,
           promptTokens: 8,
           raw: null,
@@ -113,6 +114,7 @@ describe("turns", () => {
       end: { kind: "failed", reason: "HTTP 500" },
       generatedTokens: 40,
       seconds: 3,
+      strict: "no-answer",
     });
     expect(isDone(taken)).toBe(false);
   });
@@ -327,6 +329,7 @@ describe("plain sampling", () => {
   it("counts the same number as one answer, and takes the earliest of equals", () => {
     expect(majority(["3", "1/2", "0.5", null, "4"])).toBe("1/2");
     expect(majority(["x + 1", "4", "x+1"])).toBe("x + 1");
+    expect(majority(["4", "$x + 1$", "x+1."])).toBe("$x + 1$");
     expect(majority(["2", "1"])).toBe("2");
     expect(majority(["1", "$18", "18 dollars", "x = 18"])).toBe("$18");
     expect(majority([null])).toBeNull();

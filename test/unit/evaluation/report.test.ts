@@ -174,7 +174,9 @@ describe("a report", () => {
       outcomes([
         ["greedy", 1, "S...", 100],
         ["mcts", 1, "SS..", 400],
+        ["mcts", 2, "SS..", 400],
         ["mcts:ppm=none", 1, "SS..", 410],
+        ["mcts:ppm=none", 2, "SS..", 410],
       ]),
     );
     expect(priced.rows.map(({ generatedFlops }) => generatedFlops)).toEqual([
@@ -221,6 +223,8 @@ describe("a report", () => {
     const text = toMarkdown(partial, []);
     expect(text).toMatch(/\| mcts 4x +\| 3 +\| 66\.7% /u);
     expect(text).toContain("66.7% (3) –");
+    expect(partial.rows.some(({ onFrontier }) => onFrontier)).toBe(false);
+    expect(partial.measured.rows.some(({ onTimeFrontier }) => onTimeFrontier)).toBe(false);
   });
 
   it("counts a search that failed as not solved, whatever it had found", () => {
@@ -312,7 +316,9 @@ describe("a report", () => {
     expect(text).toMatch(/- session 1,.*; 4 searches by greedy, 7 others: 7 under seed 1$/mu);
     expect(text).toMatch(/- session 2,.*; 0 searches by greedy, 9 others: 1 under seed 1, 8 under seed 2$/mu);
     const whole = toMarkdown(makeReport({ ...run, settings: shared }, DONE), []);
-    expect(whole).toContain("Answers and generated tokens are what each would have had alone.");
+    expect(whole).toContain(
+      "Answers and generated tokens are what each would have had alone, steps at the very limit of time or memory aside.",
+    );
   });
 
   it("says how searches ended, and that N counts answers", () => {

@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { remembering, replaying, type DrawnCandidates } from "../../../server/search/replay.ts";
-import type { PolicyModel, PreferenceModel, ProposeRequest } from "../../../server/services.ts";
+import { remembering, replaying, runningOnce, type DrawnCandidates } from "../../../server/search/replay.ts";
+import {
+  EMPTY_STATE,
+  type PolicyModel,
+  type PreferenceModel,
+  type ProposeRequest,
+  type RunResult,
+  type Sandbox,
+} from "../../../server/services.ts";
 import { scriptedPolicy } from "../../support/fakes.ts";
 
 const never = new AbortController().signal;
@@ -132,5 +139,34 @@ describe("remembering", () => {
       { value: 0.4, evaluatedTokens: 0 },
     ]);
     expect(asked).toEqual(["a", "b", "a", "b"]);
+  });
+});
+
+describe("running once", () => {
+  it("has one result for a step on a state, and runs again what killed its interpreter", async () => {
+    const asked: string[] = [];
+    const results: RunResult[] = [
+      { kind: "crash", code: "a", reason: "gone", ms: 1 },
+      { kind: "timeout", code: "a", output: "", limitMs: 5, ms: 5 },
+    ];
+    const sandbox: Sandbox = {
+      run: (state, code) => {
+        asked.push([...state.program, code].join(" "));
+        return Promise.resolve(results.shift() ?? { kind: "memory", code, output: "", limitMB: 1, ms: 1 });
+      },
+    };
+    const own = runningOnce(sandbox, new Map());
+    const kinds: string[] = [];
+    for (const [state, code, completeImports] of [
+      [EMPTY_STATE, "a", false],
+      [EMPTY_STATE, "a", false],
+      [EMPTY_STATE, "a", false],
+      [{ program: ["b"] }, "a", false],
+      [EMPTY_STATE, "a", true],
+      [EMPTY_STATE, "a", true],
+    ] as const)
+      kinds.push((await own.run(state, code, never, { completeImports })).kind);
+    expect(kinds).toEqual(["crash", "timeout", "timeout", "memory", "memory", "memory"]);
+    expect(asked).toEqual(["a", "a", "b a", "a"]);
   });
 });
