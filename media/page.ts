@@ -11,7 +11,7 @@ export interface PageParts {
   readonly nonce: string;
   /** For the page's `title`. */
   readonly title: string;
-  /** BCP 47 tag of the editor's language (`vscode.env.language`). */
+  /** BCP 47 tag of the language that the page's texts are in. */
   readonly language: string;
 }
 

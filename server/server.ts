@@ -2,7 +2,6 @@
 import {
   CodeActionKind,
   DidChangeConfigurationNotification,
-  FileOperationPatternKind,
   TextDocumentSyncKind,
   type Connection,
   type InitializeParams,
@@ -283,13 +282,8 @@ function abilitiesOf(capabilities: InitializeParams["capabilities"]): ClientAbil
 }
 
 function initializeResult(session: Session, commands: Iterable<string>): InitializeResult {
-  const { file, folder } = FileOperationPatternKind;
-  const files = {
-    filters: [
-      { scheme: "file", pattern: { glob: "**/*.{md,markdown}", matches: file } },
-      { scheme: "file", pattern: { glob: "**", matches: folder } },
-    ],
-  };
+  // Any name: a file is Markdown where the editor takes it for that, and what was left out must not come in by another.
+  const files = { filters: [{ scheme: "file", pattern: { glob: "**" } }] };
   return {
     serverInfo: { name: "rStar Math", version },
     capabilities: {

@@ -41,15 +41,19 @@ import {
 import { readParams, type RequestParams } from "./protocol.ts";
 import { tellInPassing } from "./passing.ts";
 
-type Handler = (parts: Parts, argument: unknown) => unknown;
+/** `selected` is what a menu gives besides where several entries are selected. */
+type Handler = (parts: Parts, argument: unknown, selected?: unknown) => unknown;
 
 /** By the command's name. A test compares the names with the manifest. */
 export const HANDLERS: Readonly<Record<string, Handler>> = {
   [COMMANDS.solve]: solveProblem,
   [COMMANDS.solveWith]: solveProblemWith,
-  "rstarMath.solveAllProblems": async (parts, argument) => {
-    const uri = await resolveFile(parts, argument);
-    if (uri !== null) await solveAllProblems(parts, uri);
+  "rstarMath.solveAllProblems": async (parts, argument, selected) => {
+    const files = Array.isArray(selected) ? selected.filter((one) => one instanceof vscode.Uri) : [];
+    for (const file of files.length > 0 ? files : [argument]) {
+      const uri = await resolveFile(parts, file);
+      if (uri !== null) await solveAllProblems(parts, uri);
+    }
   },
   [COMMANDS.stop]: async (parts, argument) => {
     await stop(parts, await traceOf(parts, argument));
@@ -122,7 +126,10 @@ export const HANDLERS: Readonly<Record<string, Handler>> = {
 /** Registers all of them. Their parts are made when the first is called. */
 export function registerCommands(parts: Parts): vscode.Disposable[] {
   return Object.entries(HANDLERS).map(([name, handler]) =>
-    vscode.commands.registerCommand(name, async (argument: unknown) => await handler(parts, argument)),
+    vscode.commands.registerCommand(
+      name,
+      async (argument: unknown, selected: unknown) => await handler(parts, argument, selected),
+    ),
   );
 }
 

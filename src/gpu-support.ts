@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 import type { GpuKind } from "../server/protocol/models.ts";
 import { formatBytes } from "../server/protocol/text.ts";
-import { withDownload } from "./models.ts";
+import { isConfirmed, withDownload } from "./models.ts";
 import type { Parts } from "./parts.ts";
 import { tellInPassing } from "./passing.ts";
 
@@ -34,6 +34,16 @@ export async function gpuSupport(parts: Parts): Promise<void> {
   );
   if (picked === undefined) return;
   const { kind, bytes, installed } = picked.entry;
+  if (
+    installed &&
+    !(await isConfirmed(
+      vscode.l10n.t(
+        "Remove the engine's binaries for {0} from this machine? They can be fetched again.",
+        NAMES[kind],
+      ),
+    ))
+  )
+    return;
   const outcome = installed
     ? await parts.server.ask("removeGpuSupport", { kind })
     : await withDownload(

@@ -241,7 +241,8 @@ async function removeTraining({ server }: Parts, size: string): Promise<ModelOut
   );
 }
 
-async function isConfirmed(question: string): Promise<boolean> {
+/** Whether the person lets it be removed from this machine. */
+export async function isConfirmed(question: string): Promise<boolean> {
   const remove = vscode.l10n.t("Remove");
   return (await vscode.window.showWarningMessage(question, { modal: true }, remove)) === remove;
 }

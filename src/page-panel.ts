@@ -91,7 +91,8 @@ export class PagePanel<In extends { readonly kind: string }, Out> implements vsc
       cspSource: webview.cspSource,
       nonce: randomBytes(24).toString("hex"),
       title,
-      language: vscode.env.language,
+      // Without a translation the texts are English, whatever the editor speaks.
+      language: vscode.l10n.uri === undefined ? "en" : vscode.env.language,
     });
   }
 

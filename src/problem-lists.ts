@@ -70,10 +70,8 @@ export class ProblemLists implements vscode.Disposable {
 /** The column of the editor group that has the document; else the first one where a panel is active, which it would hide. */
 export function columnOf(uri: vscode.Uri): vscode.ViewColumn | undefined {
   const { all, activeTabGroup } = vscode.window.tabGroups;
-  const isOf = ({ input }: vscode.Tab): boolean =>
-    input instanceof vscode.TabInputText && input.uri.toString() === uri.toString();
   // The active group first: of a document that is open in several, the nearest.
-  const group = [activeTabGroup, ...all].find(({ tabs }) => tabs.some(isOf));
+  const group = [activeTabGroup, ...all].find(({ tabs }) => tabs.some((tab) => hasDocument(tab, uri)));
   if (group !== undefined) return group.viewColumn;
   return activeTabGroup.activeTab?.input instanceof vscode.TabInputWebview
     ? vscode.ViewColumn.One
@@ -91,6 +89,10 @@ export function movedTo(uri: vscode.Uri, { files }: vscode.FileRenameEvent): vsc
   return null;
 }
 
+function hasDocument({ input }: vscode.Tab, uri: vscode.Uri): boolean {
+  return input instanceof vscode.TabInputText && input.uri.toString() === uri.toString();
+}
+
 /**
  * Opens a file that is closed, so that the server can read and edit it. One that is gone stays closed, and of a text
  * without a file a new one would be made.
@@ -98,6 +100,18 @@ export function movedTo(uri: vscode.Uri, { files }: vscode.FileRenameEvent): vsc
 export async function openUnseen(uri: vscode.Uri): Promise<void> {
   if (uri.scheme === "untitled") return;
   await vscode.workspace.openTextDocument(uri).then(undefined, () => undefined);
+}
+
+/**
+ * Keeps a file that is open unseen so until the result is disposed: VS Code closes such a one after three minutes, and
+ * into a closed file nothing is written. One that has a tab is its person's to close.
+ */
+export function keepOpen(uri: vscode.Uri): vscode.Disposable {
+  if (vscode.window.tabGroups.all.some(({ tabs }) => tabs.some((tab) => hasDocument(tab, uri))))
+    return new vscode.Disposable(() => undefined);
+  return vscode.workspace.onDidCloseTextDocument((closed) => {
+    if (closed.uri.toString() === uri.toString()) void openUnseen(uri);
+  });
 }
 
 /**

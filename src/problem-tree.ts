@@ -117,12 +117,12 @@ function iconOf(mark: ProblemMark): vscode.ThemeIcon {
 
 /** Words that the menus of the manifest look for. */
 function contextOf(problem: ListedProblem): string {
-  const { state, traceId, storedTraceId, resumable, answer, solutionRange } = problem;
+  const { state, traceId, storedTraceId, storedAnswer, resumable, answer, solutionRange } = problem;
   const words = [
     state,
     ...(traceId === null ? [] : ["traced"]),
-    // Another search than the one in the text can be inserted, as one that is in none.
-    ...(storedTraceId !== null && storedTraceId !== traceId ? ["kept"] : []),
+    // Another search than the one in the text can be inserted, as one that is in none, where it found something.
+    ...(storedTraceId !== null && storedTraceId !== traceId && storedAnswer !== null ? ["kept"] : []),
     ...(resumable && state !== "searching" ? ["resumable"] : []),
     ...(solutionRange === null ? [] : ["written"]),
     ...(answer === null || solutionRange === null ? [] : ["answered"]),

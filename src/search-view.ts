@@ -165,7 +165,7 @@ export class SearchView
     const waiting = problem?.state === "queued" || problem?.state === "searching";
     const running = found?.kind === "trace" ? found.running : waiting;
     this.#trace = trace;
-    this.#stale = problem?.state === "stale";
+    this.#stale = this.#isStale(subject, problem);
     this.#inserted = insertedIn(problem);
     this.#isRunning = running;
     const session = sessionOf(subject);
@@ -274,13 +274,28 @@ export class SearchView
       void this.#sendAll();
       return;
     }
+    const inserted = insertedIn(listed);
+    const showsFormer = this.#inserted !== null && this.#inserted === this.#traceId;
+    // A sibling or another search was put into the document, or was taken back: where the one before was shown, it is now.
+    if (showsFormer && inserted !== null && inserted !== this.#inserted && !this.#isRunning) {
+      this.#turnTo({ ...subject, traceId: inserted });
+      void this.#sendAll();
+      return;
+    }
     const session = sessionOf(subject);
-    const stale = state === "stale";
+    const stale = this.#isStale(subject, listed);
     if (stale !== this.#stale) this.#post({ kind: "stale", session, stale });
     this.#stale = stale;
-    const inserted = insertedIn(listed);
     if (inserted !== this.#inserted) this.#post({ kind: "inserted", session, traceId: inserted });
     this.#inserted = inserted;
+  }
+
+  /** Whether the document no longer has the text that was searched: of a kept solution nothing else in it tells so. */
+  #isStale(subject: Subject, listed: ListedProblem | null): boolean {
+    if (subject.uri === null || subject.problem === null) return false;
+    return listed === null
+      ? this.#lists.known(vscode.Uri.parse(subject.uri)).length > 0
+      : listed.state === "stale";
   }
 
   #followRename(renamed: vscode.FileRenameEvent): void {

@@ -7,7 +7,7 @@ import type { SearchOverrides, SolveOutcome } from "../server/protocol/solving.t
 import { clearObstacle, placeOfRequest, resumption, tellOutcome, type SolveRequest } from "./outcomes.ts";
 import type { Parts } from "./parts.ts";
 import { problemOf, resolvePlace } from "./places.ts";
-import { openUnseen } from "./problem-lists.ts";
+import { keepOpen, openUnseen } from "./problem-lists.ts";
 import { readParams } from "./protocol.ts";
 
 /** Solves the problem meant. */
@@ -119,9 +119,15 @@ function tell(parts: Parts, request: SolveRequest, outcome: SolveOutcome): void 
 /** The same, and tells nothing of its outcome. */
 export async function send(parts: Parts, request: SolveRequest): Promise<SolveOutcome | null> {
   // The view and messages outlast the editor that they are about.
-  const uri = placeOfRequest(request)?.uri;
-  if (uri !== undefined) await openUnseen(vscode.Uri.parse(uri));
-  return await parts.status.during((report) => ask(parts, request, report));
+  const place = placeOfRequest(request);
+  const uri = place === undefined ? null : vscode.Uri.parse(place.uri);
+  if (uri !== null) await openUnseen(uri);
+  const open = uri === null ? null : keepOpen(uri);
+  try {
+    return await parts.status.during((report) => ask(parts, request, report));
+  } finally {
+    open?.dispose();
+  }
 }
 
 async function ask(

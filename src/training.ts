@@ -78,6 +78,9 @@ export async function rollBackModel({ server }: Parts): Promise<void> {
 /** No run, and whoever is to be told of that was told. */
 const NOTHING = Symbol("nothing begun");
 
+/** How many runs this window follows: one that is refused because another trains does not end that one's menu. */
+let followed = 0;
+
 /** Starts the run and shows it until it has ended: dashboard, progress with Stop and Keep, status bar. */
 async function follow(parts: Parts, request: RunRequest): Promise<RunOutcome | null> {
   parts.dashboard.show();
@@ -90,6 +93,7 @@ async function follow(parts: Parts, request: RunRequest): Promise<RunOutcome | n
     item.show();
   };
   show(vscode.l10n.t("starting"));
+  followed++;
   void vscode.commands.executeCommand("setContext", "rstarMath.training", true);
   try {
     const outcome = await vscode.window.withProgress(
@@ -121,7 +125,8 @@ async function follow(parts: Parts, request: RunRequest): Promise<RunOutcome | n
     return outcome;
   } finally {
     item.dispose();
-    void vscode.commands.executeCommand("setContext", "rstarMath.training", false);
+    followed--;
+    void vscode.commands.executeCommand("setContext", "rstarMath.training", followed > 0);
   }
 }
 

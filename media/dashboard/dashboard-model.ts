@@ -48,7 +48,12 @@ export function receive(model: DashboardModel, message: ToDashboard, now: number
       return { ...model, runs: message.runs, mayRun: message.mayRun };
     case "run": {
       const { state, reports, metrics } = message;
-      return { ...model, run: { state, reports, metrics, progress: null, samples: null, stopping: false } };
+      return {
+        ...model,
+        run: { state, reports, metrics, progress: null, samples: null, stopping: false },
+        // What was said of another run is over.
+        notice: run === null || run.state.id === state.id ? model.notice : null,
+      };
     }
     case "state":
       if (run?.state.id !== message.state.id) return model;

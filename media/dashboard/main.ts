@@ -34,10 +34,7 @@ const actions: DashboardActions = {
 };
 
 host.listen((message) => {
-  if (message.kind === "texts") {
-    setTexts(message.texts, message.language);
-    document.documentElement.lang = message.language;
-  }
+  if (message.kind === "texts") setTexts(message.texts, message.language);
   model = receive(model, message, performance.now());
   if (message.kind === "run") host.save({ version: 1, run: message.state.id });
   // After a reload the run that was shown comes back, else the newest.
@@ -61,8 +58,8 @@ function draw(): void {
   if (drawing !== null) clearTimeout(drawing);
   drawing = null;
   drawnAt = performance.now();
-  // What is pressed has to be there still when it is let go: only then is it clicked.
-  if (isPressed) {
+  // What is pressed has to be there still when it is let go: only then is it clicked. What is selected is being copied.
+  if (isPressed || isSelecting()) {
     drawSoon();
     return;
   }
@@ -83,6 +80,10 @@ function draw(): void {
   element.scrollTop = top;
   if (focused !== undefined)
     element.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
+}
+
+function isSelecting(): boolean {
+  return document.hasFocus() && getSelection()?.isCollapsed === false;
 }
 
 /** What is found again after it was made anew. */

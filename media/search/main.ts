@@ -24,7 +24,6 @@ host.listen((message) => {
   // The parts are made with their texts, which come first.
   if (message.kind === "texts") {
     setTexts(message.texts, message.language);
-    document.documentElement.lang = message.language;
     view = null;
     return;
   }
@@ -58,7 +57,11 @@ class View {
   constructor() {
     const pick = (id: number): void => this.#select(id);
     this.#header = new Header({
-      showPage: (page) => this.#change({ ...model, page }),
+      showPage: (page) => {
+        this.#change({ ...model, page });
+        // What is taken off the page and put back has lost its place.
+        if (page === "tree" || page === "outline") this.#treeView.reveal(model.selected);
+      },
       setDensity: (density) => {
         this.#change({ ...model, density });
         this.#treeView.reveal(model.selected);

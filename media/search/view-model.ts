@@ -66,8 +66,11 @@ export function receive(
       return opened(model, message, restored);
     case "events":
       return { ...model, tree: grow(model.tree, message.events), rate: message.rate };
-    case "trace":
-      return { ...model, tree: fromTrace(message.trace), trace: message.trace };
+    case "trace": {
+      const tree = fromTrace(message.trace);
+      const selected = tree.nodes.has(model.selected) ? model.selected : ROOT;
+      return { ...model, tree, trace: message.trace, selected };
+    }
     case "running":
       return { ...model, running: message.state };
     case "compare":
@@ -153,7 +156,8 @@ function opened(
     strategies: message.strategies,
     comparisons: isSame ? model.comparisons : [],
     notice: null,
-    selected: isSameTrace && tree.nodes.has(model.selected) ? model.selected : ROOT,
+    // The nodes of a search that goes on are told after this.
+    selected: isSameTrace && (message.running || tree.nodes.has(model.selected)) ? model.selected : ROOT,
     collapsed: isSameTrace ? model.collapsed : new Set(),
     page: isSame ? model.page : model.page === "outline" ? "outline" : "tree",
   };

@@ -1,7 +1,9 @@
 /** Markdown with mathematics as elements: statements in full, model-written lines with mathematics only. */
-import type { Nodes, Root } from "mdast";
+import type { Nodes, Parents, Root } from "mdast";
 import { fromMarkdown } from "mdast-util-from-markdown";
+import { gfmFromMarkdown } from "mdast-util-gfm";
 import { mathFromMarkdown } from "mdast-util-math";
+import { gfm } from "micromark-extension-gfm";
 import { math } from "micromark-extension-math";
 import { h } from "./dom.ts";
 import { formula } from "./math.ts";
@@ -9,7 +11,10 @@ import { splitMath } from "./split-math.ts";
 
 /** A problem's statement. HTML in it is shown as text, pictures as their description, links as their words. */
 export function statement(markdown: string): DocumentFragment {
-  const root: Root = fromMarkdown(markdown, { extensions: [math()], mdastExtensions: [mathFromMarkdown()] });
+  const root: Root = fromMarkdown(markdown, {
+    extensions: [gfm(), math()],
+    mdastExtensions: [gfmFromMarkdown(), mathFromMarkdown()],
+  });
   const made = document.createDocumentFragment();
   for (const child of root.children) made.append(element(child, markdown));
   return made;
@@ -46,32 +51,47 @@ function element(node: Nodes, source: string): Node {
     case "image":
       return document.createTextNode(node.alt ?? "");
     case "heading":
-      return h("p", "heading", ...node.children.map((child) => element(child, source)));
+      return h("p", "heading", ...inside(node, source));
     case "list":
       return h(
         node.ordered === true ? "ol" : "ul",
         { attributes: { start: node.ordered === true && node.start !== 1 ? node.start : null } },
-        ...node.children.map((child) => element(child, source)),
+        ...inside(node, source),
       );
+    case "link":
+    case "linkReference":
+      return h("span", {}, ...inside(node, source));
+    case "table":
+      return h("table", {}, ...inside(node, source));
+    case "tableRow":
     case "paragraph":
     case "blockquote":
     case "listItem":
     case "emphasis":
-    case "strong": {
+    case "strong":
+    case "delete": {
       const tag = (
         {
+          tableRow: "tr",
           paragraph: "p",
           blockquote: "blockquote",
           listItem: "li",
           emphasis: "em",
           strong: "strong",
+          delete: "s",
         } as const
       )[node.type];
-      return h(tag, {}, ...node.children.map((child) => element(child, source)));
+      return h(tag, {}, ...inside(node, source));
     }
+    case "tableCell":
+      return h("td", {}, ...inside(node, source));
     default:
       return document.createTextNode(sourceOf(node, source));
   }
+}
+
+function inside(parent: Parents, source: string): Node[] {
+  return parent.children.map((child) => element(child, source));
 }
 
 function sourceOf(node: Nodes, source: string): string {

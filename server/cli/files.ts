@@ -127,6 +127,11 @@ export function withWords(command: Command): Command {
       "--solutions <words>",
       "words that begin the heading, bold label or summary of a written solution, separated by commas",
       wordList,
+    )
+    .option(
+      "--fences <words>",
+      "first words of the info string of a problem fence, separated by commas",
+      wordList,
     );
 }
 

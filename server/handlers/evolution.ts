@@ -72,7 +72,7 @@ export class Evolution {
   /** The words by which a Markdown file's problems, answers and solutions are found, where they are not the usual ones. */
   #wordsOfItsOwn(): string[] {
     const { document } = this.#session.settings;
-    return (["headings", "answers", "solutions"] as const).flatMap((name) => {
+    return (["headings", "answers", "solutions", "fences"] as const).flatMap((name) => {
       const words = document[name].join();
       return words === DEFAULT_PROBLEM_OPTIONS[name].join() ? [] : [`--${name}`, words];
     });

@@ -19,7 +19,7 @@ const nodeId = z.int().nonnegative();
 /** Sent first after `ready`: texts in the user's language, by their English wording, as in `l10n/bundle.l10n.*.json`. */
 export const Texts = z.strictObject({
   kind: z.literal("texts"),
-  /** BCP 47 tag, for numbers and dates and for the page's `lang`. */
+  /** BCP 47 tag, for numbers and dates. */
   language: z.string(),
   /** Empty for English. A text that is missing is shown in English. */
   texts: z.record(z.string(), z.string()),

@@ -58,6 +58,17 @@ describe("from a stored trace", () => {
     expect(await text(".problem")).toContain("It costs $5 and $6.");
   });
 
+  it("shows a statement's table as one, and of a link its words", async () => {
+    view = await browser.open("search");
+    const open = opening(null);
+    const problem = "By the [prices](https://example.org):\n\n| fruit | $p$ |\n| --- | --- |\n| apple | 2 |";
+    await view.send({ ...open, subject: { ...open.subject, problem } });
+    await view.page.locator(".problem table").waitFor();
+    expect(await view.page.locator(".problem tr").count()).toBe(2);
+    expect(await view.page.locator(".problem td .katex").count()).toBe(1);
+    expect(await text(".problem p")).toBe("By the prices:");
+  });
+
   it("shows a formula that cannot be read as its source", async () => {
     view = await browser.open("search");
     const open = opening(null);

@@ -142,10 +142,11 @@ const message =
 /** What the last panel that was made was sent, and what its page sends. */
 export const page = { posted: [] as { readonly kind: string }[], received: new EventEmitter<unknown>() };
 
-/** Fired by a test: the cursor moved, the text changed, files have other names. */
+/** Fired by a test: the cursor moved, the text changed, files have other names, a document was closed. */
 export const selected = new EventEmitter<unknown>();
 export const changedText = new EventEmitter<unknown>();
 export const renamed = new EventEmitter<unknown>();
+export const closed = new EventEmitter<{ readonly uri: Uri }>();
 const never = () => new Disposable(() => undefined);
 
 interface Editor {
@@ -168,7 +169,10 @@ export const window = {
   createTreeView: () => ({ dispose: () => undefined }),
   createStatusBarItem: () => ({ show: () => undefined, hide: () => undefined, dispose: () => undefined }),
   onDidChangeActiveTextEditor: never,
-  tabGroups: { onDidChangeTabs: never },
+  tabGroups: {
+    onDidChangeTabs: never,
+    all: [] as readonly { readonly tabs: readonly { readonly input: unknown }[] }[],
+  },
   registerWebviewPanelSerializer: never,
   onDidChangeTextEditorSelection: selected.event,
   createWebviewPanel: () => {
@@ -203,6 +207,6 @@ export const workspace = {
   onDidChangeTextDocument: changedText.event,
   onDidGrantWorkspaceTrust: never,
   onDidRenameFiles: renamed.event,
-  onDidCloseTextDocument: never,
+  onDidCloseTextDocument: closed.event,
   onDidChangeConfiguration: never,
 };

@@ -283,14 +283,28 @@ describe("a request of the page", () => {
 });
 
 describe("the solution in the document", () => {
+  const list = (changes: Partial<ListedProblem>): void => {
+    known[1] = problem(changes);
+    listed.fire(vscode.Uri.parse(URI));
+  };
+
+  it("is shown when it takes the place of the one that was shown", async () => {
+    stored("old");
+    stored("sibling");
+    await show(item);
+    list({ traceId: "sibling" });
+    await vi.waitFor(() => expect(posts("open")).toHaveLength(2));
+    expect(posts("open")[1]).toMatchObject({ trace: { id: "sibling" }, subject: { inserted: "sibling" } });
+  });
+
   it("is told with the problem, and when another one takes its place or it is taken out", async () => {
     stored("old");
+    stored("third");
     await show(item);
     expect(posts("open")).toMatchObject([{ subject: { inserted: "old" } }]);
-    const list = (changes: Partial<ListedProblem>): void => {
-      known[1] = problem(changes);
-      listed.fire(vscode.Uri.parse(URI));
-    };
+    // A person who looks at another search than the document's goes on looking at it.
+    request({ kind: "open-trace", traceId: "third" });
+    await vi.waitFor(() => expect(posts("open")).toHaveLength(2));
     list({ state: "broken" });
     expect(posts("inserted")).toEqual([]);
     list({ traceId: "other" });
@@ -300,6 +314,18 @@ describe("the solution in the document", () => {
       { kind: "inserted", session, traceId: "other" },
       { kind: "inserted", session, traceId: null },
     ]);
+    expect(posts("stale")).toMatchObject([{ stale: true }, { stale: false }]);
+  });
+
+  it("and the search are stale where the document no longer has the text, also of one that is only kept", async () => {
+    stored("old");
+    known[1] = problem({ state: "kept", solutionRange: null });
+    await show(item);
+    expect(posts("open")).toMatchObject([{ subject: { stale: false } }]);
+    known.shift();
+    known[0] = problem({ hash: "another text", traceId: null, state: "unsolved" });
+    listed.fire(vscode.Uri.parse(URI));
+    list({ state: "kept", solutionRange: null });
     expect(posts("stale")).toMatchObject([{ stale: true }, { stale: false }]);
   });
 

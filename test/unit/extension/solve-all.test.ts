@@ -138,6 +138,59 @@ describe("each problem", () => {
   });
 });
 
+describe("a file", () => {
+  it("that no editor shows is opened again when VS Code closes it, as long as it is searched", async () => {
+    problems = [listedProblem(1)];
+    let end = (): void => undefined;
+    const server = {
+      ...{ ask, hasFailed: false },
+      askAtLength: async (name: string, params: unknown) => {
+        await new Promise<void>((resolve) => (end = resolve));
+        return await ask(name, params);
+      },
+    };
+    const opens = vi.fn(() => Promise.resolve());
+    vscode.workspace.openTextDocument = opens;
+    const uri = Uri.parse(URI);
+    const close = async (): Promise<number> => {
+      opens.mockClear();
+      const solving = HANDLERS["rstarMath.solveAllProblems"]?.({ ...parts, server } as unknown as Parts, uri);
+      await vi.waitFor(() => expect(opens).toHaveBeenCalledTimes(2));
+      vscode.closed.fire({ uri: Uri.parse("file:///notes/b.md") });
+      vscode.closed.fire({ uri });
+      const count = opens.mock.calls.length;
+      end();
+      await solving;
+      vscode.closed.fire({ uri });
+      expect(opens).toHaveBeenCalledTimes(count);
+      problems = [listedProblem(1)];
+      return count - 2;
+    };
+    expect(await close()).toBe(1);
+    // What a person closes stays closed.
+    vscode.window.tabGroups.all = [{ tabs: [{ input: new vscode.TabInputText(uri) }] }];
+    expect(await close()).toBe(0);
+    vscode.window.tabGroups.all = [];
+  });
+
+  it("is solved with the others that are selected in the Explorer", async () => {
+    problems = [listedProblem(1)];
+    const read: string[] = [];
+    const lists = {
+      refresh: list,
+      read: (uri: Uri) => {
+        read.push(uri.toString());
+        return list();
+      },
+    };
+    const files = [URI, "file:///notes/b.md"].map((uri) => Uri.parse(uri));
+    const several = { ...parts, lists } as unknown as Parts;
+    await HANDLERS["rstarMath.solveAllProblems"]?.(several, files[1], files);
+    await HANDLERS["rstarMath.solveAllProblems"]?.(several, files[1], [{ groupId: 1 }]);
+    expect(read).toEqual([URI, "file:///notes/b.md", "file:///notes/b.md"]);
+  });
+});
+
 describe("the person", () => {
   it("is told of all in one message, and meanwhile how far it is", async () => {
     problems = [

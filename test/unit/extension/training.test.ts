@@ -13,7 +13,7 @@ const REFUSED: RunOutcome = { kind: "not-begun", reason: "none-allowed", message
 const ASKED = { traces: null, anyModel: false, profile: "smoke" };
 
 /** What the server answers to each fine-tuning, what it was asked, what was said, and what is pressed at each message. */
-let outcomes: RunOutcome[] = [];
+let outcomes: (RunOutcome | Promise<null>)[] = [];
 const asked: unknown[] = [];
 const said: { readonly text: string; readonly detail: string; readonly ways: readonly string[] }[] = [];
 let presses: (string | undefined)[] = [];
@@ -103,6 +103,19 @@ test("of another file's traces the store is not offered in their place", async (
   await fineTune(parts);
   await vi.waitFor(() => expect(said).toHaveLength(1));
   expect(said[0]?.ways).toEqual(["Manage Collected Traces…"]);
+});
+
+test("a second run, which is refused, leaves the first one's Stop in the menus", async () => {
+  let end = (): void => undefined;
+  outcomes = [new Promise<null>((resolve) => (end = () => resolve(null)))];
+  const contexts = () => executed.filter(([name]) => name === "setContext").map((call) => call[2]);
+  const training = fineTune(parts);
+  await vi.waitFor(() => expect(asked).toHaveLength(1));
+  await fineTune(parts);
+  expect(contexts()).toEqual([true, true, true]);
+  end();
+  await training;
+  expect(contexts().at(-1)).toBe(false);
 });
 
 test("what is cancelled while the server starts is not begun, and a server that does not start ended no training", async () => {

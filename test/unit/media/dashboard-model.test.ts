@@ -117,6 +117,16 @@ describe("the dashboard's model", () => {
     ]);
   });
 
+  it("keeps a notice until another run is shown", () => {
+    const notice = { kind: "notice", severity: "warning", text: "It is gone." } as const;
+    const model = receive(opened("search"), notice, 0);
+    const state = stateIn("search");
+    const run = (id: string) =>
+      ToDashboard.parse({ kind: "run", state: { ...state, id }, reports: [], metrics: [] });
+    expect(receive(model, run(state.id), 0).notice).toEqual(notice);
+    expect(receive(model, run(`${state.id}-2`), 0).notice).toBeNull();
+  });
+
   it("leaves out what belongs to another run", () => {
     const model = opened("search");
     expect(receive(model, { kind: "round", run: "other", report: reportOf(1) }, 0)).toBe(model);

@@ -59,6 +59,22 @@ describe("the search view's model", () => {
     expect(stateOf(back)).toEqual(left);
   });
 
+  it("finds a node of a search that still runs again, whose nodes come after it was opened", () => {
+    const events = trace.nodes.slice(1).map((node) => ({ kind: "candidate" as const, problemId: "p", node }));
+    const running = opening(null, { running: true });
+    const grown = receive(
+      receive(initialModel(null), running, null),
+      { kind: "events", session: "s1", events, rate: null },
+      null,
+    );
+    const left = SearchViewState.parse(stateOf(select(grown, 3)));
+    const back = receive(initialModel(left), running, left);
+    expect(back.selected).toBe(3);
+    // Where it does not come, the root is selected.
+    const other = { ...trace, nodes: trace.nodes.slice(0, 3), chosen: null };
+    expect(receive(back, { kind: "trace", session: "s1", trace: other }, left).selected).toBe(0);
+  });
+
   it("forgets the selection when another problem is opened", () => {
     const other = opening(trace);
     const next = receive(select(opened, 3), { ...other, subject: { ...other.subject, session: "s2" } }, null);
