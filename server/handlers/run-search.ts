@@ -56,71 +56,72 @@ export async function runSearch(session: Session, task: SearchTask): Promise<Sea
         "This workspace is not trusted, so nothing is run in it. Stored solutions can be read. Trust the workspace to solve.",
     };
   const traceId = session.services.newTraceId();
-  const display = await beginProgress(session, task.tokens, task.title);
-  const signal = AbortSignal.any([task.signal, display.signal]);
   const identity = { traceId, uri: task.uri, problemHash: task.problem.id };
-  try {
-    return await session.searches.run(identity, signal, async (entry, inTurn) => {
-      display.report(0, "opening the model");
-      try {
-        return await session.runtime.withRuntime(entry.controller.signal, async (opening) => {
-          if (opening.kind === "failed")
-            return {
-              kind: "not-started",
-              reason:
-                opening.missing !== undefined
-                  ? "model-missing"
-                  : opening.wantsKey === true
-                    ? "key-missing"
-                    : "model-failed",
-              message: opening.missing === undefined ? opening.message : notHere(opening.missing),
-              ...(opening.missing === undefined ? {} : { model: opening.missing }),
-            };
-          const { services } = opening.runtime;
-          display.report(0, "waiting for its turn");
-          return inTurn(async () => {
-            const document = task.uri.startsWith("file:") ? fileURLToPath(task.uri) : task.uri;
-            // The folder may be another one before the search has ended.
-            const files = await session.library.files();
-            const training = await files.trainingMark(document);
-            const createdAt = session.services.now().toISOString();
-            // Written by a timer, so that the search is there by then.
-            const notebook: Notebook = new Notebook(
-              () => search.snapshot(),
-              (trace) => writeDown(session, files, trace),
-            );
-            const search: RunningSearch = startSearch(
-              task.problem,
-              task.config,
-              services,
-              { id: traceId, createdAt, source: task.source, training },
-              entry.controller.signal,
-              (event) => {
-                session.searches.tell(entry, event);
-                if (event.kind !== "progress") return;
-                show(session, task.tokens, display, entry);
-                notebook.grown();
-              },
-              task.earlier,
-            );
-            entry.snapshot = search.snapshot;
-            const trace = await watched(session, entry, display, search, notebook);
-            return { kind: "trace", trace, uri: entry.uri, note: await keep(session, files, trace) };
-          });
-        });
-      } catch (error) {
-        if (!entry.controller.signal.aborted) throw error;
-        return {
-          kind: "cancelled",
-          traceId: null,
-          best: null,
-          message: "Stopped before the search began. Nothing was changed.",
-        };
-      }
+  // In the list at once: while the client makes a progress display the problem could be asked for again.
+  return await session.searches.run(identity, task.signal, async (entry, inTurn) => {
+    const display = await beginProgress(session, task.tokens, task.title);
+    display.signal.addEventListener("abort", () => entry.controller.abort(display.signal.reason), {
+      once: true,
     });
-  } finally {
-    display.done();
-  }
+    display.report(0, "opening the model");
+    try {
+      return await session.runtime.withRuntime(entry.controller.signal, async (opening) => {
+        if (opening.kind === "failed")
+          return {
+            kind: "not-started",
+            reason:
+              opening.missing !== undefined
+                ? "model-missing"
+                : opening.wantsKey === true
+                  ? "key-missing"
+                  : "model-failed",
+            message: opening.missing === undefined ? opening.message : notHere(opening.missing),
+            ...(opening.missing === undefined ? {} : { model: opening.missing }),
+          };
+        const { services } = opening.runtime;
+        display.report(0, "waiting for its turn");
+        return inTurn(async () => {
+          const document = task.uri.startsWith("file:") ? fileURLToPath(task.uri) : task.uri;
+          // The folder may be another one before the search has ended.
+          const files = await session.library.files();
+          const training = await files.trainingMark(document);
+          const createdAt = session.services.now().toISOString();
+          // Written by a timer, so that the search is there by then.
+          const notebook: Notebook = new Notebook(
+            () => search.snapshot(),
+            (trace) => writeDown(session, files, trace),
+          );
+          const search: RunningSearch = startSearch(
+            task.problem,
+            task.config,
+            services,
+            { id: traceId, createdAt, source: task.source, training },
+            entry.controller.signal,
+            (event) => {
+              session.searches.tell(entry, event);
+              if (event.kind !== "progress") return;
+              show(session, task.tokens, display, entry);
+              notebook.grown();
+            },
+            task.earlier,
+          );
+          entry.snapshot = search.snapshot;
+          const trace = await watched(session, entry, display, search, notebook);
+          return { kind: "trace", trace, uri: entry.uri, note: await keep(session, files, trace) };
+        });
+      });
+    } catch (error) {
+      if (!entry.controller.signal.aborted) throw error;
+      return {
+        kind: "cancelled",
+        traceId: null,
+        best: null,
+        message: "Stopped before the search began. Nothing was changed.",
+      };
+    } finally {
+      display.done();
+    }
+  });
 }
 
 /** Waits for the search; meanwhile the display says that it is alive. */

@@ -239,6 +239,13 @@ describe("solving", () => {
     );
   });
 
+  it("begins one search of a problem that is asked for twice at once", async () => {
+    const editor = await client();
+    await editor.open(URI, TEXT);
+    const outcomes = await Promise.all([editor.ask("solve", FIRST), editor.ask("solve", FIRST)]);
+    expect(outcomes).toMatchObject([{ kind: "solved" }, { kind: "not-started", reason: "busy" }]);
+  });
+
   it("says what is in the way, and changes nothing", async () => {
     const editor = await client();
     await editor.open(URI, TEXT);
