@@ -152,6 +152,8 @@ describe("a problem", () => {
     await eventually("the solution", async () => (await textOf(uri)).includes("rstar:end"), 240_000);
     expect(await textOf(uri)).toMatch(/\*\*Final answer:\*\*/u);
     await eventually("the lenses of a solved problem", async () => (await lenses(uri)).includes("Search On"));
+    const searchOn = editor.page.locator(".codelens-decoration a", { hasText: "Search On" });
+    await eventually("these lenses in the place of Stop", async () => (await searchOn.count()) > 0);
   });
 
   it("has a search view with the tree and rendered math, without serious faults of accessibility", async () => {
